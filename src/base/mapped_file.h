@@ -1,0 +1,36 @@
+// A read-only memory map of a whole file, shared by the tensors that live in it.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <span>
+
+namespace assay {
+
+class MappedFile {
+  public:
+    // Maps `path`. Throws InvalidArgument where it cannot be opened (the text says why). An empty file maps to no bytes.
+    static std::shared_ptr<const MappedFile> open(const std::filesystem::path& path);
+
+    ~MappedFile();
+    MappedFile(const MappedFile&) = delete;
+    MappedFile& operator=(const MappedFile&) = delete;
+
+    std::span<const std::byte> bytes() const { return {data_, size_}; }
+    const std::filesystem::path& path() const { return path_; }
+
+  private:
+    MappedFile(std::filesystem::path path, const std::byte* data, std::size_t size)
+        : path_(std::move(path)), data_(data), size_(size) {}
+
+    std::filesystem::path path_;
+    const std::byte* data_;
+    std::size_t size_;
+};
+
+// The whole file as bytes in memory, for small files (configs, tokenizers, texts).
+// Throws InvalidArgument where it cannot be read or is larger than `max_bytes`.
+std::string read_file(const std::filesystem::path& path, std::size_t max_bytes = std::size_t{1} << 31);
+
+}  // namespace assay

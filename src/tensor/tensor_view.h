@@ -1,0 +1,27 @@
+// A type-erased view of a stored tensor, used at file borders only.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+#include "tensor/dtype.h"
+#include "tensor/shape.h"
+
+namespace assay {
+
+// Bytes are row-major and may be unaligned: copy elements out, never cast the pointer.
+struct TensorView {
+    DType dtype = DType::kF32;
+    Shape shape;
+    std::span<const std::byte> bytes;
+};
+
+// Copies elements [first, first + out.size()) as f32. Exact for f32, f16 and bf16.
+// Throws InvalidArgument for a range outside the tensor or an element type that is not a float.
+void to_f32(const TensorView& tensor, std::int64_t first, std::span<float> out);
+
+// Rounds f32 values to `dtype` (f32, f16 or bf16; round to nearest, ties to even) into out, whose size must fit.
+// Throws InvalidArgument for another element type and NumericError where a finite value overflows.
+void from_f32(std::span<const float> values, DType dtype, std::span<std::byte> out);
+
+}  // namespace assay
