@@ -1,0 +1,271 @@
+// Every operation of the cpu backend, with both kernel sets, against the naive reference over awkward sizes; and the
+// promise that bits depend on neither threads nor batching.
+#include "compute/backend.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+
+#include "base/error.h"
+#include "base/rng.h"
+
+namespace assay::compute {
+namespace {
+
+Matrix<float> random_matrix(std::int64_t rows, std::int64_t cols, std::uint64_t seed, double scale = 1) {
+    Matrix<float> m(rows, cols);
+    Rng rng(seed);
+    for (float& v : m.values()) v = static_cast<float>(scale * (rng.uniform() * 2 - 1));
+    return m;
+}
+
+Tensor to_device(Backend& backend, const Matrix<float>& m) {
+    Tensor t = backend.allocate(m.rows(), m.cols());
+    backend.upload(m.view(), t);
+    return t;
+}
+
+Matrix<float> to_host(const Backend& backend, const Tensor& t) {
+    Matrix<float> m(t.rows(), t.cols());
+    backend.download(t, m.view());
+    return m;
+}
+
+// Largest difference, relative to the largest magnitude of the expected values.
+double difference(const Matrix<float>& expected, const Matrix<float>& actual) {
+    double worst = 0, largest = 1e-30;
+    for (std::size_t i = 0; i < expected.values().size(); ++i) {
+        worst = std::max(worst, std::abs(static_cast<double>(expected.values()[i]) - static_cast<double>(actual.values()[i])));
+        largest = std::max(largest, std::abs(static_cast<double>(expected.values()[i])));
+    }
+    return worst / largest;
+}
+
+// Each of the tests' results is a sum of at most 600 products of numbers below 1, or a smooth function of such sums:
+// f32 rounding gives at most a few sqrt(600) · 2^-24 of the largest value.
+constexpr double kTolerance = 5e-6;
+
+class CpuBackendTest : public ::testing::TestWithParam<CpuKernels> {
+  protected:
+    // Runs `operation` on both backends and compares what it returns.
+    void expect_agreement(const std::function<Matrix<float>(Backend&)>& operation, const char* what) {
+        const Matrix<float> expected = operation(*reference_), actual = operation(*cpu_);
+        EXPECT_LT(difference(expected, actual), kTolerance) << what;
+    }
+
+    ThreadPool pool_{2};
+    std::unique_ptr<Backend> cpu_ = make_cpu_backend(pool_, GetParam());
+    std::unique_ptr<Backend> reference_ = make_reference_backend();
+};
+
+INSTANTIATE_TEST_SUITE_P(Kernels, CpuBackendTest, ::testing::Values(CpuKernels::kBest, CpuKernels::kAvx2),
+                         [](const auto& info) { return info.param == CpuKernels::kBest ? "Best" : "Avx2"; });
+
+TEST_P(CpuBackendTest, LinearAgreesOverAwkwardSizes) {
+    for (std::int64_t rows : {1, 31, 257}) {
+        for (std::int64_t in : {1, 33, 255}) {
+            for (std::int64_t out : {1, 31, 130}) {
+                expect_agreement(
+                    [&](Backend& backend) {
+                        const Matrix<float> bias = random_matrix(1, out, 3);
+                        const auto w = backend.pack_linear(random_matrix(out, in, 2).view(), bias.row(0));
+                        Tensor y = backend.allocate(rows, out);
+                        const Tensor residual = to_device(backend, random_matrix(rows, out, 4));
+                        backend.linear(Batch({rows}), to_device(backend, random_matrix(rows, in, 1)), *w, &residual, y);
+                        return to_host(backend, y);
+                    },
+                    "linear");
+            }
+        }
+    }
+}
+
+TEST_P(CpuBackendTest, LinearPacksARowRangeOfALargerMatrix) {
+    expect_agreement(
+        [&](Backend& backend) {
+            const Matrix<float> whole = random_matrix(50, 40, 2);
+            const MatrixView<const float> part(whole.view().data() + 3, 20, 33, 40);  // stride differs from columns
+            const auto w = backend.pack_linear(part, {});
+            Tensor y = backend.allocate(5, 20);
+            backend.linear(Batch({5}), to_device(backend, random_matrix(5, 33, 1)), *w, nullptr, y);
+            return to_host(backend, y);
+        },
+        "linear on a view");
+}
+
+TEST_P(CpuBackendTest, RmsNormAndGatedSiluAgreeOverAwkwardSizes) {
+    for (std::int64_t n : {1, 7, 8, 31, 33, 255, 576}) {
+        expect_agreement(
+            [&](Backend& backend) {
+                Tensor y = backend.allocate(3, n);
+                backend.rms_norm(Batch({3}), to_device(backend, random_matrix(3, n, n)), to_device(backend, random_matrix(1, n, 9)), 1e-5, y);
+                return to_host(backend, y);
+            },
+            "rms_norm");
+        expect_agreement(
+            [&](Backend& backend) {
+                Tensor y = backend.allocate(3, n);
+                backend.gated_silu(Batch({3}), to_device(backend, random_matrix(3, n, n, 20)), to_device(backend, random_matrix(3, n, 9)), y);
+                return to_host(backend, y);
+            },
+            "gated_silu");
+    }
+}
+
+TEST_P(CpuBackendTest, GatedSiluIsRightFarFromZero) {
+    expect_agreement(
+        [&](Backend& backend) {
+            Matrix<float> gate(1, 4), up(1, 4);
+            const float values[] = {-200, -90, 90, 200};
+            std::copy(values, values + 4, gate.values().begin());
+            for (float& v : up.values()) v = 1;
+            Tensor y = backend.allocate(1, 4);
+            backend.gated_silu(Batch({1}), to_device(backend, gate), to_device(backend, up), y);
+            return to_host(backend, y);
+        },
+        "gated_silu");
+}
+
+struct AttentionCase {
+    std::int64_t heads, kv_heads, head_dim, rotary;
+    std::vector<std::int64_t> windows;
+};
+
+Matrix<float> attend(Backend& backend, const AttentionCase& c) {
+    const Batch batch(c.windows);
+    std::int64_t longest = 0;
+    for (std::int64_t rows : c.windows) longest = std::max(longest, rows);
+    Matrix<float> cosines(longest, c.rotary / 2), sines(longest, c.rotary / 2);
+    for (std::int64_t t = 0; t < longest; ++t) {
+        for (std::int64_t i = 0; i < c.rotary / 2; ++i) {
+            const double angle = static_cast<double>(t) * std::pow(100.0, -2.0 * static_cast<double>(i) / static_cast<double>(c.rotary));
+            cosines.view()(t, i) = static_cast<float>(std::cos(angle));
+            sines.view()(t, i) = static_cast<float>(std::sin(angle));
+        }
+    }
+    const Tensor cos_table = to_device(backend, cosines), sin_table = to_device(backend, sines);
+    AttentionSpec spec{c.heads, c.kv_heads, c.head_dim, 1 / std::sqrt(static_cast<double>(c.head_dim)), nullptr, nullptr};
+    if (c.rotary > 0) {
+        spec.cosines = &cos_table;
+        spec.sines = &sin_table;
+    }
+    Tensor out = backend.allocate(batch.rows(), c.heads * c.head_dim);
+    backend.attention(batch, to_device(backend, random_matrix(batch.rows(), c.heads * c.head_dim, 1, 4)),
+                      to_device(backend, random_matrix(batch.rows(), c.kv_heads * c.head_dim, 2, 4)),
+                      to_device(backend, random_matrix(batch.rows(), c.kv_heads * c.head_dim, 3)), spec, out);
+    return to_host(backend, out);
+}
+
+TEST_P(CpuBackendTest, AttentionAgreesForAnyHeadShape) {
+    const std::vector<AttentionCase> cases{{1, 1, 64, 64, {1}},          {3, 1, 64, 64, {100}}, {4, 2, 24, 24, {33, 1, 49}},
+                                           {2, 2, 80, 40, {31}},         {6, 2, 16, 0, {250, 7}}, {2, 1, 128, 128, {255}},
+                                           {1, 1, 2, 2, {5}}};
+    for (const AttentionCase& c : cases) expect_agreement([&](Backend& backend) { return attend(backend, c); }, "attention");
+}
+
+TEST_P(CpuBackendTest, ScoresAgreeWithReferenceAndControlIsExactlyZero) {
+    for (std::int64_t vocabulary : {2, 33, 509, 2500}) {
+        const Batch batch({40, 3});
+        std::vector<std::int32_t> targets;
+        for (std::int64_t r = 0; r < batch.rows(); ++r) targets.push_back(static_cast<std::int32_t>(r * 7 % vocabulary));
+        const auto score = [&](Backend& backend) {
+            const Matrix<float> hidden = random_matrix(batch.rows(), 48, 1, 3);
+            Matrix<float> changed = hidden;
+            for (float& v : changed.values()) v *= 1.01f;
+            const Tensor a = to_device(backend, hidden), b = to_device(backend, changed);
+            const auto head = backend.pack_head(random_matrix(vocabulary, 48, 2).view());
+            const std::vector<HeadInput> inputs{{&a, head.get()}, {&b, head.get()}, {&a, head.get()}};
+            return backend.score_tokens(batch, inputs, targets);
+        };
+        const auto expected = score(*reference_), actual = score(*cpu_);
+        for (std::size_t r = 0; r < targets.size(); ++r) {
+            // Logits reach about 20, so f32 rounds them to about 1e-6 each; KL is of second order in that.
+            ASSERT_NEAR(expected[0].nll[r], actual[0].nll[r], 2e-5);
+            ASSERT_NEAR(expected[1].nll[r], actual[1].nll[r], 2e-5);
+            ASSERT_NEAR(expected[1].kl[r], actual[1].kl[r], 2e-6 + 1e-3 * expected[1].kl[r]);
+            ASSERT_EQ(expected[0].top1[r], actual[0].top1[r]);
+            ASSERT_EQ(actual[2].kl[r], 0.0);
+            ASSERT_EQ(actual[2].nll[r], actual[0].nll[r]);
+        }
+    }
+}
+
+TEST_P(CpuBackendTest, LogitsAgreeAcrossSlices) {
+    expect_agreement(
+        [&](Backend& backend) {
+            const auto head = backend.pack_head(random_matrix(2500, 48, 2).view());
+            const Tensor hidden = to_device(backend, random_matrix(9, 48, 1));
+            Matrix<float> out(9, 2500);
+            backend.logits(Batch({9}), {&hidden, head.get()}, out.view());
+            return out;
+        },
+        "logits");
+}
+
+TEST_P(CpuBackendTest, SquaredErrorSumsEachWindow) {
+    for (Backend* backend : {cpu_.get(), reference_.get()}) {
+        Matrix<float> a(3, 33), b(3, 33);
+        for (float& v : a.values()) v = 2;
+        b = a;
+        b.view()(2, 32) = 5;
+        const auto sums = backend->squared_error(Batch({2, 1}), to_device(*backend, a), to_device(*backend, b));
+        EXPECT_EQ(sums[0].error, 0);
+        EXPECT_EQ(sums[0].reference, 2 * 33 * 4);
+        EXPECT_EQ(sums[1].error, 9);
+    }
+}
+
+TEST_P(CpuBackendTest, BitsDependOnNeitherThreadsNorBatching) {
+    const Matrix<float> x = random_matrix(700, 70, 5), w = random_matrix(90, 70, 6);
+    const auto run = [&](int threads, bool together) {
+        ThreadPool pool(threads);
+        const auto backend = make_cpu_backend(pool, GetParam());
+        const auto packed = backend->pack_linear(w.view(), {});
+        Matrix<float> all(700, 90);
+        const std::vector<std::int64_t> windows{300, 400};
+        std::int64_t first = 0;
+        for (const auto& part : together ? std::vector<std::vector<std::int64_t>>{windows}
+                                         : std::vector<std::vector<std::int64_t>>{{300}, {400}}) {
+            const Batch batch(part);
+            Tensor in = backend->allocate(batch.rows(), 70), out = backend->allocate(batch.rows(), 90);
+            backend->upload(x.view().row_range(first, batch.rows()), in);
+            backend->linear(batch, in, *packed, nullptr, out);
+            backend->download(out, all.view().row_range(first, batch.rows()));
+            first += batch.rows();
+        }
+        return all;
+    };
+    const Matrix<float> one = run(1, true);
+    for (int threads : {2, 3}) {
+        for (bool together : {true, false}) {
+            const Matrix<float> other = run(threads, together);
+            EXPECT_TRUE(std::equal(one.values().begin(), one.values().end(), other.values().begin()));
+        }
+    }
+    const AttentionCase c{4, 2, 32, 32, {300, 50}};
+    ThreadPool three(3);
+    const auto other = make_cpu_backend(three, GetParam());
+    const Matrix<float> first = attend(*cpu_, c), second = attend(*other, c);
+    EXPECT_TRUE(std::equal(first.values().begin(), first.values().end(), second.values().begin()));
+}
+
+TEST_P(CpuBackendTest, RefusesShapesThatDoNotFit) {
+    for (Backend* backend : {cpu_.get(), reference_.get()}) {
+        const auto w = backend->pack_linear(random_matrix(4, 3, 1).view(), {});
+        const Tensor x = backend->allocate(2, 5);
+        Tensor y = backend->allocate(2, 4);
+        EXPECT_THROW(backend->linear(Batch({2}), x, *w, nullptr, y), InvalidArgument);
+        EXPECT_THROW(backend->gated_silu(Batch({2}), x, y, y), InvalidArgument);
+        EXPECT_THROW(backend->copy_rows(x, 1, y, 0, 2), InvalidArgument);
+        EXPECT_THROW(backend->attention(Batch({2}), x, x, x, {3, 2, 1, 1.0, nullptr, nullptr}, y), InvalidArgument);
+        const auto head = backend->pack_head(random_matrix(4, 5, 1).view());
+        const std::vector<HeadInput> inputs{{&x, head.get()}};
+        EXPECT_THROW(backend->score_tokens(Batch({2}), inputs, std::vector<std::int32_t>{0, 4}), InvalidArgument);
+        EXPECT_THROW(backend->score_tokens(Batch({2}), inputs, std::vector<std::int32_t>{0}), InvalidArgument);
+    }
+    EXPECT_THROW(Batch({3, 0}), InvalidArgument);
+}
+
+}  // namespace
+}  // namespace assay::compute

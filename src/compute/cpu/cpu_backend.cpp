@@ -1,0 +1,336 @@
+// The CPU backend: oneDNN for the linears and the head, own kernels for the rest, fixed tiles over the thread pool.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <new>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "compute/backend.h"
+#include "compute/cpu/gemm.h"
+#include "compute/cpu/kernels.h"
+#include "compute/shape_checks.h"
+
+namespace assay::compute {
+namespace {
+
+constexpr std::int64_t kVocabularySlice = 1024;   // logits of a tile and a slice stay in the second-level cache
+constexpr std::int64_t kElementsPerTask = 1 << 15;  // of element-wise operations
+constexpr std::int64_t kQueryRowsPerTask = 240;   // five query tiles of the attention kernel
+
+struct AlignedFree {
+    void operator()(float* p) const { ::operator delete[](p, std::align_val_t(64)); }
+};
+using AlignedFloats = std::unique_ptr<float[], AlignedFree>;
+
+AlignedFloats aligned_floats(std::int64_t n) {
+    const auto bytes = static_cast<std::size_t>(std::max<std::int64_t>(n, 1)) * sizeof(float);
+    return AlignedFloats(static_cast<float*>(::operator new[](bytes, std::align_val_t(64))));
+}
+
+struct CpuBuffer final : Buffer {
+    explicit CpuBuffer(std::int64_t n) : values(aligned_floats(n)) {}
+    AlignedFloats values;
+};
+
+float* data(Tensor& t) { return static_cast<CpuBuffer&>(t.buffer()).values.get(); }
+const float* data(const Tensor& t) { return static_cast<const CpuBuffer&>(t.buffer()).values.get(); }
+
+struct CpuLinear final : PackedLinear {
+    CpuLinear(PackedMatrix w, std::span<const float> b) : matrix(std::move(w)), bias(b.begin(), b.end()) {}
+    PackedMatrix matrix;
+    std::vector<float> bias;
+    std::int64_t out_features() const override { return matrix.out(); }
+    std::int64_t in_features() const override { return matrix.in(); }
+};
+
+struct CpuHead final : PackedHead {
+    std::vector<PackedMatrix> slices;
+    std::int64_t rows = 0, cols = 0;
+    std::int64_t vocabulary() const override { return rows; }
+    std::int64_t in_features() const override { return cols; }
+};
+
+// Scratch memory that tasks borrow, so that no task pays for fresh pages.
+class ScratchPool {
+  public:
+    struct Block {
+        AlignedFloats floats;
+        std::int64_t size = 0;
+    };
+
+    Block take(std::int64_t floats) {
+        Block block;
+        {
+            const std::lock_guard lock(mutex_);
+            if (!free_.empty()) {
+                block = std::move(free_.back());
+                free_.pop_back();
+            }
+        }
+        if (block.size < floats) block = {aligned_floats(floats), floats};
+        return block;
+    }
+    void put(Block block) {
+        const std::lock_guard lock(mutex_);
+        free_.push_back(std::move(block));
+    }
+
+  private:
+    std::mutex mutex_;
+    std::vector<Block> free_;
+};
+
+const Kernels& choose_kernels(CpuKernels wanted) {
+    if (wanted == CpuKernels::kBest && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl")) {
+        return kAvx512Kernels;
+    }
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return kAvx2Kernels;
+    throw Error("this processor has neither AVX-512 nor AVX2 with FMA, which the cpu backend needs");
+}
+
+// Sums of all inputs for the rows of one tile, and the logits buffers in which they are formed.
+struct HeadTile {
+    HeadTile(std::size_t inputs, std::int64_t rows)
+        : sums(inputs * static_cast<std::size_t>(rows)), target_logits(sums.size()) {}
+    std::vector<LogitSums> sums;  // input-major
+    std::vector<float> target_logits;
+};
+
+class CpuBackend final : public Backend {
+  public:
+    CpuBackend(ThreadPool& pool, CpuKernels kernels) : pool_(pool), kernels_(choose_kernels(kernels)) {}
+
+    std::string description() const override { return fmt::format("cpu f32 {} ({})", kernels_.name, Gemm::version()); }
+    std::int64_t element_bytes() const override { return 4; }
+
+    Tensor allocate(std::int64_t rows, std::int64_t cols) override {
+        return {rows, cols, std::make_unique<CpuBuffer>(rows * cols)};
+    }
+
+    void upload(MatrixView<const float> values, Tensor& out) override {
+        check_host_shape("upload", out, values.rows(), values.cols());
+        for (std::int64_t r = 0; r < out.rows(); ++r) {
+            std::memcpy(data(out) + r * out.cols(), values.row(r).data(), values.row(r).size_bytes());
+        }
+    }
+
+    void download(const Tensor& tensor, MatrixView<float> out) const override {
+        check_host_shape("download", tensor, out.rows(), out.cols());
+        for (std::int64_t r = 0; r < out.rows(); ++r) {
+            std::memcpy(out.row(r).data(), data(tensor) + r * out.cols(), out.row(r).size_bytes());
+        }
+    }
+
+    void copy_rows(const Tensor& in, std::int64_t in_row, Tensor& out, std::int64_t out_row, std::int64_t rows) override {
+        check_copy_rows(in, in_row, out, out_row, rows);
+        std::memcpy(data(out) + out_row * out.cols(), data(in) + in_row * in.cols(), static_cast<std::size_t>(rows * in.cols()) * 4);
+    }
+
+    std::unique_ptr<PackedLinear> pack_linear(MatrixView<const float> w, std::span<const float> bias) override {
+        if (!bias.empty() && static_cast<std::int64_t>(bias.size()) != w.rows()) throw InvalidArgument("pack_linear: bias size");
+        return std::make_unique<CpuLinear>(gemm_.pack(w), bias);
+    }
+
+    void linear(const Batch& batch, const Tensor& x, const PackedLinear& w, const Tensor* residual, Tensor& y) override {
+        check_linear(batch, x, w, residual, y);
+        const auto& packed = static_cast<const CpuLinear&>(w);
+        pool_.for_each(static_cast<std::int64_t>(batch.tiles().size()), [&](std::int64_t i) {
+            const Tile tile = batch.tiles()[static_cast<std::size_t>(i)];
+            float* out = data(y) + tile.first_row * y.cols();
+            if (residual != nullptr) {
+                std::memcpy(out, data(*residual) + tile.first_row * y.cols(), static_cast<std::size_t>(tile.rows * y.cols()) * 4);
+            }
+            gemm_.multiply(tile.rows, data(x) + tile.first_row * x.cols(), packed.matrix,
+                           packed.bias.empty() ? nullptr : packed.bias.data(), residual != nullptr, out);
+        });
+    }
+
+    void rms_norm(const Batch& batch, const Tensor& x, const Tensor& weight, double eps, Tensor& y) override {
+        check_rms_norm(batch, x, weight, y);
+        const std::int64_t n = x.cols();
+        parallel_for(pool_, batch.rows(), ceil_div(kElementsPerTask, n), [&](std::int64_t begin, std::int64_t end) {
+            for (std::int64_t r = begin; r < end; ++r) kernels_.rms_norm(data(x) + r * n, data(weight), n, eps, data(y) + r * n);
+        });
+    }
+
+    void attention(const Batch& batch, const Tensor& q, const Tensor& k, const Tensor& v, const AttentionSpec& spec,
+                   Tensor& out) override {
+        check_attention(batch, q, k, v, spec, out);
+        std::vector<AttentionTask> tasks;
+        for (std::int64_t w = 0; w < batch.windows(); ++w) {
+            for (std::int64_t row = 0; row < batch.window_rows(w); row += kQueryRowsPerTask) {
+                for (std::int64_t h = 0; h < spec.kv_heads; ++h) tasks.push_back(attention_task(batch, w, row, h, q, k, v, spec, out));
+            }
+        }
+        // Later rows see more keys: start with them, so that no thread is left alone with a long task.
+        std::stable_sort(tasks.begin(), tasks.end(), [](const AttentionTask& a, const AttentionTask& b) { return a.first_row > b.first_row; });
+        pool_.for_each(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t i) {
+            const AttentionTask& task = tasks[static_cast<std::size_t>(i)];
+            ScratchPool::Block scratch = scratch_.take(kernels_.attention_scratch(task));
+            kernels_.attention(task, scratch.floats.get());
+            scratch_.put(std::move(scratch));
+        });
+    }
+
+    void gated_silu(const Batch& batch, const Tensor& gate, const Tensor& up, Tensor& y) override {
+        check_same_shape("gated_silu", batch, std::vector<const Tensor*>{&gate, &up, &y});
+        // Row by row: which elements fall into a vector's tail must not depend on the batch.
+        const std::int64_t n = gate.cols();
+        parallel_for(pool_, batch.rows(), ceil_div(kElementsPerTask, n), [&](std::int64_t begin, std::int64_t end) {
+            for (std::int64_t r = begin; r < end; ++r) kernels_.gated_silu(data(gate) + r * n, data(up) + r * n, n, data(y) + r * n);
+        });
+    }
+
+    std::vector<SquaredError> squared_error(const Batch& batch, const Tensor& a, const Tensor& b) override {
+        check_same_shape("squared_error", batch, std::vector<const Tensor*>{&a, &b});
+        std::vector<SquaredError> sums(static_cast<std::size_t>(batch.windows()));
+        pool_.for_each(batch.windows(), [&](std::int64_t w) {
+            SquaredError& sum = sums[static_cast<std::size_t>(w)];
+            for (std::int64_t r = batch.window_first_row(w); r < batch.window_first_row(w) + batch.window_rows(w); ++r) {
+                kernels_.squared_error(data(a) + r * a.cols(), data(b) + r * a.cols(), a.cols(), &sum.error, &sum.reference);
+            }
+        });
+        return sums;
+    }
+
+    std::unique_ptr<PackedHead> pack_head(MatrixView<const float> w) override {
+        auto head = std::make_unique<CpuHead>();
+        head->rows = w.rows();
+        head->cols = w.cols();
+        std::vector<std::unique_ptr<PackedMatrix>> slices(static_cast<std::size_t>(ceil_div(w.rows(), kVocabularySlice)));
+        parallel_for(pool_, w.rows(), kVocabularySlice, [&](std::int64_t begin, std::int64_t end) {
+            slices[static_cast<std::size_t>(begin / kVocabularySlice)] =
+                std::make_unique<PackedMatrix>(gemm_.pack(w.row_range(begin, end - begin)));
+        });
+        for (auto& slice : slices) head->slices.push_back(std::move(*slice));
+        return head;
+    }
+
+    std::vector<TokenScores> score_tokens(const Batch& batch, std::span<const HeadInput> inputs,
+                                          std::span<const std::int32_t> targets) override {
+        check_score_tokens(batch, inputs, targets);
+        std::vector<TokenScores> scores(inputs.size());
+        for (TokenScores& s : scores) {
+            s.nll.resize(targets.size());
+            s.kl.resize(targets.size());
+            s.top1.resize(targets.size());
+        }
+        pool_.for_each(static_cast<std::int64_t>(batch.tiles().size()), [&](std::int64_t i) {
+            const Tile tile = batch.tiles()[static_cast<std::size_t>(i)];
+            const HeadTile sums = sum_tile(tile, inputs, targets);
+            finish_tile(tile, sums, scores);
+        });
+        return scores;
+    }
+
+    void logits(const Batch& batch, const HeadInput& input, MatrixView<float> out) override {
+        if (out.rows() != batch.rows() || out.cols() != input.head->vocabulary()) throw InvalidArgument("logits: output shape");
+        const auto& head = static_cast<const CpuHead&>(*input.head);
+        pool_.for_each(static_cast<std::int64_t>(batch.tiles().size()), [&](std::int64_t i) {
+            const Tile tile = batch.tiles()[static_cast<std::size_t>(i)];
+            ScratchPool::Block block = scratch_.take(tile.rows * kVocabularySlice);
+            std::int64_t first = 0;
+            for (const PackedMatrix& slice : head.slices) {
+                slice_logits(tile, input, slice, block.floats.get());
+                for (std::int64_t r = 0; r < tile.rows; ++r) {
+                    std::memcpy(&out(tile.first_row + r, first), block.floats.get() + r * slice.out(), static_cast<std::size_t>(slice.out()) * 4);
+                }
+                first += slice.out();
+            }
+            scratch_.put(std::move(block));
+        });
+    }
+
+  private:
+    static AttentionTask attention_task(const Batch& batch, std::int64_t window, std::int64_t row, std::int64_t kv_head, const Tensor& q,
+                                        const Tensor& k, const Tensor& v, const AttentionSpec& spec, Tensor& out) {
+        const std::int64_t first = batch.window_first_row(window), group = spec.heads / spec.kv_heads;
+        AttentionTask task;
+        task.q_stride = q.cols();
+        task.kv_stride = k.cols();
+        task.q = data(q) + first * q.cols() + kv_head * group * spec.head_dim;
+        task.k = data(k) + first * k.cols() + kv_head * spec.head_dim;
+        task.v = data(v) + first * v.cols() + kv_head * spec.head_dim;
+        task.out = data(out) + first * q.cols() + kv_head * group * spec.head_dim;
+        if (spec.cosines != nullptr) {
+            task.cosines = data(*spec.cosines);
+            task.sines = data(*spec.sines);
+            task.half = spec.cosines->cols();
+        }
+        task.head_dim = spec.head_dim;
+        task.group = group;
+        task.first_row = row;
+        task.rows = std::min(kQueryRowsPerTask, batch.window_rows(window) - row);
+        task.scale = static_cast<float>(spec.scale);
+        return task;
+    }
+
+    void slice_logits(const Tile& tile, const HeadInput& input, const PackedMatrix& slice, float* out) {
+        gemm_.multiply(tile.rows, data(*input.hidden) + tile.first_row * input.hidden->cols(), slice, nullptr, false, out);
+    }
+
+    // Walks the vocabulary slice by slice: the reference's logits once, each variant's against them.
+    HeadTile sum_tile(const Tile& tile, std::span<const HeadInput> inputs, std::span<const std::int32_t> targets) {
+        HeadTile result(inputs.size(), tile.rows);
+        const std::int64_t area = tile.rows * kVocabularySlice;
+        ScratchPool::Block block = scratch_.take(3 * area);
+        float *reference = block.floats.get(), *exponentials = reference + area, *variant = exponentials + area;
+        const auto& slices = static_cast<const CpuHead&>(*inputs[0].head).slices;
+        std::int32_t first = 0;
+        for (std::size_t s = 0; s < slices.size(); ++s) {
+            const std::int64_t n = slices[s].out();
+            for (std::size_t i = 0; i < inputs.size(); ++i) {
+                float* own = i == 0 ? reference : variant;
+                slice_logits(tile, inputs[i], static_cast<const CpuHead&>(*inputs[i].head).slices[s], own);
+                for (std::int64_t r = 0; r < tile.rows; ++r) {
+                    const std::size_t row = i * static_cast<std::size_t>(tile.rows) + static_cast<std::size_t>(r);
+                    LogitSums& sums = result.sums[row];
+                    kernels_.add_logits(own + r * n, n, first, &sums, i == 0 && inputs.size() > 1 ? exponentials + r * n : nullptr);
+                    if (i > 0) {
+                        kernels_.add_divergence(exponentials + r * n, reference + r * n, own + r * n, n,
+                                                result.sums[static_cast<std::size_t>(r)].rescale, &sums.weighted);
+                    }
+                    const std::int64_t target = targets[static_cast<std::size_t>(tile.first_row + r)] - first;
+                    if (target >= 0 && target < n) result.target_logits[row] = own[r * n + target];
+                }
+            }
+            first += static_cast<std::int32_t>(n);
+        }
+        scratch_.put(std::move(block));
+        return result;
+    }
+
+    static void finish_tile(const Tile& tile, const HeadTile& tile_sums, std::vector<TokenScores>& scores) {
+        const auto lse = [](const LogitSums& s) { return static_cast<double>(s.max) + std::log(s.sum); };
+        for (std::size_t i = 0; i < scores.size(); ++i) {
+            for (std::int64_t r = 0; r < tile.rows; ++r) {
+                const std::size_t row = i * static_cast<std::size_t>(tile.rows) + static_cast<std::size_t>(r);
+                const LogitSums& own = tile_sums.sums[row];
+                const LogitSums& reference = tile_sums.sums[static_cast<std::size_t>(r)];
+                const auto out = static_cast<std::size_t>(tile.first_row + r);
+                scores[i].nll[out] = lse(own) - static_cast<double>(tile_sums.target_logits[row]);
+                scores[i].kl[out] = i == 0 ? 0.0 : own.weighted / reference.sum - (lse(reference) - lse(own));
+                scores[i].top1[out] = own.top1;
+            }
+        }
+    }
+
+    ThreadPool& pool_;
+    const Kernels& kernels_;
+    Gemm gemm_;
+    ScratchPool scratch_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> make_cpu_backend(ThreadPool& pool, CpuKernels kernels) {
+    return std::make_unique<CpuBackend>(pool, kernels);
+}
+
+}  // namespace assay::compute

@@ -1,0 +1,54 @@
+// The CPU backend's own kernels, one table per instruction set. All pointers are f32, rows contiguous.
+#pragma once
+
+#include <cstdint>
+
+namespace assay::compute {
+
+// Causal attention of one group of query heads that share a key/value head, for rows [first_row, first_row + rows) of
+// one window. q, k, v, out point at the window's first row and the group's first head; strides are in floats.
+struct AttentionTask {
+    const float* q = nullptr;
+    const float* k = nullptr;
+    const float* v = nullptr;
+    float* out = nullptr;
+    std::int64_t q_stride = 0;   // of q and out
+    std::int64_t kv_stride = 0;  // of k and v
+    const float* cosines = nullptr;  // [positions, half]; null: no rotation
+    const float* sines = nullptr;
+    std::int64_t half = 0;
+    std::int64_t head_dim = 0;
+    std::int64_t group = 0;  // query heads
+    std::int64_t first_row = 0;
+    std::int64_t rows = 0;
+    float scale = 0;
+};
+
+// Running sums of one row of logits, fed a slice of the vocabulary at a time (online softmax, Milakov & Gimelshein 2018).
+struct LogitSums {
+    float max = -3.0e38f;      // largest logit so far
+    double sum = 0;            // Σ exp(logit - max)
+    double weighted = 0;       // Σ exp(a - max of a)·(a - b), for a variant b of a reference a
+    double rescale = 1;        // what the last slice multiplied older sums by
+    std::int32_t top1 = 0;     // id of the largest logit, the lowest on ties
+};
+
+struct Kernels {
+    const char* name;
+    void (*rms_norm)(const float* x, const float* weight, std::int64_t n, double eps, float* y);
+    void (*gated_silu)(const float* gate, const float* up, std::int64_t n, float* y);
+    // Adds Σ (b - a)² to error and Σ a² to reference.
+    void (*squared_error)(const float* a, const float* b, std::int64_t n, double* error, double* reference);
+    // Floats of scratch that a task needs, and the task itself. The scratch is 64-byte aligned.
+    std::int64_t (*attention_scratch)(const AttentionTask& task);
+    void (*attention)(const AttentionTask& task, float* scratch);
+    // Feeds logits x[0, n) of ids first_id.. to `sums`; where `exponentials` is given, keeps exp(x - max) there.
+    void (*add_logits)(const float* x, std::int64_t n, std::int32_t first_id, LogitSums* sums, float* exponentials);
+    // Adds Σ e·(a - b) to weighted, after multiplying it by `rescale` (of the reference's last slice).
+    void (*add_divergence)(const float* e, const float* a, const float* b, std::int64_t n, double rescale, double* weighted);
+};
+
+extern const Kernels kAvx2Kernels;
+extern const Kernels kAvx512Kernels;
+
+}  // namespace assay::compute

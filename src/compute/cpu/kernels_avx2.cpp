@@ -1,0 +1,19 @@
+// Built with -march=x86-64-v3: 16 registers of 8 floats.
+#include "compute/cpu/kernels_impl.h"
+
+namespace assay::compute {
+namespace {
+
+struct Avx2 {
+    static constexpr int kWidth = 8, kRows = 6, kVectors = 2;
+    typedef float Vec __attribute__((vector_size(32)));
+    typedef int Ints __attribute__((vector_size(32)));
+    typedef float HalfVec __attribute__((vector_size(16)));
+    typedef double DoubleVec __attribute__((vector_size(32)));
+};
+
+}  // namespace
+
+const Kernels kAvx2Kernels = KernelSet<Avx2>::table("avx2");
+
+}  // namespace assay::compute

@@ -1,0 +1,19 @@
+// Built with -march=x86-64-v4: 32 registers of 16 floats.
+#include "compute/cpu/kernels_impl.h"
+
+namespace assay::compute {
+namespace {
+
+struct Avx512 {
+    static constexpr int kWidth = 16, kRows = 12, kVectors = 2;
+    typedef float Vec __attribute__((vector_size(64)));
+    typedef int Ints __attribute__((vector_size(64)));
+    typedef float HalfVec __attribute__((vector_size(32)));
+    typedef double DoubleVec __attribute__((vector_size(64)));
+};
+
+}  // namespace
+
+const Kernels kAvx512Kernels = KernelSet<Avx512>::table("avx512");
+
+}  // namespace assay::compute

@@ -1,0 +1,310 @@
+// The kernels' source, compiled once per instruction set. Everything here is in an unnamed namespace and uses no inline
+// function of another header: code built for AVX-512 must never be what the linker keeps for an AVX2 machine.
+#pragma once
+
+#include "compute/cpu/kernels.h"
+
+namespace assay::compute {
+namespace {
+
+// Isa names the vector types of one instruction set, and the registers kRows x kVectors of a GEMM's output tile.
+template <class Isa>
+struct KernelSet {
+    using Vec = typename Isa::Vec;              // kWidth floats
+    using Ints = typename Isa::Ints;            // kWidth ints
+    using HalfVec = typename Isa::HalfVec;      // kWidth / 2 floats
+    using DoubleVec = typename Isa::DoubleVec;  // kWidth / 2 doubles
+    static constexpr int kWidth = Isa::kWidth, kRows = Isa::kRows, kVectors = Isa::kVectors;
+    static constexpr std::int64_t kPanel = kWidth * kVectors;          // columns of a packed panel
+    static constexpr std::int64_t kQueryTile = 48;                     // a multiple of kRows
+    static_assert(kQueryTile % kRows == 0);
+
+    static Vec load(const float* p) {
+        Vec v;
+        __builtin_memcpy(&v, p, sizeof(v));
+        return v;
+    }
+    static void store(float* p, Vec v) { __builtin_memcpy(p, &v, sizeof(v)); }
+    static Vec splat(float x) {
+        Vec v;
+        for (int i = 0; i < kWidth; ++i) v[i] = x;
+        return v;
+    }
+    static Vec larger(Vec a, Vec b) { return a > b ? a : b; }
+    static Vec smaller(Vec a, Vec b) { return a < b ? a : b; }
+    static float largest_lane(Vec v) {
+        float top = v[0];
+        for (int i = 1; i < kWidth; ++i) top = v[i] > top ? v[i] : top;
+        return top;
+    }
+    static float sum_lanes(Vec v) {
+        float sum = 0;
+        for (int i = 0; i < kWidth; ++i) sum += v[i];
+        return sum;
+    }
+    static double sum_lanes(DoubleVec v) {
+        double sum = 0;
+        for (int i = 0; i < kWidth / 2; ++i) sum += v[i];
+        return sum;
+    }
+    static DoubleVec widen(const float* p) {
+        HalfVec v;
+        __builtin_memcpy(&v, p, sizeof(v));
+        return __builtin_convertvector(v, DoubleVec);
+    }
+
+    // exp(x), relative error below 2e-7 for x in [-87, 88], the value at the nearer end outside. x = n ln2 + r,
+    // |r| <= ln2/2, polynomial of Cephes expf (Moshier).
+    static Vec exp(Vec x) {
+        x = smaller(larger(x, splat(-87.0f)), splat(88.0f));
+        const Vec shift = splat(12582912.0f);  // 1.5·2^23: adding it rounds to an integer in the low bits
+        const Vec t = x * splat(1.44269504088896341f) + shift;
+        const Vec n = t - shift;
+        const Vec r = (x - n * splat(0.693359375f)) - n * splat(-2.12194440e-4f);
+        Vec p = splat(1.9875691500e-4f);
+        p = p * r + splat(1.3981999507e-3f);
+        p = p * r + splat(8.3334519073e-3f);
+        p = p * r + splat(4.1665795894e-2f);
+        p = p * r + splat(1.6666665459e-1f);
+        p = p * r + splat(5.0000001201e-1f);
+        p = p * r * r + r + splat(1.0f);
+        Ints bits, power;
+        __builtin_memcpy(&bits, &p, sizeof(p));
+        __builtin_memcpy(&power, &t, sizeof(t));
+        bits += power << 23;
+        __builtin_memcpy(&p, &bits, sizeof(p));
+        return p;
+    }
+
+    // The last n < kWidth elements, padded with `fill`.
+    static Vec load_tail(const float* p, std::int64_t n, float fill) {
+        Vec v = splat(fill);
+        for (std::int64_t i = 0; i < n; ++i) v[i] = p[i];
+        return v;
+    }
+
+    static void rms_norm(const float* x, const float* weight, std::int64_t n, double eps, float* y) {
+        DoubleVec squares{};
+        std::int64_t i = 0;
+        for (; i + kWidth / 2 <= n; i += kWidth / 2) {
+            const DoubleVec v = widen(x + i);
+            squares += v * v;
+        }
+        double sum = sum_lanes(squares);
+        for (; i < n; ++i) sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+        const auto factor = static_cast<float>(1.0 / __builtin_sqrt(sum / static_cast<double>(n) + eps));
+        for (std::int64_t c = 0; c < n; ++c) y[c] = x[c] * factor * weight[c];
+    }
+
+    static void gated_silu(const float* gate, const float* up, std::int64_t n, float* y) {
+        const Vec one = splat(1.0f);
+        std::int64_t i = 0;
+        for (; i + kWidth <= n; i += kWidth) {
+            const Vec g = load(gate + i);
+            store(y + i, g / (one + exp(-g)) * load(up + i));
+        }
+        if (i == n) return;
+        const Vec g = load_tail(gate + i, n - i, 0), r = g / (one + exp(-g)) * load_tail(up + i, n - i, 0);
+        for (std::int64_t k = 0; k < n - i; ++k) y[i + k] = r[k];
+    }
+
+    static void squared_error(const float* a, const float* b, std::int64_t n, double* error, double* reference) {
+        DoubleVec errors{}, squares{};
+        std::int64_t i = 0;
+        for (; i + kWidth / 2 <= n; i += kWidth / 2) {
+            const DoubleVec x = widen(a + i), d = widen(b + i) - x;
+            errors += d * d;
+            squares += x * x;
+        }
+        double e = sum_lanes(errors), s = sum_lanes(squares);
+        for (; i < n; ++i) {
+            const double x = a[i], d = static_cast<double>(b[i]) - x;
+            e += d * d;
+            s += x * x;
+        }
+        *error += e;
+        *reference += s;
+    }
+
+    // c[kRows, kPanel] = a[kRows, depth] · panel[depth, kPanel]
+    static void gemm_tile(const float* a, std::int64_t a_stride, const float* panel, std::int64_t depth, float* c,
+                          std::int64_t c_stride) {
+        Vec acc[kRows][kVectors] = {};
+        for (std::int64_t k = 0; k < depth; ++k) {
+            Vec b[kVectors];
+#pragma GCC unroll 8
+            for (int j = 0; j < kVectors; ++j) b[j] = load(panel + k * kPanel + j * kWidth);
+#pragma GCC unroll 16
+            for (int r = 0; r < kRows; ++r) {
+                const Vec x = splat(a[r * a_stride + k]);
+#pragma GCC unroll 8
+                for (int j = 0; j < kVectors; ++j) acc[r][j] += x * b[j];
+            }
+        }
+        for (int r = 0; r < kRows; ++r) {
+            for (int j = 0; j < kVectors; ++j) store(c + r * c_stride + j * kWidth, acc[r][j]);
+        }
+    }
+
+    // c[kQueryTile, panels·kPanel] = a[kQueryTile, depth] · b, b packed in panels of [depth, kPanel].
+    static void gemm(const float* a, std::int64_t a_stride, const float* b, std::int64_t panel_stride, std::int64_t depth,
+                     std::int64_t panels, float* c, std::int64_t c_stride) {
+        for (std::int64_t p = 0; p < panels; ++p) {
+            for (std::int64_t r = 0; r < kQueryTile; r += kRows) {
+                gemm_tile(a + r * a_stride, a_stride, b + p * panel_stride, depth, c + r * c_stride + p * kPanel, c_stride);
+            }
+        }
+    }
+
+    static std::int64_t round_up(std::int64_t n) { return (n + kPanel - 1) / kPanel * kPanel; }
+
+    // Where the parts of an attention task's scratch lie, in floats.
+    struct Scratch {
+        std::int64_t keys, values, query, weights, output, row, total;
+    };
+    static Scratch scratch_layout(const AttentionTask& t) {
+        const std::int64_t n = round_up(t.first_row + t.rows), d = round_up(t.head_dim);
+        Scratch s{};
+        s.values = s.keys + n * t.head_dim;
+        s.query = s.values + n * d;
+        s.weights = s.query + kQueryTile * d;
+        s.output = s.weights + kQueryTile * n;
+        s.row = s.output + kQueryTile * d;
+        s.total = s.row + d;
+        return s;
+    }
+    static std::int64_t attention_scratch(const AttentionTask& t) { return scratch_layout(t).total; }
+
+    // out = scale · rot(head) for the row at `position`.
+    static void rotate(const AttentionTask& t, const float* head, std::int64_t position, float scale, float* out) {
+        for (std::int64_t i = 2 * t.half; i < t.head_dim; ++i) out[i] = head[i] * scale;
+        const float* cosines = t.cosines + position * t.half;
+        const float* sines = t.sines + position * t.half;
+        for (std::int64_t i = 0; i < t.half; ++i) {
+            const float x = head[i], y = head[i + t.half];
+            out[i] = (x * cosines[i] - y * sines[i]) * scale;
+            out[i + t.half] = (y * cosines[i] + x * sines[i]) * scale;
+        }
+    }
+
+    // Keys as panels [head_dim, kPanel] of kPanel positions; values as panels [positions, kPanel] of kPanel channels.
+    static void pack_keys_values(const AttentionTask& t, const Scratch& s, float* scratch) {
+        const std::int64_t n = t.first_row + t.rows, n_up = round_up(n), d_up = round_up(t.head_dim);
+        float* row = scratch + s.row;
+        for (std::int64_t j = 0; j < n_up; ++j) {
+            float* column = scratch + s.keys + j / kPanel * kPanel * t.head_dim + j % kPanel;
+            if (j < n) rotate(t, t.k + j * t.kv_stride, j, 1.0f, row);
+            for (std::int64_t c = 0; c < t.head_dim; ++c) column[c * kPanel] = j < n ? row[c] : 0.0f;
+        }
+        for (std::int64_t c = 0; c < d_up; c += kPanel) {
+            float* panel = scratch + s.values + c * n_up;
+            const std::int64_t width = t.head_dim - c < kPanel ? t.head_dim - c : kPanel;
+            for (std::int64_t j = 0; j < n; ++j) {
+                for (std::int64_t i = 0; i < kPanel; ++i) panel[j * kPanel + i] = i < width ? t.v[j * t.kv_stride + c + i] : 0.0f;
+            }
+        }
+    }
+
+    // In place over weights[0, valid): exp(x - max); zero up to `padded`. Returns the sum.
+    static float exponentiate(float* x, std::int64_t valid, std::int64_t padded) {
+        for (std::int64_t i = valid; i < padded; ++i) x[i] = -3.0e38f;
+        Vec tops = splat(-3.0e38f);
+        for (std::int64_t i = 0; i < padded; i += kWidth) tops = larger(tops, load(x + i));
+        const Vec top = splat(largest_lane(tops));
+        Vec sums{};
+        std::int64_t i = 0;
+        for (; i + kWidth <= valid; i += kWidth) {
+            const Vec e = exp(load(x + i) - top);
+            store(x + i, e);
+            sums += e;
+        }
+        float sum = sum_lanes(sums);
+        if (i < valid) {
+            const Vec e = exp(load(x + i) - top);
+            for (std::int64_t k = 0; k < valid - i; ++k) sum += x[i + k] = e[k];
+        }
+        for (i = valid; i < padded; ++i) x[i] = 0.0f;
+        return sum;
+    }
+
+    static void attention(const AttentionTask& t, float* scratch) {
+        const Scratch s = scratch_layout(t);
+        const std::int64_t n_up = round_up(t.first_row + t.rows), d_up = round_up(t.head_dim);
+        pack_keys_values(t, s, scratch);
+        float *query = scratch + s.query, *weights = scratch + s.weights, *output = scratch + s.output;
+        for (std::int64_t h = 0; h < t.group; ++h) {
+            for (std::int64_t r0 = t.first_row; r0 < t.first_row + t.rows; r0 += kQueryTile) {
+                const std::int64_t left = t.first_row + t.rows - r0, rows = left < kQueryTile ? left : kQueryTile;
+                const std::int64_t keys = round_up(r0 + rows);
+                for (std::int64_t r = 0; r < kQueryTile; ++r) {
+                    float* q = query + r * d_up;
+                    if (r < rows) rotate(t, t.q + (r0 + r) * t.q_stride + h * t.head_dim, r0 + r, t.scale, q);
+                    else for (std::int64_t c = 0; c < t.head_dim; ++c) q[c] = 0.0f;
+                }
+                gemm(query, d_up, scratch + s.keys, kPanel * t.head_dim, t.head_dim, keys / kPanel, weights, n_up);
+                float sums[kQueryTile];
+                for (std::int64_t r = 0; r < rows; ++r) sums[r] = exponentiate(weights + r * n_up, r0 + r + 1, keys);
+                gemm(weights, n_up, scratch + s.values, kPanel * n_up, r0 + rows, d_up / kPanel, output, d_up);
+                for (std::int64_t r = 0; r < rows; ++r) {
+                    float* out = t.out + (r0 + r) * t.q_stride + h * t.head_dim;
+                    for (std::int64_t c = 0; c < t.head_dim; ++c) out[c] = output[r * d_up + c] / sums[r];
+                }
+            }
+        }
+    }
+
+    static float largest(const float* x, std::int64_t n) {
+        Vec tops = splat(-3.0e38f);
+        std::int64_t i = 0;
+        for (; i + kWidth <= n; i += kWidth) tops = larger(tops, load(x + i));
+        if (i < n) tops = larger(tops, load_tail(x + i, n - i, -3.0e38f));
+        return largest_lane(tops);
+    }
+
+    static void add_logits(const float* x, std::int64_t n, std::int32_t first_id, LogitSums* sums, float* exponentials) {
+        const float top = largest(x, n);
+        sums->rescale = 1;
+        if (top > sums->max) {
+            sums->rescale = sums->sum == 0 ? 0.0 : __builtin_exp(static_cast<double>(sums->max) - static_cast<double>(top));
+            sums->max = top;
+            std::int64_t i = 0;
+            while (x[i] != top) ++i;
+            sums->top1 = first_id + static_cast<std::int32_t>(i);
+        }
+        // Four chains of f32 sums per slice, then double: no chain is longer than a slice / (4·kWidth).
+        const Vec max = splat(sums->max);
+        Vec chain[4] = {};
+        std::int64_t i = 0;
+        for (int which = 0; i + kWidth <= n; i += kWidth, which = (which + 1) % 4) {
+            const Vec e = exp(load(x + i) - max);
+            if (exponentials != nullptr) store(exponentials + i, e);
+            chain[which] += e;
+        }
+        double sum = 0;
+        for (const Vec& c : chain) sum += sum_lanes(c);
+        if (i < n) {
+            const Vec e = exp(load_tail(x + i, n - i, 0.0f) - max);
+            for (std::int64_t k = 0; k < n - i; ++k) {
+                sum += e[k];
+                if (exponentials != nullptr) exponentials[i + k] = e[k];
+            }
+        }
+        sums->sum = sums->sum * sums->rescale + sum;
+    }
+
+    static void add_divergence(const float* e, const float* a, const float* b, std::int64_t n, double rescale, double* weighted) {
+        DoubleVec sums{};
+        std::int64_t i = 0;
+        for (; i + kWidth / 2 <= n; i += kWidth / 2) sums += widen(e + i) * (widen(a + i) - widen(b + i));
+        double sum = sum_lanes(sums);
+        for (; i < n; ++i) sum += static_cast<double>(e[i]) * (static_cast<double>(a[i]) - static_cast<double>(b[i]));
+        *weighted = *weighted * rescale + sum;
+    }
+
+    static constexpr Kernels table(const char* name) {
+        return {name, rms_norm, gated_silu, squared_error, attention_scratch, attention, add_logits, add_divergence};
+    }
+};
+
+}  // namespace
+}  // namespace assay::compute
