@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """Makes models that compute the same function as a Llama folder but have other weights.
 
-offgrid  Random channel scales, each undone where the channel is read, so that the weights lie on no quantization grid:
+offgrid  Random channel scales, each undone where the channel is read: weights lie on no quantization grid.
            input_layernorm <-> q, k, v          post_attention_layernorm <-> gate, up
            v rows <-> o columns (one scale per key-value channel, shared by the query heads of the group)
            up rows <-> down columns
-padded   offgrid, then zero channels and whole zero heads up to a larger hidden size, so that wide group sizes divide it.
-         RMS norm divides by the channel count, so with H -> P channels: norm weights *= sqrt(H/P), rms_norm_eps *= H/P.
+padded   offgrid, then zero channels and whole zero heads up to a larger hidden size that wide groups divide.
+         RMS norm divides by the channel count, so from H to P channels:
+           norm weights *= sqrt(H/P)            rms_norm_eps *= H/P
 
 Scales are log-uniform in [0.8, 1.25]. All arithmetic is float64 with one rounding to the stored type.
 Exit codes: 0 ok, 2 usage, 3 bad input, 130 interrupted.
 """
+
 import argparse
 import dataclasses
 import hashlib
@@ -38,7 +40,7 @@ class BadInput(Exception):
     """The model folder, or what is asked of it, cannot be used; ends the program with exit code 3."""
 
 
-# ---- number types -----------------------------------------------------------------------------------------------------
+# ---- number types ------------------------------------------------------------------------------------------
 
 
 def widen(raw, stored):
@@ -51,7 +53,8 @@ def widen(raw, stored):
 def bf16_bits(values):
     """float64 -> bf16 bit patterns (uint16), to nearest, ties to even. Values must be finite.
 
-    Going through float32 would round twice, so float32 is taken towards zero with its last bit set where anything was lost.
+    Going through float32 would round twice, so float32 is taken towards zero, its last bit set where anything
+    was lost.
     """
     near = values.astype(np.float32)
     wide = near.astype(np.float64)
@@ -61,20 +64,22 @@ def bf16_bits(values):
 
 
 def narrow(values, stored):
-    """float64 -> array in the stored type's bytes, rounded once. Raises BadInput where a value becomes non-finite."""
+    """float64 -> array in the stored type's bytes, rounded once. Raises BadInput where one is not finite."""
+    if not np.isfinite(values).all():
+        raise BadInput("a value is not finite")
     with np.errstate(over="ignore"):
         if stored == "BF16":
             result = bf16_bits(values)
-            finite = (result & 0x7F80) != 0x7F80
+            fits = (result & 0x7F80) != 0x7F80
         else:
             result = values.astype({"F32": "<f4", "F16": "<f2"}[stored])
-            finite = np.isfinite(result)
-    if not finite.all():
-        raise BadInput(f"a value is not finite or does not fit {stored}; use --dtype f32")
+            fits = np.isfinite(result)
+    if not fits.all():
+        raise BadInput(f"a value is too large for {stored}; use a wider --dtype")
     return result
 
 
-# ---- the model folder -------------------------------------------------------------------------------------------------
+# ---- the model folder --------------------------------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,29 +128,50 @@ def config_int(config, key, default=None):
 def read_dims(config):
     """Sizes from config.json; refuses what is not a plain Llama."""
     if config.get("architectures") != ["LlamaForCausalLM"]:
-        raise BadInput(f"config.json: architectures is {config.get('architectures')!r}; only LlamaForCausalLM is handled")
+        raise BadInput(
+            f"config.json: architectures is {config.get('architectures')!r}; only LlamaForCausalLM is handled"
+        )
     if config.get("quantization_config") is not None:
-        raise BadInput("config.json: the model is already quantized (quantization_config); give its full-precision original")
+        raise BadInput("config.json: the model is already quantized (quantization_config); give its original")
     hidden, heads = config_int(config, "hidden_size"), config_int(config, "num_attention_heads")
-    dims = Dims(hidden=hidden, heads=heads, kv_heads=config_int(config, "num_key_value_heads", heads),
-                head_dim=config_int(config, "head_dim", hidden // heads), intermediate=config_int(config, "intermediate_size"),
-                vocab=config_int(config, "vocab_size"), layers=config_int(config, "num_hidden_layers"))
+    dims = Dims(
+        hidden=hidden,
+        heads=heads,
+        kv_heads=config_int(config, "num_key_value_heads", heads),
+        head_dim=config_int(config, "head_dim", hidden // heads),
+        intermediate=config_int(config, "intermediate_size"),
+        vocab=config_int(config, "vocab_size"),
+        layers=config_int(config, "num_hidden_layers"),
+    )
     if heads % dims.kv_heads:
-        raise BadInput(f"config.json: {heads} attention heads do not divide into {dims.kv_heads} key-value heads")
+        raise BadInput(
+            f"config.json: {heads} attention heads do not divide into {dims.kv_heads} key-value heads"
+        )
     return dims
 
 
 def expected_shapes(dims, config):
-    """Every tensor of the checkpoint with its shape. A tied lm_head may be stored as well; see read_tensors."""
+    """{tensor: shape} of the whole checkpoint. A tied lm_head is among them, though few folders store it."""
     q, kv = dims.heads * dims.head_dim, dims.kv_heads * dims.head_dim
-    linears = {"self_attn.q_proj": (q, dims.hidden), "self_attn.k_proj": (kv, dims.hidden), "self_attn.v_proj": (kv, dims.hidden),
-               "self_attn.o_proj": (dims.hidden, q), "mlp.gate_proj": (dims.intermediate, dims.hidden),
-               "mlp.up_proj": (dims.intermediate, dims.hidden), "mlp.down_proj": (dims.hidden, dims.intermediate)}
+    linears = {
+        "self_attn.q_proj": (q, dims.hidden),
+        "self_attn.k_proj": (kv, dims.hidden),
+        "self_attn.v_proj": (kv, dims.hidden),
+        "self_attn.o_proj": (dims.hidden, q),
+        "mlp.gate_proj": (dims.intermediate, dims.hidden),
+        "mlp.up_proj": (dims.intermediate, dims.hidden),
+        "mlp.down_proj": (dims.hidden, dims.intermediate),
+    }
     biased = {"self_attn": bool(config.get("attention_bias")), "mlp": bool(config.get("mlp_bias"))}
-    shapes = {"model.embed_tokens.weight": (dims.vocab, dims.hidden), "model.norm.weight": (dims.hidden,),
-              "lm_head.weight": (dims.vocab, dims.hidden)}
+    shapes = {
+        "model.embed_tokens.weight": (dims.vocab, dims.hidden),
+        "model.norm.weight": (dims.hidden,),
+        "lm_head.weight": (dims.vocab, dims.hidden),
+    }
     for layer in (f"model.layers.{i}." for i in range(dims.layers)):
-        shapes[layer + "input_layernorm.weight"] = shapes[layer + "post_attention_layernorm.weight"] = (dims.hidden,)
+        shapes[layer + "input_layernorm.weight"] = shapes[layer + "post_attention_layernorm.weight"] = (
+            dims.hidden,
+        )
         for name, shape in linears.items():
             shapes[f"{layer}{name}.weight"] = shape
             if biased[name.split(".")[0]]:
@@ -181,9 +207,14 @@ def stored_tensor(path, name, entry, data_begin, file_bytes):
     if not sane:
         raise BadInput(f"{path}: {name}: malformed header entry")
     if dtype not in STORED_BYTES:
-        raise BadInput(f"{path}: {name}: type {dtype} is not a float type this tool widens ({', '.join(STORED_BYTES)})")
+        raise BadInput(
+            f"{path}: {name}: type {dtype} is not a float type this tool widens ({', '.join(STORED_BYTES)})"
+        )
     if end - begin != math.prod(shape) * STORED_BYTES[dtype] or data_begin + end > file_bytes:
-        raise BadInput(f"{path}: {name}: bytes [{begin}, {end}) do not match shape {list(shape)} of {dtype}, or leave the file")
+        raise BadInput(
+            f"{path}: {name}: bytes [{begin}, {end}) do not match {dtype} of shape {list(shape)}, "
+            "or leave the file"
+        )
     return Stored(path, dtype, shape, data_begin + begin)
 
 
@@ -204,15 +235,26 @@ def shard_files(folder):
 
 
 def read_tensors(folder, shapes, tied):
-    """{file: {tensor: Stored}}, checked to be exactly the expected tensors. Old checkpoints' inv_freq is left out: loaders compute it."""
+    """{file: {tensor: Stored}}, checked to be exactly the expected tensors.
+
+    The inv_freq of old checkpoints is left out: loaders compute it.
+    """
     shards, seen = {}, set()
     for file in shard_files(folder):
-        header = {n: s for n, s in read_header(folder / file).items() if not n.endswith("rotary_emb.inv_freq")}
+        header = {
+            n: s for n, s in read_header(folder / file).items() if not n.endswith("rotary_emb.inv_freq")
+        }
         for name, stored in header.items():
             if name not in shapes:
-                raise BadInput(f"{stored.path}: {name}: not a tensor of this Llama (biases need attention_bias or mlp_bias in config.json)")
+                raise BadInput(
+                    f"{stored.path}: {name}: not a tensor of this Llama "
+                    "(biases need attention_bias or mlp_bias in config.json)"
+                )
             if stored.shape != shapes[name]:
-                raise BadInput(f"{stored.path}: {name}: shape {list(stored.shape)}, config.json implies {list(shapes[name])}")
+                raise BadInput(
+                    f"{stored.path}: {name}: shape {list(stored.shape)}, "
+                    f"config.json implies {list(shapes[name])}"
+                )
             if name in seen:
                 raise BadInput(f"{stored.path}: {name}: also in another file")
             seen.add(name)
@@ -223,14 +265,14 @@ def read_tensors(folder, shapes, tied):
     return shards
 
 
-# ---- the derivation ---------------------------------------------------------------------------------------------------
+# ---- the derivation ----------------------------------------------------------------------------------------
 
 
 def channel_scales(seed, layer, pair, channels):
-    """Log-uniform scales of one pair, a function of the arguments alone: independent of order and sharding. float64 [channels].
+    """Log-uniform scales of one pair, a function of the arguments alone. -> float64 [channels]
 
-    From the generator's raw bits, whose stream numpy guarantees, and rounded to 2^-16, which hides the last-bit differences
-    between machines' exp: the same seed gives the same model everywhere.
+    From the generator's raw bits, whose stream numpy guarantees, and rounded to 2^-16, which hides the
+    last-bit differences between machines' exp: the same seed gives the same model everywhere.
     """
     raw = np.random.PCG64([seed, layer, pair]).random_raw(channels)
     unit = (raw >> np.uint64(11)) * 2.0**-53
@@ -270,7 +312,9 @@ class Derivation:
         if rest in ("mlp.gate_proj.weight", "mlp.up_proj.weight"):
             return channel_scales(self.seed, layer, 1, d.hidden)
         if rest == "self_attn.o_proj.weight":
-            per_kv_head = channel_scales(self.seed, layer, 2, d.kv_heads * d.head_dim).reshape(d.kv_heads, d.head_dim)
+            per_kv_head = channel_scales(self.seed, layer, 2, d.kv_heads * d.head_dim).reshape(
+                d.kv_heads, d.head_dim
+            )
             return per_kv_head.repeat(d.heads // d.kv_heads, axis=0).reshape(-1)
         if rest == "mlp.down_proj.weight":
             return channel_scales(self.seed, layer, 3, d.intermediate)
@@ -283,12 +327,18 @@ class Derivation:
 
 
 def padded_dims(source, hidden, heads, kv_heads):
-    for what, old, new in (("hidden", source.hidden, hidden), ("heads", source.heads, heads), ("kv-heads", source.kv_heads, kv_heads)):
+    for what, old, new in (
+        ("hidden", source.hidden, hidden),
+        ("heads", source.heads, heads),
+        ("kv-heads", source.kv_heads, kv_heads),
+    ):
         if new < old:
             raise BadInput(f"--{what} {new} is smaller than the model's {old}")
     if heads * source.kv_heads != source.heads * kv_heads:
-        raise BadInput(f"--heads {heads} --kv-heads {kv_heads}: the model has {source.heads // source.kv_heads} query heads for each "
-                       "key-value head, and this must stay so")
+        raise BadInput(
+            f"--heads {heads} --kv-heads {kv_heads}: the model has {source.heads // source.kv_heads} "
+            "query heads for each key-value head, and this must stay so"
+        )
     return dataclasses.replace(source, hidden=hidden, heads=heads, kv_heads=kv_heads)
 
 
@@ -298,15 +348,17 @@ def converted_blocks(name, stored, derivation, out_type):
     target = derivation.target_shapes[name]
     target_rows, target_columns = target[0], math.prod(target[1:])
     factor, divisor = derivation.row_factor(name), derivation.column_divisor(name)
-    raw = np.memmap(stored.path, mode="r", offset=stored.begin, shape=(rows, columns * STORED_BYTES[stored.dtype]))
+    raw = np.memmap(
+        stored.path, mode="r", offset=stored.begin, shape=(rows, columns * STORED_BYTES[stored.dtype])
+    )
     step = max(1, BLOCK_ELEMENTS // max(columns, target_columns))
     for begin in range(0, target_rows, step):
         end = min(begin + step, target_rows)
         block = np.zeros((end - begin, target_columns))
         filled = min(end, rows) - begin
         if filled > 0:
-            part = widen(np.array(raw[begin:begin + filled]), stored.dtype)
-            part = part if factor is None else part * factor[begin:begin + filled, None]
+            part = widen(np.array(raw[begin : begin + filled]), stored.dtype)
+            part = part if factor is None else part * factor[begin : begin + filled, None]
             block[:filled, :columns] = part if divisor is None else part / divisor
         try:
             yield narrow(block, out_type)
@@ -333,13 +385,17 @@ def write_shard(path, tensors, derivation, out_type):
     return offset
 
 
-# ---- the output folder ------------------------------------------------------------------------------------------------
+# ---- the output folder -------------------------------------------------------------------------------------
 
 
 def derived_config(config, source, target, dtype_name):
     result = dict(config)
-    result.update(hidden_size=target.hidden, num_attention_heads=target.heads, num_key_value_heads=target.kv_heads,
-                  head_dim=target.head_dim)
+    result.update(
+        hidden_size=target.hidden,
+        num_attention_heads=target.heads,
+        num_key_value_heads=target.kv_heads,
+        head_dim=target.head_dim,
+    )
     eps = config.get("rms_norm_eps", 1e-6)  # the default of transformers' LlamaConfig
     if type(eps) not in (int, float) or not eps >= 0:
         raise BadInput(f"config.json: rms_norm_eps: expected a number, found {eps!r}")
@@ -354,10 +410,12 @@ def write_json(path, value):
 
 
 def copy_other_files(folder, out):
-    """Tokenizer and other top-level files as they are; no weights, no subfolders, nothing that is written anew."""
+    """Tokenizer and other top-level files as they are; no weights, no subfolders, nothing written anew."""
     written_anew = {"config.json", "derivation.json", INDEX_FILE}
     for path in sorted(folder.iterdir()):
-        stale = path.suffix in WEIGHT_SUFFIXES or path.name.endswith(".index.json") or path.name in written_anew
+        stale = (
+            path.suffix in WEIGHT_SUFFIXES or path.name.endswith(".index.json") or path.name in written_anew
+        )
         if path.is_file() and not stale:
             shutil.copyfile(path, out / path.name)
 
@@ -368,7 +426,9 @@ def fill_folder(args, out):
     config = read_json(folder / "config.json")
     source = read_dims(config)
     target = source if args.kind == "offgrid" else padded_dims(source, args.hidden, args.heads, args.kv_heads)
-    shards = read_tensors(folder, expected_shapes(source, config), bool(config.get("tie_word_embeddings", False)))
+    shards = read_tensors(
+        folder, expected_shapes(source, config), bool(config.get("tie_word_embeddings", False))
+    )
     out_type, dtype_name = OUTPUT_TYPES[args.dtype]
     write_json(out / "config.json", derived_config(config, source, target, dtype_name))
     copy_other_files(folder, out)
@@ -380,12 +440,23 @@ def fill_folder(args, out):
         print(f"{file} written ({done} of {len(shards)})", file=sys.stderr)
     if list(shards) != [WEIGHTS_FILE]:
         weight_map = {name: file for file, tensors in shards.items() for name in tensors}
-        write_json(out / INDEX_FILE, {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))})
-    write_json(out / "derivation.json", {
-        "kind": args.kind, "seed": args.seed, "dtype": dtype_name, "scale_range": [SCALE_LOW, SCALE_HIGH],
-        "source_config_sha256": hashlib.sha256((folder / "config.json").read_bytes()).hexdigest(),
-        "source": dataclasses.asdict(source), "derived": dataclasses.asdict(target),
-        "versions": {"derivation": VERSION, "python": platform.python_version(), "numpy": np.__version__}})
+        write_json(
+            out / INDEX_FILE,
+            {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))},
+        )
+    write_json(
+        out / "derivation.json",
+        {
+            "kind": args.kind,
+            "seed": args.seed,
+            "dtype": dtype_name,
+            "scale_range": [SCALE_LOW, SCALE_HIGH],
+            "source_config_sha256": hashlib.sha256((folder / "config.json").read_bytes()).hexdigest(),
+            "source": dataclasses.asdict(source),
+            "derived": dataclasses.asdict(target),
+            "versions": {"derivation": VERSION, "python": platform.python_version(), "numpy": np.__version__},
+        },
+    )
 
 
 def derive(args):
@@ -413,19 +484,34 @@ def parse_args(argv):
         return value
 
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("model_dir", metavar="MODEL_DIR", help="Hugging Face folder of a LlamaForCausalLM (safetensors)")
+    common.add_argument(
+        "model_dir", metavar="MODEL_DIR", help="Hugging Face folder of a LlamaForCausalLM (safetensors)"
+    )
     common.add_argument("out_dir", metavar="OUT_DIR", help="folder to make; must not exist")
     common.add_argument("--seed", type=seed, default=0, help="of the channel scales, 0 or more (default 0)")
-    common.add_argument("--dtype", choices=OUTPUT_TYPES, default="f32",
-                        help="stored type (default f32, which keeps the function to float rounding; bf16 and f16 round the scaled "
-                             "weights and so change the function noticeably)")
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    common.add_argument(
+        "--dtype",
+        choices=OUTPUT_TYPES,
+        default="f32",
+        help="stored type (default f32, which keeps the function to float rounding; bf16 and f16 round the "
+        "scaled weights and so change the function noticeably)",
+    )
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="{offgrid,padded}")
     kinds.add_parser("offgrid", parents=[common], help="random channel scales that cancel out")
-    padded = kinds.add_parser("padded", parents=[common], help="offgrid, then zero-padded to a larger hidden size")
+    padded = kinds.add_parser(
+        "padded", parents=[common], help="offgrid, then zero-padded to a larger hidden size"
+    )
     padded.add_argument("--hidden", type=int, default=768, help="hidden size to pad to (default 768)")
     padded.add_argument("--heads", type=int, default=12, help="query heads to pad to (default 12)")
-    padded.add_argument("--kv-heads", type=int, default=4, help="key-value heads to pad to (default 4); heads / kv-heads must stay as it is")
+    padded.add_argument(
+        "--kv-heads",
+        type=int,
+        default=4,
+        help="key-value heads to pad to (default 4); heads / kv-heads must stay as it is",
+    )
     return parser.parse_args(argv)
 
 
@@ -433,11 +519,8 @@ def main(argv=None):
     args = parse_args(argv)
     try:
         derive(args)
-    except BadInput as e:
+    except (BadInput, OSError) as e:
         print(f"derive_models: {e}", file=sys.stderr)
-        return 3
-    except OSError as e:
-        print(f"derive_models: {e.filename}: {e.strerror}", file=sys.stderr)
         return 3
     except KeyboardInterrupt:
         print("derive_models: interrupted; nothing was left behind", file=sys.stderr)

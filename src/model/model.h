@@ -1,0 +1,66 @@
+// A model: its config, its weights, its block program and its linears.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/block_program.h"
+#include "model/config.h"
+#include "model/weight_source.h"
+
+namespace assay {
+
+// A quantizable weight [out, in]; the embedding and the head are items too, one item where they are tied.
+struct LinearItem {
+    enum class Role { kBlock, kEmbedding, kHead, kTiedEmbedding };
+
+    std::string name;        // "model.layers.3.mlp.down_proj"
+    std::string projection;  // last part: "down_proj"
+    Role role = Role::kBlock;
+    std::int64_t block = -1;  // of a block's linear
+    int op = -1;              // index into the block program
+    std::int64_t out = 0;
+    std::int64_t in = 0;
+};
+
+class Model {
+  public:
+    // Checks that every tensor that the config calls for is there with its shape; throws FormatError naming the first
+    // that is not. `path` is for messages.
+    Model(std::string path, ModelConfig config, BlockProgram block, std::shared_ptr<const WeightSource> weights);
+
+    const std::string& path() const { return path_; }
+    const ModelConfig& config() const { return config_; }
+    const BlockProgram& block() const { return block_; }
+    const WeightSource& weights() const { return *weights_; }
+
+    // In the order of the blocks, each block's in the order of its program; then embedding and head.
+    const std::vector<LinearItem>& items() const { return items_; }
+
+    // "model.layers.3.self_attn.q_proj" for block 3 and weight "self_attn.q_proj".
+    static std::string block_weight_name(std::int64_t block, const std::string& weight);
+
+  private:
+    void list_items();
+    void expect_tensor(const std::string& name, const std::vector<std::int64_t>& shape) const;
+
+    std::string path_;
+    ModelConfig config_;
+    BlockProgram block_;
+    std::shared_ptr<const WeightSource> weights_;
+    std::vector<LinearItem> items_;
+};
+
+inline constexpr const char* kEmbeddingName = "model.embed_tokens";
+inline constexpr const char* kHeadName = "lm_head";
+inline constexpr const char* kFinalNormName = "model.norm";
+
+// The whole of a tensor NAME.weight [out, in] as f32. Throws NumericError, naming tensor and place, at a NaN or Inf.
+Matrix<float> read_weight(const WeightSource& source, const std::string& name);
+
+// A vector NAME (with its suffix) as f32, checked in the same way.
+std::vector<float> read_vector(const WeightSource& source, const std::string& name);
+
+}  // namespace assay

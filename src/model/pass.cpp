@@ -1,0 +1,314 @@
+#include "model/pass.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "model/block_runner.h"
+
+namespace assay {
+namespace {
+
+using compute::Tensor;
+
+std::int64_t longest_window(std::span<const TokenChunk> chunks) {
+    std::size_t longest = 1;
+    for (const TokenChunk& chunk : chunks) {
+        for (const TokenWindow& window : chunk.windows) longest = std::max(longest, window.size());
+    }
+    return static_cast<std::int64_t>(longest);
+}
+
+// One run's residual stream on its way through the blocks.
+struct Stream {
+    std::vector<Tensor> chunks;  // empty tensors until a fork has started
+};
+
+class PassRun {
+  public:
+    PassRun(const Model& model, const Engine& engine, std::span<const TokenChunk> chunks, const PassOptions& options)
+        : model_(model), engine_(engine), backend_(engine.backend), chunks_(chunks), options_(options),
+          runner_(model, engine.backend, longest_window(chunks)), base_(model.block()), scratch_(model.block()) {
+        fork_streams_.resize(options.forks.size());
+        result_.forks.resize(options.forks.size());
+        for (Stream& s : fork_streams_) s.chunks.resize(chunks.size());
+    }
+
+    PassResult run() {
+        begin_progress();
+        embed();
+        for (std::int64_t b = 0; b < model_.config().layers; ++b) run_block(b);
+        finish();
+        engine_.progress.end();
+        return std::move(result_);
+    }
+
+  private:
+    const LinearItem& item(const Fork& fork) const { return model_.items()[fork.item]; }
+
+    static bool changes_embedding(const LinearItem& item) {
+        return item.role == LinearItem::Role::kEmbedding || item.role == LinearItem::Role::kTiedEmbedding;
+    }
+    static bool changes_head(const LinearItem& item) {
+        return item.role == LinearItem::Role::kHead || item.role == LinearItem::Role::kTiedEmbedding;
+    }
+
+    // The block after which a fork's state exists; a head's swap has none.
+    std::int64_t first_block(const Fork& fork) const {
+        if (item(fork).role == LinearItem::Role::kBlock) return item(fork).block;
+        return changes_embedding(item(fork)) ? 0 : model_.config().layers;
+    }
+
+    void begin_progress() {
+        std::uint64_t rows = 0, blocks = static_cast<std::uint64_t>(model_.config().layers);
+        for (const TokenChunk& chunk : chunks_) rows += static_cast<std::uint64_t>(chunk.rows.rows());
+        for (const Fork& fork : options_.forks) blocks += static_cast<std::uint64_t>(model_.config().layers - first_block(fork));
+        engine_.progress.begin(options_.forks.empty() ? "forward" : "swaps", rows * blocks);
+    }
+
+    void done(const TokenChunk& chunk) {
+        engine_.progress.advance(static_cast<std::uint64_t>(chunk.rows.rows()));
+        engine_.cancel.check();
+    }
+
+    // The item's weight, with the overlay's change where it treats it.
+    Matrix<float> treated_weight(const LinearItem& item, const WeightOverlay* overlay) const {
+        Matrix<float> w = read_weight(model_.weights(), item.name);
+        if (overlay != nullptr && overlay->treats(item)) overlay->apply(item, w.view());
+        return w;
+    }
+
+    const LinearItem& embedding_item() const {
+        return *std::find_if(model_.items().begin(), model_.items().end(), [](const LinearItem& i) { return changes_embedding(i); });
+    }
+
+    const LinearItem& head_item() const {
+        return *std::find_if(model_.items().begin(), model_.items().end(), [](const LinearItem& i) { return changes_head(i); });
+    }
+
+    // Token embeddings of every chunk, and those of forks that change the embedding.
+    void embed() {
+        const LinearItem& item = embedding_item();
+        for (std::size_t f = 0; f < options_.forks.size(); ++f) {
+            if (!changes_embedding(this->item(options_.forks[f]))) continue;
+            const Matrix<float> table = treated_weight(item, options_.forks[f].overlay);
+            for (std::size_t c = 0; c < chunks_.size(); ++c) fork_streams_[f].chunks[c] = embed_chunk(chunks_[c], &table);
+        }
+        Matrix<float> table;
+        const bool treated = options_.overlay != nullptr && options_.overlay->treats(item);
+        if (treated) table = treated_weight(item, options_.overlay);
+        for (const TokenChunk& chunk : chunks_) {
+            reference_.chunks.push_back(embed_chunk(chunk, treated ? &table : nullptr));
+            if (options_.tap != nullptr) options_.tap->block(-1, chunk, reference_.chunks.back());
+        }
+    }
+
+    // Rows of `table`, or of the stored embedding where it is null: then only the rows that occur are read.
+    Tensor embed_chunk(const TokenChunk& chunk, const Matrix<float>* table) {
+        Matrix<float> rows(chunk.rows.rows(), model_.config().hidden);
+        const std::string name = std::string(kEmbeddingName) + ".weight";
+        std::int64_t row = 0;
+        for (const TokenWindow& window : chunk.windows) {
+            for (std::int32_t token : window) {
+                if (token < 0 || token >= model_.config().vocabulary) {
+                    throw FormatError("token id " + std::to_string(token) + " is outside the model's vocabulary of " +
+                                      std::to_string(model_.config().vocabulary) + "; the ids belong to another tokenizer");
+                }
+                const auto out = rows.view().row_range(row++, 1);
+                if (table == nullptr) model_.weights().read(name, token, out);
+                else std::copy(table->row(token).begin(), table->row(token).end(), out.row(0).begin());
+            }
+        }
+        Tensor state = backend_.allocate(rows.rows(), rows.cols());
+        backend_.upload(rows.view(), state);
+        return state;
+    }
+
+    // A block's operands and those of the forks that start in it, read and packed in parallel.
+    struct LoadedBlock {
+        BlockWeights weights;
+        std::vector<std::size_t> starting;  // forks
+        std::vector<std::unique_ptr<compute::PackedLinear>> swapped;
+    };
+
+    std::unique_ptr<compute::PackedLinear> load_linear(const BlockOp& op, const LinearItem& item, const WeightOverlay* overlay) const {
+        const Matrix<float> w = treated_weight(item, overlay);
+        std::vector<float> bias;
+        if (op.bias) bias = read_vector(model_.weights(), item.name + ".bias");
+        return backend_.pack_linear(w.view(), bias);
+    }
+
+    LoadedBlock load_block(std::int64_t block) const {
+        const auto& ops = model_.block().ops;
+        LoadedBlock loaded;
+        loaded.weights.linears.resize(ops.size());
+        loaded.weights.norms.resize(ops.size());
+        for (std::size_t f = 0; f < options_.forks.size(); ++f) {
+            if (item(options_.forks[f]).block == block) loaded.starting.push_back(f);
+        }
+        loaded.swapped.resize(loaded.starting.size());
+        const std::size_t count = ops.size() + loaded.starting.size();
+        engine_.pool.for_each(static_cast<std::int64_t>(count), [&](std::int64_t task) {
+            const auto i = static_cast<std::size_t>(task);
+            if (i < ops.size()) load_operand(block, i, loaded.weights);
+            else {
+                const Fork& fork = options_.forks[loaded.starting[i - ops.size()]];
+                loaded.swapped[i - ops.size()] = load_linear(ops[static_cast<std::size_t>(item(fork).op)], item(fork), fork.overlay);
+            }
+        });
+        return loaded;
+    }
+
+    void load_operand(std::int64_t block, std::size_t index, BlockWeights& weights) const {
+        const BlockOp& op = model_.block().ops[index];
+        if (op.kind == BlockOpKind::kLinear) weights.linears[index] = load_linear(op, block_item(block, index), options_.overlay);
+        if (op.kind == BlockOpKind::kRmsNorm) {
+            const auto values = read_vector(model_.weights(), Model::block_weight_name(block, op.weight) + ".weight");
+            weights.norms[index] = upload_row(values);
+        }
+    }
+
+    Tensor upload_row(const std::vector<float>& values) const {
+        const auto n = static_cast<std::int64_t>(values.size());
+        Tensor row = backend_.allocate(1, n);
+        backend_.upload(MatrixView<const float>(values.data(), 1, n), row);
+        return row;
+    }
+
+    const LinearItem& block_item(std::int64_t block, std::size_t op) const {
+        return *std::find_if(model_.items().begin(), model_.items().end(),
+                             [&](const LinearItem& i) { return i.block == block && i.op == static_cast<int>(op); });
+    }
+
+    void run_block(std::int64_t block) {
+        engine_.cancel.check();
+        const LoadedBlock loaded = load_block(block);
+        for (std::size_t c = 0; c < chunks_.size(); ++c) {
+            const TokenChunk& chunk = chunks_[c];
+            base_[model_.block().input] = std::move(reference_.chunks[c]);
+            runner_.run(chunk.rows, loaded.weights, base_);
+            done(chunk);
+            show_taps(block, chunk);
+            advance_forks(block, c, loaded);
+            reference_.chunks[c] = take_output(base_);
+        }
+    }
+
+    // Moves the new state out and leaves the old one's memory for the next output.
+    Tensor take_output(Activations& slots) {
+        Tensor state = std::move(slots[model_.block().output]);
+        slots[model_.block().output] = std::move(slots[model_.block().input]);
+        return state;
+    }
+
+    void show_taps(std::int64_t block, const TokenChunk& chunk) {
+        if (options_.tap == nullptr) return;
+        for (std::size_t i = 0; i < model_.block().ops.size(); ++i) {
+            const BlockOp& op = model_.block().ops[i];
+            if (op.kind == BlockOpKind::kLinear) options_.tap->linear(block_item(block, i), chunk, base_[op.inputs[0]], base_[op.output]);
+        }
+        options_.tap->block(block, chunk, base_[model_.block().output]);
+    }
+
+    void advance_forks(std::int64_t block, std::size_t c, const LoadedBlock& loaded) {
+        const TokenChunk& chunk = chunks_[c];
+        for (std::size_t f = 0; f < options_.forks.size(); ++f) {
+            Tensor& state = fork_streams_[f].chunks[c];
+            if (state.empty()) continue;
+            scratch_[model_.block().input] = std::move(state);
+            runner_.run(chunk.rows, loaded.weights, scratch_);
+            state = take_output(scratch_);
+            record_propagation(block, f, chunk, state);
+        }
+        for (std::size_t s = 0; s < loaded.starting.size(); ++s) {
+            const std::size_t f = loaded.starting[s];
+            const int op = item(options_.forks[f]).op;
+            runner_.run_swapped(chunk.rows, loaded.weights, base_, op, *loaded.swapped[s], scratch_);
+            record_output_error(f, chunk, model_.block().ops[static_cast<std::size_t>(op)]);
+            fork_streams_[f].chunks[c] = std::move(scratch_[model_.block().output]);
+            record_propagation(block, f, chunk, fork_streams_[f].chunks[c]);
+        }
+    }
+
+    void record_propagation(std::int64_t block, std::size_t f, const TokenChunk& chunk, const Tensor& state) {
+        auto& blocks = result_.forks[f].propagation;
+        const auto index = static_cast<std::size_t>(block - first_block(options_.forks[f]));
+        if (blocks.size() <= index) blocks.resize(index + 1);
+        const auto sums = backend_.squared_error(chunk.rows, base_[model_.block().output], state);
+        blocks[index].insert(blocks[index].end(), sums.begin(), sums.end());
+        done(chunk);
+    }
+
+    // ‖ΔY‖² from both runs' outputs (a residual cancels), ‖Y‖² from the reference's without its residual.
+    void record_output_error(std::size_t f, const TokenChunk& chunk, const BlockOp& op) {
+        const Tensor& reference = base_[op.output];
+        auto sums = backend_.squared_error(chunk.rows, reference, scratch_[op.output]);
+        if (op.residual >= 0) {
+            const auto own = backend_.squared_error(chunk.rows, base_[op.residual], reference);
+            for (std::size_t w = 0; w < sums.size(); ++w) sums[w].reference = own[w].error;
+        }
+        auto& all = result_.forks[f].output_error;
+        all.insert(all.end(), sums.begin(), sums.end());
+    }
+
+    void finish() {
+        const auto weight = read_vector(model_.weights(), std::string(kFinalNormName) + ".weight");
+        const Tensor norm = upload_row(weight);
+        result_.reference.head = pack_head(options_.overlay);
+        for (std::size_t c = 0; c < chunks_.size(); ++c) {
+            result_.reference.chunks.push_back(final_states(chunks_[c], norm, reference_.chunks[c]));
+        }
+        for (std::size_t f = 0; f < options_.forks.size(); ++f) {
+            const Fork& fork = options_.forks[f];
+            FinalStates& states = result_.forks[f].states;
+            states.head = changes_head(item(fork)) ? pack_head(fork.overlay) : result_.reference.head;
+            for (std::size_t c = 0; c < chunks_.size(); ++c) {
+                const Tensor& own = fork_streams_[f].chunks[c];
+                states.chunks.push_back(final_states(chunks_[c], norm, own.empty() ? reference_.chunks[c] : own));
+                fork_streams_[f].chunks[c] = Tensor();
+            }
+        }
+    }
+
+    std::shared_ptr<const compute::PackedHead> pack_head(const WeightOverlay* overlay) const {
+        return backend_.pack_head(treated_weight(head_item(), overlay).view());
+    }
+
+    // Normalises a chunk and keeps the scored positions.
+    Tensor final_states(const TokenChunk& chunk, const Tensor& norm, const Tensor& state) {
+        if (normed_.empty() || normed_.rows() != chunk.rows.rows()) normed_ = backend_.allocate(chunk.rows.rows(), state.cols());
+        backend_.rms_norm(chunk.rows, state, norm, model_.config().rms_eps, normed_);
+        Tensor kept = backend_.allocate(chunk.scored.rows(), state.cols());
+        for (std::int64_t w = 0; w < chunk.rows.windows(); ++w) {
+            const std::int64_t context = chunk.rows.window_rows(w) - 1 - chunk.scored.window_rows(w);
+            backend_.copy_rows(normed_, chunk.rows.window_first_row(w) + context, kept, chunk.scored.window_first_row(w),
+                               chunk.scored.window_rows(w));
+        }
+        return kept;
+    }
+
+    const Model& model_;
+    const Engine& engine_;
+    compute::Backend& backend_;
+    std::span<const TokenChunk> chunks_;
+    const PassOptions& options_;
+    BlockRunner runner_;
+    Activations base_;     // slots of the reference run, kept while forks of the same chunk use them
+    Activations scratch_;  // slots of the fork that is running
+    Stream reference_;
+    std::vector<Stream> fork_streams_;
+    Tensor normed_;
+    PassResult result_;
+};
+
+}  // namespace
+
+PassResult run_pass(const Model& model, const Engine& engine, std::span<const TokenChunk> chunks, const PassOptions& options) {
+    return PassRun(model, engine, chunks, options).run();
+}
+
+std::int64_t pass_state_bytes(const Model& model, const compute::Backend& backend, std::int64_t tokens, std::int64_t forks) {
+    // A state and its final, normalised copy exist together for a moment only; two per run bound both.
+    return 2 * (forks + 1) * tokens * model.config().hidden * backend.element_bytes();
+}
+
+}  // namespace assay

@@ -1,0 +1,40 @@
+// Where a model's weights come from: a safetensors folder, a GGUF file, later any quantized checkpoint.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tensor/matrix.h"
+#include "tensor/shape.h"
+
+namespace assay {
+
+// One stored tensor as `inspect` lists it.
+struct StoredTensor {
+    std::string name;    // as in Hugging Face, where the source can tell
+    std::string type;    // as stored: "bf16", "Q4_1"
+    Shape shape;         // slowest dimension first
+    std::uint64_t bytes = 0;
+};
+
+// Names and row order are Hugging Face's, whatever the file holds. Reading is thread-safe.
+class WeightSource {
+  public:
+    virtual ~WeightSource() = default;
+
+    // All tensors, sorted by name.
+    virtual std::vector<StoredTensor> tensors() const = 0;
+
+    virtual bool contains(std::string_view name) const = 0;
+
+    // Throws FormatError where the tensor is missing.
+    virtual Shape shape(std::string_view name) const = 0;
+
+    // Rows [first_row, first_row + out.rows()) of a tensor [rows, cols] as f32, exactly as stored; a vector is one row.
+    // Throws FormatError for a missing tensor or a type that cannot be decoded, InvalidArgument for a wrong shape.
+    virtual void read(std::string_view name, std::int64_t first_row, MatrixView<float> out) const = 0;
+};
+
+}  // namespace assay
