@@ -11,6 +11,18 @@
 namespace assay::bench {
 
 class TimedBackend final : public compute::Backend {
+  private:
+    template <class Operation>
+    auto timed(const char* kind, const Operation& operation) {
+        struct Timer {
+            double& sum;
+            std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
+            ~Timer() { sum += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); }
+        };
+        const Timer timer{seconds[kind]};
+        return operation();
+    }
+
   public:
     using Tensor = compute::Tensor;
     using Batch = compute::Batch;
@@ -60,17 +72,6 @@ class TimedBackend final : public compute::Backend {
     void logits(const Batch& b, const compute::HeadInput& input, MatrixView<float> out) override { inner_->logits(b, input, out); }
 
   private:
-    template <class Operation>
-    auto timed(const char* kind, const Operation& operation) {
-        struct Timer {
-            double& sum;
-            std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
-            ~Timer() { sum += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); }
-        };
-        const Timer timer{seconds[kind]};
-        return operation();
-    }
-
     std::unique_ptr<compute::Backend> inner_;
 };
 

@@ -13,7 +13,8 @@ class Error : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// Outside bytes (a file, a JSON text) are not what their format says. The only exception a parser may throw.
+// Outside bytes (a file, a JSON text) are not what their format says, or a file is not there. The only exception a
+// parser may throw.
 class FormatError : public Error {
   public:
     static constexpr std::uint64_t kNoOffset = ~std::uint64_t{0};

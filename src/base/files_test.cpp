@@ -54,8 +54,8 @@ TEST_F(Files, AbandonedAtomicFolderLeavesNothingAndExistingTargetIsRefused) {
 }
 
 TEST_F(Files, MappingAMissingFileOrAFolderNamesIt) {
-    EXPECT_THROW(MappedFile::open(folder_ / "nothing"), InvalidArgument);
-    EXPECT_THROW(MappedFile::open(folder_), InvalidArgument);
+    EXPECT_THROW(MappedFile::open(folder_ / "nothing"), FormatError);
+    EXPECT_THROW(MappedFile::open(folder_), FormatError);
 }
 
 TEST_F(Files, EmptyFileMapsToNoBytes) {

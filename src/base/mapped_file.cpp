@@ -31,7 +31,7 @@ class Descriptor {
 };
 
 [[noreturn]] void fail(const std::filesystem::path& path, const char* doing) {
-    throw InvalidArgument(fmt::format("{}: cannot {}: {}", path.string(), doing, std::strerror(errno)));
+    throw FormatError(fmt::format("{}: cannot {}: {}", path.string(), doing, std::strerror(errno)));
 }
 
 }  // namespace
@@ -41,7 +41,7 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
     if (file.get() < 0) fail(path, "open");
     struct stat info {};
     if (::fstat(file.get(), &info) != 0) fail(path, "stat");
-    if (!S_ISREG(info.st_mode)) throw InvalidArgument(path.string() + ": not a regular file");
+    if (!S_ISREG(info.st_mode)) throw FormatError(path.string() + ": not a regular file");
     const auto size = static_cast<std::size_t>(info.st_size);
     void* data = nullptr;
     if (size > 0) {
@@ -58,7 +58,7 @@ MappedFile::~MappedFile() {
 std::string read_file(const std::filesystem::path& path, std::size_t max_bytes) {
     const auto file = MappedFile::open(path);
     if (file->bytes().size() > max_bytes) {
-        throw InvalidArgument(fmt::format("{}: {} bytes, more than the {} that such a file may have", path.string(),
+        throw FormatError(fmt::format("{}: {} bytes, more than the {} that such a file may have", path.string(),
                                           file->bytes().size(), max_bytes));
     }
     return {reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size()};

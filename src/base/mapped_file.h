@@ -10,7 +10,7 @@ namespace assay {
 
 class MappedFile {
   public:
-    // Maps `path`. Throws InvalidArgument where it cannot be opened (the text says why). An empty file maps to no bytes.
+    // Maps `path`. Throws FormatError where it cannot be opened (the text says why). An empty file maps to no bytes.
     static std::shared_ptr<const MappedFile> open(const std::filesystem::path& path);
 
     ~MappedFile();
@@ -30,7 +30,7 @@ class MappedFile {
 };
 
 // The whole file as bytes in memory, for small files (configs, tokenizers, texts).
-// Throws InvalidArgument where it cannot be read or is larger than `max_bytes`.
+// Throws FormatError where it cannot be read or is larger than `max_bytes`.
 std::string read_file(const std::filesystem::path& path, std::size_t max_bytes = std::size_t{1} << 31);
 
 }  // namespace assay

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <span>
-#include <string>
 #include <string_view>
 
 #include "container/gguf.h"
@@ -16,15 +15,15 @@ struct Architecture {
     std::string_view hf_name;    // "LlamaForCausalLM", of config.json's "architectures"
     std::string_view gguf_name;  // "llama", of general.architecture
     ModelConfig (*parse_hf)(const Json& config, std::string_view what);
-    ModelConfig (*parse_gguf)(const GgufFile& file, std::string_view what);
+    ModelConfig (*parse_gguf)(const GgufFile& file);
     BlockProgram (*block)(const ModelConfig& config);
     bool gguf_permutes_qk;  // GGUF keeps q and k rows in llama.cpp's interleaved rotary order
 };
 
 std::span<const Architecture> architectures();
 
-// The row of a config.json's or GGUF's architecture. Throws Unsupported naming it and all supported ones.
-const Architecture& find_hf_architecture(const Json& config, std::string_view what);
+// The row of a Hugging Face class name or of a GGUF architecture. Throw Unsupported naming it and all supported ones.
+const Architecture& find_hf_architecture(std::string_view name, std::string_view what);
 const Architecture& find_gguf_architecture(std::string_view name, std::string_view what);
 
 }  // namespace assay

@@ -1,6 +1,8 @@
-// The kernels' source, compiled once per instruction set. Everything here is in an unnamed namespace and uses no inline
+// The kernels' source, compiled once per instruction set. Everything here is in an unnamed namespace and calls no inline
 // function of another header: code built for AVX-512 must never be what the linker keeps for an AVX2 machine.
 #pragma once
+
+#include <utility>
 
 #include "compute/cpu/kernels.h"
 
@@ -25,11 +27,7 @@ struct KernelSet {
         return v;
     }
     static void store(float* p, Vec v) { __builtin_memcpy(p, &v, sizeof(v)); }
-    static Vec splat(float x) {
-        Vec v;
-        for (int i = 0; i < kWidth; ++i) v[i] = x;
-        return v;
-    }
+    static Vec splat(float x) { return x - Vec{}; }  // the form that compilers turn into one broadcast
     static Vec larger(Vec a, Vec b) { return a > b ? a : b; }
     static Vec smaller(Vec a, Vec b) { return a < b ? a : b; }
     static float largest_lane(Vec v) {
@@ -126,24 +124,19 @@ struct KernelSet {
         *reference += s;
     }
 
-    // c[kRows, kPanel] = a[kRows, depth] · panel[depth, kPanel]
-    static void gemm_tile(const float* a, std::int64_t a_stride, const float* panel, std::int64_t depth, float* c,
-                          std::int64_t c_stride) {
-        Vec acc[kRows][kVectors] = {};
+    // c[kRows, kPanel] = a[kRows, depth] · panel[depth, kPanel]. The pack expansions make every index a constant, so that
+    // the compiler keeps all accumulators in registers (it does not for unrolled loops over an array).
+    template <int... R>
+    static void gemm_tile(std::integer_sequence<int, R...>, const float* a, std::int64_t a_stride, const float* panel,
+                          std::int64_t depth, float* c, std::int64_t c_stride) {
+        static_assert(sizeof...(R) == kRows && kVectors == 2);
+        Vec low[kRows] = {}, high[kRows] = {};
         for (std::int64_t k = 0; k < depth; ++k) {
-            Vec b[kVectors];
-#pragma GCC unroll 8
-            for (int j = 0; j < kVectors; ++j) b[j] = load(panel + k * kPanel + j * kWidth);
-#pragma GCC unroll 16
-            for (int r = 0; r < kRows; ++r) {
-                const Vec x = splat(a[r * a_stride + k]);
-#pragma GCC unroll 8
-                for (int j = 0; j < kVectors; ++j) acc[r][j] += x * b[j];
-            }
+            const Vec b0 = load(panel + k * kPanel), b1 = load(panel + k * kPanel + kWidth);
+            const float* column = a + k;
+            ((low[R] += splat(column[R * a_stride]) * b0, high[R] += splat(column[R * a_stride]) * b1), ...);
         }
-        for (int r = 0; r < kRows; ++r) {
-            for (int j = 0; j < kVectors; ++j) store(c + r * c_stride + j * kWidth, acc[r][j]);
-        }
+        ((store(c + R * c_stride, low[R]), store(c + R * c_stride + kWidth, high[R])), ...);
     }
 
     // c[kQueryTile, panels·kPanel] = a[kQueryTile, depth] · b, b packed in panels of [depth, kPanel].
@@ -151,7 +144,8 @@ struct KernelSet {
                      std::int64_t panels, float* c, std::int64_t c_stride) {
         for (std::int64_t p = 0; p < panels; ++p) {
             for (std::int64_t r = 0; r < kQueryTile; r += kRows) {
-                gemm_tile(a + r * a_stride, a_stride, b + p * panel_stride, depth, c + r * c_stride + p * kPanel, c_stride);
+                gemm_tile(std::make_integer_sequence<int, kRows>{}, a + r * a_stride, a_stride, b + p * panel_stride, depth,
+                          c + r * c_stride + p * kPanel, c_stride);
             }
         }
     }

@@ -1,0 +1,32 @@
+// Opens what a user calls a model: a Hugging Face folder or a GGUF file.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/model.h"
+
+namespace assay {
+
+// A model's files, opened and checked as files; whether Assay can run the model is known only to load_model().
+struct ModelFiles {
+    std::filesystem::path path;
+    std::string format;                        // "safetensors" or "gguf"
+    std::string architecture;                  // as the files name it: "LlamaForCausalLM", "llama"
+    std::vector<std::filesystem::path> files;  // what was read: weights, index, config
+    std::shared_ptr<const WeightSource> weights;
+};
+
+// Throws FormatError naming what is missing or broken in the files.
+ModelFiles open_model_files(const std::filesystem::path& path);
+
+// The model in those files. Throws Unsupported for an architecture, rope scaling or quantized checkpoint that Assay
+// cannot run, FormatError where config and tensors do not fit together.
+Model load_model(const ModelFiles& files);
+
+// Path of config.json in a folder.
+std::filesystem::path config_path(const std::filesystem::path& folder);
+
+}  // namespace assay
