@@ -28,8 +28,8 @@ void add_blocks(const TokenChunk& chunk, const compute::TokenScores& reference, 
             expect_finite(own, row, run, window, r);
             BlockSums& block = blocks.back();
             ++block.tokens;
-            block.nll += own.nll[row];
-            block.kl += own.kl[row];
+            block.nll_sum += own.nll[row];
+            block.kl_sum += own.kl[row];
             block.top1 += own.top1[row] == reference.top1[row] ? 1 : 0;
         }
     }

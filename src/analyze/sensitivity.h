@@ -1,0 +1,34 @@
+// Exact sensitivity: every linear treated alone, measured on the same windows in one pass over the weights.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "model/pass.h"
+#include "records/sensitivity.h"
+#include "records/treatment.h"
+
+namespace assay {
+
+struct SensitivityOptions {
+    Treatment treatment;
+    std::vector<std::size_t> items;  // indexes into Model::items()
+    std::int64_t context = 64;       // leading positions of each window that are not scored
+    std::uint64_t seed = 0;          // of the intervals
+    std::int64_t state_bytes = std::int64_t{4} << 30;  // bound on kept states; windows go in groups that fit
+};
+
+// Per item: damage, ΔNLL, ΔPPL with paired 95 % intervals, relative output error, error propagation, rank, category and
+// recommendation; and the control, a fork that swaps nothing, which must be exactly 0 (NumericError otherwise).
+// All swaps advance in one pass per group of windows; grouping changes no bit of the result.
+// Throws InvalidArgument for no items, as run_pass() and score_runs() do otherwise.
+SensitivityResult measure_sensitivity(const Model& model, const Engine& engine, std::span<const TokenWindow> windows,
+                                      const SensitivityOptions& options);
+
+// The same question asked the naive way: one whole run per item. Slow; the check of the above and its benchmark.
+// Returns the block sums of each item.
+std::vector<std::vector<BlockSums>> measure_swaps_naively(const Model& model, const Engine& engine, std::span<const TokenWindow> windows,
+                                                          const SensitivityOptions& options);
+
+}  // namespace assay

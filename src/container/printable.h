@@ -1,0 +1,13 @@
+// Text from files, made fit for an error line. Private to container.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace assay {
+
+// At most 200 bytes of `text`, control characters written as \xNN: whatever a file holds, errors stay one
+// short line.
+std::string printable(std::string_view text);
+
+}  // namespace assay

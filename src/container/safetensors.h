@@ -1,0 +1,64 @@
+// safetensors files and sharded folders, read: u64 header length, JSON header, then the tensors' bytes
+// without gaps. Source: huggingface/safetensors, README.md and safetensors/src/tensor.rs.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/mapped_file.h"
+#include "tensor/tensor_view.h"
+
+namespace assay {
+
+using TensorMap = std::map<std::string, TensorView, std::less<>>;
+using MetadataMap = std::map<std::string, std::string, std::less<>>;
+
+// One file. Construction checks the whole header, so that every view lies inside the file and has as many
+// bytes as its shape and type need. Immutable, hence thread-safe; views live as long as the file's bytes.
+class SafetensorsFile {
+  public:
+    // Throws InvalidArgument where the file cannot be opened, FormatError where it breaks a rule of the
+    // format.
+    static SafetensorsFile open(const std::filesystem::path& path);
+
+    // Bytes in memory, which must outlive this object; `what` names them in errors. Throws FormatError.
+    SafetensorsFile(std::span<const std::byte> bytes, std::string_view what);
+
+    const TensorMap& tensors() const { return tensors_; }
+    const MetadataMap& metadata() const { return metadata_; }
+
+  private:
+    std::shared_ptr<const MappedFile> file_;  // null for bytes in memory
+    TensorMap tensors_;
+    MetadataMap metadata_;
+};
+
+// A model folder: model.safetensors, or the shards that model.safetensors.index.json names. Thread-safe as
+// above.
+class SafetensorsSet {
+  public:
+    // Throws InvalidArgument where the folder holds neither file; FormatError for a bad file or index, a
+    // shard that is missing or named outside the folder, an indexed tensor that is not in its shard, and a
+    // tensor in two shards.
+    static SafetensorsSet open(const std::filesystem::path& folder);
+
+    const TensorMap& tensors() const { return tensors_; }
+    // The files read: the index where there is one, then the tensor files by name.
+    const std::vector<std::filesystem::path>& files() const { return paths_; }
+
+  private:
+    SafetensorsSet() = default;
+    void add_shard(const std::filesystem::path& path);
+
+    std::vector<std::filesystem::path> paths_;
+    std::vector<SafetensorsFile> shards_;
+    TensorMap tensors_;
+};
+
+}  // namespace assay

@@ -1,0 +1,52 @@
+// The JSON document of one run: what every verb's --json prints and every report is made from.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "container/json.h"
+#include "records/diagnose.h"
+#include "records/inspect.h"
+#include "records/perplexity.h"
+#include "records/sensitivity.h"
+#include "records/weights.h"
+
+namespace assay {
+
+inline constexpr int kResultsSchema = 1;
+
+struct InputFile {
+    std::string path;
+    std::string sha256;  // lower-case hex
+
+    bool operator==(const InputFile&) const = default;
+};
+
+using Result =
+    std::variant<InspectResult, WeightsResult, PerplexityResult, SensitivityResult, DiagnoseResult>;
+
+// The verb whose result this is: "inspect", "weights", …
+std::string_view command_of(const Result& result);
+
+struct Envelope {
+    std::string version = ASSAY_VERSION;  // of the program that measured; JSON: "assay"
+    Json settings = Json::object();       // the options in force, by name
+    std::vector<InputFile> inputs;
+    double seconds = 0;
+    Result result;
+
+    bool operator==(const Envelope&) const = default;
+};
+
+// The document as text, one field a line, ending in a newline. Numbers print so that they read back to the
+// same bits; NaN and infinities become null, bytes that are not UTF-8 become U+FFFD.
+std::string results_text(const Envelope& envelope);
+
+// Reads what results_text() wrote; fields it does not know are ignored, null reads as NaN where a number is
+// always due. `what` names the text in errors. Throws FormatError for bad JSON, another schema number, an
+// unknown command, or a field that is missing or of another type.
+Envelope parse_results(std::string_view text, std::string_view what);
+
+}  // namespace assay

@@ -1,0 +1,267 @@
+// Tests of the results document: round trips, stable names, and one test for each rejection.
+#include "records/envelope.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "base/error.h"
+
+namespace assay {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::ThrowsMessage;
+
+PerplexityResult perplexity(bool compared) {
+    PerplexityResult result{
+        .ppl = 14.25,
+        .nll_mean = std::log(14.25),
+        .tokens_scored = 1022,
+        .window_tokens = 512,
+        .protocol = "gptq",
+        .windows = {{.nll_sum = 1355.1, .tokens = 511}, {.nll_sum = 1360.9, .tokens = 511}}};
+    if (compared) {
+        for (WindowSums& window : result.windows) {
+            window.kl_sum = 0.1 + 0.2;
+            window.reference_nll_sum = 1300.0;
+        }
+        result.comparison =
+            Comparison{.kl_mean = 1.0 / 3,
+                       .kl_ci95 = Interval{.low = 0.25, .high = 0.41},
+                       .kl_percentiles = {{.percent = 50, .value = 0.1}, {.percent = 99, .value = 3}},
+                       .top1_agreement = 0.875,
+                       .delta_nll = 0.05,
+                       .delta_nll_ci95 = std::nullopt,
+                       .delta_ppl = 0.7,
+                       .delta_ppl_ci95 = Interval{.low = -0.1, .high = 1.5},
+                       .reference_ppl = 13.55,
+                       .reference_nll_mean = 2.6};
+    }
+    return result;
+}
+
+WeightsResult weights() {
+    WeightsLinear linear{.name = "model.layers.0.mlp.down_proj",
+                         .shape = {576, 1536},
+                         .treatment = "int4-g64:rtn",
+                         .effective_bits = 4.3125,
+                         .frobenius_error = 17.25,
+                         .relative_error = 0.1,
+                         .sqnr_db = 20};
+    WeightsLinear exact = linear;
+    exact.name = "model.layers.0.mlp.up_proj";
+    exact.sqnr_db.reset();
+    return {.linears = {linear, exact}};
+}
+
+SensitivityResult sensitivity() {
+    SensitivityLinear linear{
+        .name = "model.layers.0.mlp.down_proj", .treatment = "int4-g64:rtn", .kl = 0.0123};
+    linear.kl_ci95 = Interval{.low = 0.01, .high = 0.015};
+    linear.rank = 1;
+    linear.block = 0;
+    linear.propagation = {0.1, 0.2};
+    linear.blocks = {{.window = 0, .tokens = 3, .nll_sum = 1.5, .kl_sum = 0.125, .top1 = 2}};
+    linear.windows = {{.nll_sum = 1.5, .tokens = 3, .kl_sum = 0.125}};
+    SensitivityLinear head{.name = "lm_head", .treatment = "int4-g64:rtn", .kl = 1e-300};
+    head.rank = 2;
+    return {.baseline = perplexity(false),
+            .treatment = "int4-g64:rtn",
+            .linears = {linear, head},
+            .control = {.kl = 0, .identical = true}};
+}
+
+InspectResult inspection() {
+    return {.path = "models/smol",
+            .format = "safetensors",
+            .architecture = "LlamaForCausalLM",
+            .config = ConfigSummary{.hidden = 576, .layers = 30, .rope_theta = 1e5, .rope_scaling = "none"},
+            .tensors = {{.name = "model.norm.weight", .dtype = "bf16", .shape = {576}, .bytes = 1152}},
+            .dtype_totals = {{.dtype = "bf16", .tensors = 1, .parameters = 576, .bytes = 1152}},
+            .parameters = 576,
+            .bytes = 1152,
+            .linear_count = 0,
+            .warnings = {"already quantized: \"x\""}};
+}
+
+DiagnoseResult diagnosis() {
+    return {.perplexity = perplexity(false),
+            .all_treated = perplexity(true),
+            .weights = weights(),
+            .sensitivity = sensitivity(),
+            .shares = {.worst_5_percent = {.linears = {"lm_head"}, .share_of_damage = 0.5},
+                       .worst_10_percent = {}},
+            .rank_correlation_weight_error_damage = -0.25};
+}
+
+Envelope envelope(Result result) {
+    return {.settings = {{"threads", 2}, {"text", "wiki.txt"}},
+            .inputs = {{.path = "config.json", .sha256 = "00ff"}},
+            .seconds = 12.5,
+            .result = std::move(result)};
+}
+
+// The text of a perplexity document after `edit` changed it.
+std::string edited(const std::function<void(Json&)>& edit) {
+    Json document = parse_json(results_text(envelope(perplexity(true))), "test");
+    edit(document);
+    return document.dump();
+}
+
+void rejects(const std::string& text, const std::string& message) {
+    EXPECT_THAT([&] { parse_results(text, "results.json"); }, ThrowsMessage<FormatError>(HasSubstr(message)));
+}
+
+TEST(Results, EveryVerbReadsBackIdentical) {
+    const std::vector<Result> all = {inspection(),     weights(),     perplexity(false),
+                                     perplexity(true), sensitivity(), diagnosis()};
+    for (const Result& result : all) {
+        const Envelope written = envelope(result);
+        EXPECT_EQ(parse_results(results_text(written), "test"), written) << command_of(result);
+    }
+}
+
+TEST(Results, TheEnvelopeHasItsStableNames) {
+    const Json document = parse_json(results_text(envelope(perplexity(false))), "test");
+    EXPECT_EQ(document["assay"], ASSAY_VERSION);
+    EXPECT_EQ(document["schema"], 1);
+    EXPECT_EQ(document["command"], "perplexity");
+    EXPECT_EQ(document["settings"]["threads"], 2);
+    EXPECT_EQ(document["inputs"][0]["sha256"], "00ff");
+    EXPECT_EQ(document["seconds"], 12.5);
+    EXPECT_EQ(document["result"]["windows"][0]["tokens"], 511);
+}
+
+TEST(Results, AComparisonStandsFlatBesideThePerplexity) {
+    const Json document = parse_json(results_text(envelope(perplexity(true))), "test");
+    const Json& result = document["result"];
+    EXPECT_EQ(result["kl_ci95"], Json::array({0.25, 0.41}));
+    EXPECT_TRUE(result["delta_nll_ci95"].is_null());
+    EXPECT_TRUE(result.contains("ppl"));
+    EXPECT_EQ(result["windows"][0]["kl_sum"].get<double>(), 0.1 + 0.2);
+}
+
+TEST(Results, APlainPerplexityHasNoFieldsOfAComparison) {
+    const Json document = parse_json(results_text(envelope(perplexity(false))), "test");
+    EXPECT_FALSE(document["result"].contains("kl_mean"));
+    EXPECT_FALSE(document["result"]["windows"][0].contains("kl_sum"));
+}
+
+TEST(Results, NumbersThatAreNotFiniteBecomeNull) {
+    PerplexityResult broken = perplexity(false);
+    broken.ppl = std::numeric_limits<double>::infinity();
+    const std::string text = results_text(envelope(broken));
+    EXPECT_TRUE(parse_json(text, "test")["result"]["ppl"].is_null());
+    const Envelope read = parse_results(text, "test");
+    EXPECT_TRUE(std::isnan(std::get<PerplexityResult>(read.result).ppl));
+}
+
+TEST(Results, AnInfiniteRatioReadsBackAsNone) {
+    WeightsResult result = weights();
+    result.linears[0].sqnr_db = std::numeric_limits<double>::infinity();
+    const Envelope read = parse_results(results_text(envelope(result)), "test");
+    EXPECT_EQ(std::get<WeightsResult>(read.result).linears[0].sqnr_db, std::nullopt);
+}
+
+TEST(Results, BytesThatAreNotUtf8AreReplaced) {
+    InspectResult result = inspection();
+    result.tensors[0].name = "bad\xff";
+    const Envelope read = parse_results(results_text(envelope(result)), "test");
+    EXPECT_EQ(std::get<InspectResult>(read.result).tensors[0].name, "bad\xef\xbf\xbd");
+}
+
+TEST(Results, UnknownFieldsAreIgnored) {
+    const std::string text = edited([](Json& document) {
+        document["later"] = 1;
+        document["result"]["later"] = {{"x", 1}};
+        document["result"]["windows"][0]["later"] = "x";
+    });
+    EXPECT_EQ(parse_results(text, "test"), envelope(perplexity(true)));
+}
+
+TEST(Results, OptionalFieldsMayBeMissing) {
+    const std::string text = edited([](Json& document) { document["result"].erase("kl_ci95"); });
+    const Envelope read = parse_results(text, "test");
+    EXPECT_EQ(std::get<PerplexityResult>(read.result).comparison->kl_ci95, std::nullopt);
+}
+
+TEST(Results, RejectsTextThatIsNotJson) {
+    EXPECT_THROW(parse_results("{\"assay\":", "results.json"), FormatError);
+}
+
+TEST(Results, RejectsADocumentThatIsNoObject) {
+    rejects("[]", "results.json is not an object");
+}
+
+TEST(Results, RejectsAnotherSchema) {
+    rejects(edited([](Json& document) { document["schema"] = 2; }),
+            "schema 2, but this assay reads schema 1");
+}
+
+TEST(Results, RejectsAMissingSchema) {
+    rejects(edited([](Json& document) { document.erase("schema"); }), "not a result of assay");
+}
+
+TEST(Results, RejectsAnUnknownCommand) {
+    rejects(edited([](Json& document) { document["command"] = "fly"; }), "unknown command \"fly\"");
+}
+
+TEST(Results, RejectsAMissingCommand) {
+    rejects(edited([](Json& document) { document.erase("command"); }), "results.json: command is missing");
+}
+
+TEST(Results, RejectsAMissingResult) {
+    rejects(edited([](Json& document) { document.erase("result"); }), "results.json: result is missing");
+}
+
+TEST(Results, RejectsAMissingFieldAndNamesItsPlace) {
+    rejects(edited([](Json& document) { document["result"]["windows"][1].erase("nll_sum"); }),
+            "results.json: result: windows[1]: nll_sum is missing");
+}
+
+TEST(Results, RejectsTextInPlaceOfANumber) {
+    rejects(edited([](Json& document) { document["result"]["ppl"] = "14"; }),
+            "result: ppl is \"14\", expected a number");
+}
+
+TEST(Results, RejectsAFractionInPlaceOfAnInteger) {
+    rejects(edited([](Json& document) { document["result"]["tokens_scored"] = 1.5; }), "expected an integer");
+}
+
+TEST(Results, RejectsAnIntegerBeyond64Bits) {
+    rejects(edited([](Json& document) { document["result"]["tokens_scored"] = ~std::uint64_t{0}; }),
+            "expected an integer between");
+}
+
+TEST(Results, RejectsANumberInPlaceOfAString) {
+    rejects(edited([](Json& document) { document["result"]["protocol"] = 1; }),
+            "result: protocol is 1, expected a string");
+}
+
+TEST(Results, RejectsAnObjectInPlaceOfAnArray) {
+    rejects(edited([](Json& document) { document["inputs"] = Json::object(); }),
+            "results.json: inputs is not an array");
+}
+
+TEST(Results, RejectsAnIntervalOfOneNumber) {
+    rejects(edited([](Json& document) { document["result"]["kl_ci95"] = Json::array({1.0}); }),
+            "result: kl_ci95 is not an interval");
+}
+
+TEST(Results, RejectsSettingsThatAreNoObject) {
+    rejects(edited([](Json& document) { document["settings"] = "none"; }),
+            "results.json: settings is not an object");
+}
+
+TEST(Results, RejectsANumberInPlaceOfABoolean) {
+    Json document = parse_json(results_text(envelope(sensitivity())), "test");
+    document["result"]["control"]["identical"] = 1;
+    rejects(document.dump(), "result: control: identical is 1, expected true or false");
+}
+
+}  // namespace
+}  // namespace assay

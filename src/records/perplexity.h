@@ -1,0 +1,61 @@
+// The result of `assay perplexity`: how well a model predicts a text, and how far it is from a reference.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/interval.h"
+#include "records/block_sums.h"
+
+namespace assay {
+
+// Sums over the scored positions of one window; nll and kl in nats.
+struct WindowSums {
+    double nll_sum = 0;
+    std::int64_t tokens = 0;
+    std::optional<double> kl_sum;  // sum of KL(reference || model); only where there is a reference
+    std::optional<double> reference_nll_sum;  // the reference's nll_sum on the same positions
+
+    bool operator==(const WindowSums&) const = default;
+};
+
+// `value` is the quantile percent / 100 of the per-token KL, in nats.
+struct Percentile {
+    double percent = 0;
+    double value = 0;
+
+    bool operator==(const Percentile&) const = default;
+};
+
+// The model beside a reference on the same positions. Deltas are model - reference; means are per token.
+struct Comparison {
+    double kl_mean = 0;               // mean KL(reference || model), nats
+    std::optional<Interval> kl_ci95;  // this and the other intervals: none with too few blocks of positions
+    std::vector<Percentile> kl_percentiles;
+    double top1_agreement = 0;  // fraction of positions where both rank the same token first
+    double delta_nll = 0;
+    std::optional<Interval> delta_nll_ci95;
+    double delta_ppl = 0;
+    std::optional<Interval> delta_ppl_ci95;
+    double reference_ppl = 0;
+    double reference_nll_mean = 0;
+
+    bool operator==(const Comparison&) const = default;
+};
+
+struct PerplexityResult {
+    double ppl = 0;       // exp(nll_mean)
+    double nll_mean = 0;  // nats per scored token
+    std::int64_t tokens_scored = 0;
+    std::int64_t window_tokens = 0;  // length of a full window, context included
+    std::string protocol;            // how the text is cut into windows: "gptq"
+    std::vector<WindowSums> windows;
+    std::vector<BlockSums> blocks;         // the same sums, finer: the intervals are computed from them
+    std::optional<Comparison> comparison;  // JSON: its fields stand beside the others, not nested
+
+    bool operator==(const PerplexityResult&) const = default;
+};
+
+}  // namespace assay

@@ -1,0 +1,217 @@
+// The JSON names of every result's members, each said once for writing and reading. Private to records;
+// docs/results-schema.md explains them.
+#pragma once
+
+#include "records/diagnose.h"
+#include "records/envelope.h"
+#include "records/fields.h"
+#include "records/inspect.h"
+#include "records/perplexity.h"
+#include "records/sensitivity.h"
+#include "records/weights.h"
+
+namespace assay {
+
+template <class Visitor, RecordOf<WindowSums> R>
+void fields(Visitor& visit, R& r) {
+    visit("nll_sum", r.nll_sum);
+    visit("tokens", r.tokens);
+    visit.if_present("kl_sum", r.kl_sum);
+    visit.if_present("reference_nll_sum", r.reference_nll_sum);
+}
+
+template <class Visitor, RecordOf<BlockSums> R>
+void fields(Visitor& visit, R& r) {
+    visit("window", r.window);
+    visit("tokens", r.tokens);
+    visit("nll_sum", r.nll_sum);
+    visit("kl_sum", r.kl_sum);
+    visit("top1", r.top1);
+}
+
+template <class Visitor, RecordOf<Percentile> R>
+void fields(Visitor& visit, R& r) {
+    visit("percent", r.percent);
+    visit("value", r.value);
+}
+
+template <class Visitor, RecordOf<Comparison> R>
+void fields(Visitor& visit, R& r) {
+    visit("kl_mean", r.kl_mean);
+    visit("kl_ci95", r.kl_ci95);
+    visit("kl_percentiles", r.kl_percentiles);
+    visit("top1_agreement", r.top1_agreement);
+    visit("delta_nll", r.delta_nll);
+    visit("delta_nll_ci95", r.delta_nll_ci95);
+    visit("delta_ppl", r.delta_ppl);
+    visit("delta_ppl_ci95", r.delta_ppl_ci95);
+    visit("reference_ppl", r.reference_ppl);
+    visit("reference_nll_mean", r.reference_nll_mean);
+}
+
+template <class Visitor, RecordOf<PerplexityResult> R>
+void fields(Visitor& visit, R& r) {
+    visit("ppl", r.ppl);
+    visit("nll_mean", r.nll_mean);
+    visit("tokens_scored", r.tokens_scored);
+    visit("window_tokens", r.window_tokens);
+    visit("protocol", r.protocol);
+    visit("windows", r.windows);
+    visit("blocks", r.blocks);
+    visit.flattened("kl_mean", r.comparison);
+}
+
+template <class Visitor, RecordOf<WeightsLinear> R>
+void fields(Visitor& visit, R& r) {
+    visit("name", r.name);
+    visit("shape", r.shape);
+    visit("treatment", r.treatment);
+    visit("effective_bits", r.effective_bits);
+    visit("frobenius_error", r.frobenius_error);
+    visit("relative_error", r.relative_error);
+    visit("max_abs_error", r.max_abs_error);
+    visit("mean_abs_error", r.mean_abs_error);
+    visit("sqnr_db", r.sqnr_db);
+    visit("mean", r.mean);
+    visit("std", r.std);
+    visit("min", r.min);
+    visit("max", r.max);
+    visit("max_abs", r.max_abs);
+    visit("outlier_fraction_3s", r.outlier_fraction_3s);
+    visit("outlier_fraction_4s", r.outlier_fraction_4s);
+    visit("outlier_fraction_6s", r.outlier_fraction_6s);
+    visit("range_ratio", r.range_ratio);
+    visit("range_ratio_4s", r.range_ratio_4s);
+    visit("quantization_waste", r.quantization_waste);
+}
+
+template <class Visitor, RecordOf<WeightsResult> R>
+void fields(Visitor& visit, R& r) {
+    visit("linears", r.linears);
+}
+
+template <class Visitor, RecordOf<SensitivityLinear> R>
+void fields(Visitor& visit, R& r) {
+    visit("name", r.name);
+    visit("treatment", r.treatment);
+    visit("basis", r.basis);
+    visit("kl", r.kl);
+    visit("kl_ci95", r.kl_ci95);
+    visit("share_of_damage", r.share_of_damage);
+    visit("delta_nll", r.delta_nll);
+    visit("delta_nll_ci95", r.delta_nll_ci95);
+    visit("delta_ppl", r.delta_ppl);
+    visit("delta_ppl_ci95", r.delta_ppl_ci95);
+    visit("relative_delta_ppl", r.relative_delta_ppl);
+    visit("relative_delta_ppl_ci95", r.relative_delta_ppl_ci95);
+    visit("rank", r.rank);
+    visit("category", r.category);
+    visit("recommendation", r.recommendation);
+    visit("block", r.block);
+    visit("projection", r.projection);
+    visit("depth", r.depth);
+    visit("parameters", r.parameters);
+    visit("relative_output_error", r.relative_output_error);
+    visit("damage_per_output_error", r.damage_per_output_error);
+    visit("propagation", r.propagation);
+    visit("windows", r.windows);
+    visit("blocks", r.blocks);
+}
+
+template <class Visitor, RecordOf<Control> R>
+void fields(Visitor& visit, R& r) {
+    visit("kl", r.kl);
+    visit("identical", r.identical);
+}
+
+template <class Visitor, RecordOf<SensitivityResult> R>
+void fields(Visitor& visit, R& r) {
+    visit("baseline", r.baseline);
+    visit("treatment", r.treatment);
+    visit("linears", r.linears);
+    visit("control", r.control);
+}
+
+template <class Visitor, RecordOf<DamageShare> R>
+void fields(Visitor& visit, R& r) {
+    visit("linears", r.linears);
+    visit("share_of_damage", r.share_of_damage);
+}
+
+template <class Visitor, RecordOf<DamageShares> R>
+void fields(Visitor& visit, R& r) {
+    visit("worst_5_percent", r.worst_5_percent);
+    visit("worst_10_percent", r.worst_10_percent);
+}
+
+template <class Visitor, RecordOf<DiagnoseResult> R>
+void fields(Visitor& visit, R& r) {
+    visit("perplexity", r.perplexity);
+    visit("all_treated", r.all_treated);
+    visit("weights", r.weights);
+    visit("sensitivity", r.sensitivity);
+    visit("shares", r.shares);
+    visit("rank_correlation_weight_error_damage", r.rank_correlation_weight_error_damage);
+}
+
+template <class Visitor, RecordOf<InspectTensor> R>
+void fields(Visitor& visit, R& r) {
+    visit("name", r.name);
+    visit("dtype", r.dtype);
+    visit("shape", r.shape);
+    visit("bytes", r.bytes);
+}
+
+template <class Visitor, RecordOf<DtypeTotal> R>
+void fields(Visitor& visit, R& r) {
+    visit("dtype", r.dtype);
+    visit("tensors", r.tensors);
+    visit("parameters", r.parameters);
+    visit("bytes", r.bytes);
+}
+
+template <class Visitor, RecordOf<ConfigSummary> R>
+void fields(Visitor& visit, R& r) {
+    visit("hidden", r.hidden);
+    visit("intermediate", r.intermediate);
+    visit("layers", r.layers);
+    visit("heads", r.heads);
+    visit("kv_heads", r.kv_heads);
+    visit("head_dim", r.head_dim);
+    visit("vocabulary", r.vocabulary);
+    visit("max_positions", r.max_positions);
+    visit("tied_head", r.tied_head);
+    visit("rope_theta", r.rope_theta);
+    visit("rope_scaling", r.rope_scaling);
+}
+
+template <class Visitor, RecordOf<InspectResult> R>
+void fields(Visitor& visit, R& r) {
+    visit("path", r.path);
+    visit("format", r.format);
+    visit("architecture", r.architecture);
+    visit("config", r.config);
+    visit("tensors", r.tensors);
+    visit("dtype_totals", r.dtype_totals);
+    visit("parameters", r.parameters);
+    visit("bytes", r.bytes);
+    visit("linear_count", r.linear_count);
+    visit("warnings", r.warnings);
+}
+
+template <class Visitor, RecordOf<InputFile> R>
+void fields(Visitor& visit, R& r) {
+    visit("path", r.path);
+    visit("sha256", r.sha256);
+}
+
+// The envelope but for its schema number, command and result, whose type the command tells.
+template <class Visitor, RecordOf<Envelope> R>
+void fields(Visitor& visit, R& r) {
+    visit("assay", r.version);
+    visit("settings", r.settings);
+    visit("inputs", r.inputs);
+    visit("seconds", r.seconds);
+}
+
+}  // namespace assay

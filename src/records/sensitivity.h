@@ -1,0 +1,62 @@
+// The result of `assay sensitivity`: each linear's damage, measured by treating it alone.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/interval.h"
+#include "records/perplexity.h"
+
+namespace assay {
+
+// One linear treated, everything else reference. Deltas are treated - baseline on the same positions.
+struct SensitivityLinear {
+    std::string name;
+    std::string treatment;
+    std::string basis = "measured";   // "measured": an exact swap
+    double kl = 0;                    // damage: mean KL(reference || treated) per token, nats
+    std::optional<Interval> kl_ci95;  // this and the other intervals: none with too few blocks of positions
+    double share_of_damage = 0;       // kl / sum of kl over all linears
+    double delta_nll = 0;             // nats per token
+    std::optional<Interval> delta_nll_ci95;
+    double delta_ppl = 0;
+    std::optional<Interval> delta_ppl_ci95;
+    double relative_delta_ppl = 0;  // delta_ppl / baseline ppl
+    std::optional<Interval> relative_delta_ppl_ci95;
+    std::int64_t rank = 0;              // 1: most damage
+    std::string category;               // critical, high, moderate, low, none: see docs/results-schema.md
+    std::string recommendation;         // what to try for this linear, in words
+    std::optional<std::int64_t> block;  // none outside the decoder blocks
+    std::string projection;             // "q_proj", "down_proj", "lm_head"
+    std::string depth;  // first, early, middle, late, last; embedding or head outside the blocks
+    std::int64_t parameters = 0;
+    std::optional<double> relative_output_error;    // ||X dW^T||_F / ||X W^T||_F over the scored positions
+    std::optional<double> damage_per_output_error;  // kl / relative_output_error^2: how much the model cares
+    // ||h_treated - h||_F / ||h||_F, h the hidden states after the linear's own block, then each later one.
+    std::vector<double> propagation;
+    std::vector<WindowSums> windows;  // with kl_sum; the baseline's nll_sum is in baseline.windows
+    std::vector<BlockSums> blocks;  // the same sums, finer: the intervals come from these and the baseline's
+
+    bool operator==(const SensitivityLinear&) const = default;
+};
+
+// A swap that changes nothing, run like the others: its kl must be exactly 0.
+struct Control {
+    double kl = 0;
+    bool identical = false;  // every window's sums equal the baseline's, bit for bit
+
+    bool operator==(const Control&) const = default;
+};
+
+struct SensitivityResult {
+    PerplexityResult baseline;               // the reference on the same windows
+    std::string treatment;                   // the one asked for; a linear's own says what it got
+    std::vector<SensitivityLinear> linears;  // by rank
+    Control control;
+
+    bool operator==(const SensitivityResult&) const = default;
+};
+
+}  // namespace assay

@@ -1,0 +1,85 @@
+// Sentences from a diagnosis's numbers.
+#include "report/conclusions.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "report/format.h"
+
+namespace assay {
+namespace {
+
+// From this share of the worst 5 % on, protecting a few linears is the better first step.
+constexpr double kConcentrated = 0.5;
+// Below this |Spearman| weight errors say little; from kTellingCorrelation on they rank nearly as the damage
+// does.
+constexpr double kWeakCorrelation = 0.3;
+constexpr double kTellingCorrelation = 0.7;
+constexpr std::size_t kNamedLinears = 3;
+
+std::string where_it_sits(const DiagnoseResult& result) {
+    const std::size_t all = result.sensitivity.linears.size();
+    const DamageShares& shares = result.shares;
+    return fmt::format(
+        "The worst {} of {} linears (5 %) cause {} of the damage, the worst {} (10 %) cause {}.",
+        shares.worst_5_percent.linears.size(), all, format_percent(shares.worst_5_percent.share_of_damage),
+        shares.worst_10_percent.linears.size(), format_percent(shares.worst_10_percent.share_of_damage));
+}
+
+std::string what_weight_errors_tell(double correlation) {
+    const double size = std::abs(correlation);
+    const char* meaning = size < kWeakCorrelation ? "weight error hardly tells which linears matter"
+                          : size < kTellingCorrelation
+                              ? "weight error tells only in part which linears matter"
+                          : correlation > 0 ? "weight error ranks the linears nearly as their damage does"
+                                            : "weight error ranks the linears against their damage";
+    return fmt::format("Rank correlation of weight error and damage (Spearman): {:.2f}: {}.", correlation,
+                       meaning);
+}
+
+std::string how_they_add_up(const DiagnoseResult& result) {
+    double sum = 0;
+    for (const SensitivityLinear& linear : result.sensitivity.linears) sum += linear.kl;
+    return fmt::format(
+        "Treated one at a time, the linears' damages add up to {} nats; treated together they cause {}.",
+        format_significant(sum), format_significant(result.all_treated.comparison->kl_mean));
+}
+
+std::string next_step(const DiagnoseResult& result) {
+    const DamageShare& worst = result.shares.worst_5_percent;
+    if (worst.share_of_damage < kConcentrated)
+        return "Next: the damage is spread over many linears, so exceptions for a few will not mend it; try "
+               "smaller "
+               "groups, more bits or a better method for all of them, and measure again.";
+    std::string names;
+    for (std::size_t i = 0; i < std::min(kNamedLinears, worst.linears.size()); ++i)
+        names += (i ? ", " : "") + worst.linears[i];
+    if (worst.linears.size() > kNamedLinears)
+        names += fmt::format(" and {} more", worst.linears.size() - kNamedLinears);
+    return "Next: the damage is concentrated, so keep the worst linears (" + names +
+           ") in 16 or 8 bits first, and measure the whole model again.";
+}
+
+}  // namespace
+
+std::vector<std::string> warnings_of(const SensitivityResult& result) {
+    if (result.control.identical && result.control.kl == 0) return {};
+    return {fmt::format(
+        "The control swap, which changes nothing, gave a damage of {} nats instead of exactly 0: do not "
+        "trust these numbers, and report this as a fault of assay.",
+        format_significant(result.control.kl))};
+}
+
+std::vector<std::string> conclusions_of(const DiagnoseResult& result) {
+    if (result.sensitivity.linears.empty()) return {};
+    std::vector<std::string> sentences = {where_it_sits(result)};
+    if (result.all_treated.comparison) sentences.push_back(how_they_add_up(result));
+    if (result.rank_correlation_weight_error_damage)
+        sentences.push_back(what_weight_errors_tell(*result.rank_correlation_weight_error_damage));
+    sentences.push_back(next_step(result));
+    return sentences;
+}
+
+}  // namespace assay

@@ -1,0 +1,17 @@
+// What a diagnosis means, in sentences; the terminal and the page say the same.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "records/diagnose.h"
+
+namespace assay {
+
+// A loud sentence where the no-swap control changed something, so that no number below it can be trusted.
+std::vector<std::string> warnings_of(const SensitivityResult& result);
+
+// Where the damage sits, whether weight errors tell it, and what to do next. Plain text.
+std::vector<std::string> conclusions_of(const DiagnoseResult& result);
+
+}  // namespace assay

@@ -1,0 +1,205 @@
+// Assembling the page.
+#include "report/html_report.h"
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "report/charts.h"
+#include "report/conclusions.h"
+#include "report/damage_table.h"
+#include "report/format.h"
+#include "report/heatmap.h"
+#include "report/html_text.h"
+#include "report/page_assets.h"
+
+namespace assay {
+namespace {
+
+std::string tile(std::string_view name, const std::string& value, const std::string& more) {
+    return fmt::format(
+        "<div class=\"tile\"><div class=\"name\">{}</div><div class=\"value\">{}</div><div "
+        "class=\"more\">{}</div></div>\n",
+        name, value, more);
+}
+
+std::string scored(const PerplexityResult& result) {
+    return fmt::format("{} tokens<br>{} windows of {}", format_count(result.tokens_scored),
+                       format_count(static_cast<std::int64_t>(result.windows.size())),
+                       format_count(result.window_tokens));
+}
+
+std::string change(const Comparison& comparison) {
+    return fmt::format("{} ({}{})<br>95 % {}", format_signed(comparison.delta_ppl),
+                       comparison.delta_ppl > 0 ? "+" : "",
+                       format_percent(comparison.delta_ppl / comparison.reference_ppl),
+                       format_interval(comparison.delta_ppl_ci95));
+}
+
+std::string worst_tile(const SensitivityResult& result) {
+    if (result.linears.empty()) return "";
+    const SensitivityLinear& worst = result.linears.front();
+    return tile("Worst linear", format_percent(worst.share_of_damage) + " of damage",
+                html_escape(worst.name));
+}
+
+std::string tiles(const SensitivityResult& result) {
+    return "<div class=\"tiles\">\n" +
+           tile("Perplexity, reference", format_significant(result.baseline.ppl, 4),
+                scored(result.baseline)) +
+           tile("Linears", format_count(static_cast<std::int64_t>(result.linears.size())),
+                "each treated alone") +
+           worst_tile(result) + "</div>\n";
+}
+
+std::string tiles(const DiagnoseResult& result) {
+    std::string html = "<div class=\"tiles\">\n" + tile("Perplexity, reference",
+                                                        format_significant(result.perplexity.ppl, 4),
+                                                        scored(result.perplexity));
+    if (result.all_treated.comparison) {
+        const Comparison& comparison = *result.all_treated.comparison;
+        html += tile("Perplexity, all treated", format_significant(result.all_treated.ppl, 4),
+                     change(comparison));
+        html += tile("Damage (KL), nats per token", format_significant(comparison.kl_mean),
+                     "95 % " + format_interval(comparison.kl_ci95));
+        html += tile("Same top token", format_percent(comparison.top1_agreement), "as the reference");
+    }
+    if (!result.sensitivity.linears.empty())
+        html += tile(
+            fmt::format("Worst {} of {} linears", result.shares.worst_5_percent.linears.size(),
+                        result.sensitivity.linears.size()),
+            format_percent(result.shares.worst_5_percent.share_of_damage),
+            "of the damage<br>worst 10 %: " + format_percent(result.shares.worst_10_percent.share_of_damage));
+    return html + "</div>\n";
+}
+
+std::string warnings_html(const SensitivityResult& result) {
+    std::string html;
+    for (const std::string& warning : warnings_of(result))
+        html += "<p class=\"warning\">" + html_escape(warning) + "</p>\n";
+    return html;
+}
+
+std::string conclusions_html(const DiagnoseResult& result) {
+    std::string items;
+    for (const std::string& sentence : conclusions_of(result))
+        items += "<li>" + html_escape(sentence) + "</li>\n";
+    return items.empty() ? "" : "<ul class=\"conclusions\">\n" + items + "</ul>\n";
+}
+
+std::string heatmap_section(const SensitivityResult& result) {
+    return "<section><h2>Where the damage sits</h2>\n<p class=\"note\">Each cell is one linear, treated "
+           "alone while "
+           "everything else stays as in the reference. Rest the pointer on a cell for its numbers.</p>\n"
+           "<div class=\"scroll\">" +
+           heatmap_svg(result.linears) + "</div></section>\n";
+}
+
+std::string propagation_section(const SensitivityResult& result) {
+    const std::string svg = propagation_svg(result.linears);
+    if (svg.empty()) return "";
+    return "<section><h2>How the error travels</h2>\n<p class=\"note\">Relative error of the hidden state "
+           "after each "
+           "block, for the linears with the most damage; each line starts at its linear's own block.</p>\n" +
+           svg + "</section>\n";
+}
+
+std::string weight_error_section(const DiagnoseResult& result) {
+    const std::string svg = weight_error_svg(result);
+    if (svg.empty()) return "";
+    return "<section><h2>Does the weight error tell?</h2>\n<p class=\"note\">Each point is a linear. Were "
+           "the weight error "
+           "all that matters, the points would lie on a rising line.</p>\n" +
+           svg + "</section>\n";
+}
+
+std::string table_section(const SensitivityResult& result, const WeightsResult* weights) {
+    return "<section><h2>All linears by damage</h2>\n<p class=\"note\">Press a column's name to sort by "
+           "it.</p>\n"
+           "<div class=\"scroll\">\n" +
+           damage_table_html(result, weights) + "</div></section>\n";
+}
+
+std::string fact(std::string_view name, const std::string& value) {
+    return "<tr><th scope=\"row\">" + html_escape(name) + "</th><td class=\"mono\">" + value + "</td></tr>\n";
+}
+
+std::string settings_section(const Envelope& envelope) {
+    std::string rows;
+    for (const auto& [name, value] : envelope.settings.items())
+        rows += fact(name, html_escape(value.is_string()
+                                           ? value.get<std::string>()
+                                           : value.dump(-1, ' ', false, Json::error_handler_t::replace)));
+    rows += fact("took", format_duration(envelope.seconds));
+    for (const InputFile& input : envelope.inputs)
+        rows += fact("input", html_escape(input.path) + "<br><span class=\"sub\">sha256 " +
+                                  html_escape(input.sha256) + "</span>");
+    return "<section><h2>Settings and inputs</h2>\n<table class=\"facts\"><tbody>\n" + rows +
+           "</tbody></table></section>\n";
+}
+
+// What each number of the page is; docs/results-schema.md has the same formulas for every field.
+constexpr std::string_view kDefinitions = R"html(<section><h2>How the numbers are defined</h2>
+<dl>
+<dt>Perplexity</dt><dd>exp(mean NLL), NLL = −ln p(token | the tokens before it in its window), over all scored positions.</dd>
+<dt>Damage (KL)</dt><dd>mean over scored positions of Σ<sub>v</sub> p(v) ln(p(v) / q(v)), p the reference's distribution of the next token, q the treated model's; in nats per token. 0 means identical.</dd>
+<dt>Δ perplexity</dt><dd>treated minus reference on the same positions. For a single linear it is often mostly noise of the text: read its interval, and rank by damage.</dd>
+<dt>95 % interval</dt><dd>seeded bootstrap over blocks of 64 positions, paired: both models on the same positions.</dd>
+<dt>Share</dt><dd>a linear's damage divided by the sum of all linears' damages, each measured with that linear treated alone.</dd>
+<dt>Output error</dt><dd>‖X(W − Q)<sup>T</sup>‖ / ‖XW<sup>T</sup>‖ over the scored positions, X the linear's inputs, W its weights, Q the treated ones.</dd>
+<dt>Weight error</dt><dd>‖W − Q‖ / ‖W‖ (Frobenius).</dd>
+<dt>SQNR</dt><dd>10 log<sub>10</sub>(‖W‖² / ‖W − Q‖²), in dB; a dash where the weights are exact.</dd>
+<dt>Error after a block</dt><dd>‖h′ − h‖ / ‖h‖, h the reference's hidden states after that block, h′ those with one linear treated.</dd>
+</dl></section>
+)html";
+
+// Everything between the header and the settings.
+std::string sections(const SensitivityResult& result) {
+    return warnings_html(result) + tiles(result) + heatmap_section(result) + "<div class=\"pair\">\n" +
+           propagation_section(result) + "</div>\n" + table_section(result, nullptr);
+}
+
+std::string sections(const DiagnoseResult& result) {
+    return warnings_html(result.sensitivity) + tiles(result) + conclusions_html(result) +
+           heatmap_section(result.sensitivity) + "<div class=\"pair\">\n" +
+           propagation_section(result.sensitivity) + weight_error_section(result) + "</div>\n" +
+           table_section(result.sensitivity, &result.weights);
+}
+
+std::string page(const Envelope& envelope, const std::string& treatment, const std::string& content) {
+    const std::string version = html_escape(envelope.version);
+    const std::string title = "What " + html_escape(treatment) + " breaks";
+    const std::string subject =
+        envelope.inputs.empty()
+            ? ""
+            : "<div class=\"sub mono\">" + html_escape(envelope.inputs.front().path) + "</div>";
+    std::string html = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n";
+    html += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
+    html +=
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
+        "'unsafe-inline'; "
+        "script-src 'unsafe-inline'\">\n";
+    html += "<title>" + title + "</title>\n<style>" + std::string(kPageStyle) +
+            "</style>\n</head>\n<body><main>\n";
+    html += "<header><div class=\"mark\">Assay " + version + " · " +
+            std::string(command_of(envelope.result)) + "</div><h1>" + title + "</h1>" + subject +
+            "</header>\n";
+    html += content + settings_section(envelope) + std::string(kDefinitions);
+    html += "<footer>Made by assay " + version +
+            " from its results alone; results.json holds every number with its "
+            "per-window sums.</footer>\n";
+    return html + "</main>\n<script>" + std::string(kPageScript) + "</script>\n</body></html>\n";
+}
+
+}  // namespace
+
+std::string html_report(const Envelope& envelope) {
+    if (const auto* result = std::get_if<DiagnoseResult>(&envelope.result))
+        return page(envelope, result->sensitivity.treatment, sections(*result));
+    if (const auto* result = std::get_if<SensitivityResult>(&envelope.result))
+        return page(envelope, result->treatment, sections(*result));
+    throw InvalidArgument("there is no page for results of assay " +
+                          std::string(command_of(envelope.result)) +
+                          "; pages are made from those of diagnose and sensitivity");
+}
+
+}  // namespace assay

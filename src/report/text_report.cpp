@@ -1,0 +1,194 @@
+// Terminal text for each verb's result.
+#include "report/text_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <unordered_map>
+
+#include "report/conclusions.h"
+#include "report/format.h"
+#include "report/table.h"
+
+namespace assay {
+namespace {
+
+using Align = Table::Align;
+
+std::string optional_number(const std::optional<double>& value, int digits = 3) {
+    return value ? format_significant(*value, digits) : std::string(kNoNumber);
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) {
+    std::string text;
+    for (std::int64_t d : shape) text += (text.empty() ? "" : " x ") + std::to_string(d);
+    return text;
+}
+
+std::string rest_line(std::size_t total, std::size_t shown) {
+    return total > shown ? fmt::format("… and {} more in results.json\n", total - shown) : "";
+}
+
+std::string sentences_text(const std::vector<std::string>& sentences) {
+    std::string text;
+    for (const std::string& sentence : sentences) text += safe_text(sentence) + "\n";
+    return text;
+}
+
+std::string scored_line(const PerplexityResult& result) {
+    return fmt::format("Scored: {} tokens in {} windows of {} (protocol {}).\n",
+                       format_count(result.tokens_scored),
+                       format_count(static_cast<std::int64_t>(result.windows.size())),
+                       format_count(result.window_tokens), safe_text(result.protocol));
+}
+
+Table facts_table() {
+    return Table({{"", Align::kLeft}, {"value", Align::kLeft}, {"95 %", Align::kLeft}});
+}
+
+void add_comparison(Table& table, const Comparison& comparison) {
+    table.add_row(
+        {"Δ perplexity", format_signed(comparison.delta_ppl, 4), format_interval(comparison.delta_ppl_ci95)});
+    table.add_row({"Δ NLL, nats per token", format_signed(comparison.delta_nll),
+                   format_interval(comparison.delta_nll_ci95)});
+    table.add_row({"KL from reference, nats", format_significant(comparison.kl_mean),
+                   format_interval(comparison.kl_ci95)});
+    for (const Percentile& p : comparison.kl_percentiles)
+        table.add_row({fmt::format("  KL, percentile {}", p.percent), format_significant(p.value), ""});
+    table.add_row({"same top token", format_percent(comparison.top1_agreement), ""});
+}
+
+std::string body(const PerplexityResult& result, const TextOptions&) {
+    Table table = facts_table();
+    table.add_row({"perplexity", format_significant(result.ppl, 5), ""});
+    table.add_row({"NLL, nats per token", format_significant(result.nll_mean, 5), ""});
+    if (result.comparison) {
+        table.add_row({"perplexity, reference", format_significant(result.comparison->reference_ppl, 5), ""});
+        add_comparison(table, *result.comparison);
+    }
+    return table.text() + "\n" + scored_line(result);
+}
+
+std::string body(const WeightsResult& result, const TextOptions& options) {
+    std::vector<std::size_t> order(result.linears.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+        return result.linears[a].relative_error.value_or(0) > result.linears[b].relative_error.value_or(0);
+    });
+    Table table({{"linear", Align::kLeft},
+                 {"shape"},
+                 {"treatment", Align::kLeft},
+                 {"bits"},
+                 {"relative error"},
+                 {"SQNR, dB"},
+                 {"max error"},
+                 {"std"},
+                 {"max |w|"},
+                 {"beyond 3σ"},
+                 {"beyond 6σ"},
+                 {"range ratio"}});
+    const std::size_t shown = std::min(options.top, order.size());
+    for (std::size_t i = 0; i < shown; ++i) {
+        const WeightsLinear& w = result.linears[order[i]];
+        table.add_row({w.name, shape_text(w.shape), w.treatment, format_significant(w.effective_bits, 4),
+                       optional_number(w.relative_error), optional_number(w.sqnr_db),
+                       format_significant(w.max_abs_error), format_significant(w.std),
+                       format_significant(w.max_abs), format_percent(w.outlier_fraction_3s),
+                       format_percent(w.outlier_fraction_6s), optional_number(w.range_ratio)});
+    }
+    return "Linears by relative weight error\n\n" + table.text() + rest_line(order.size(), shown);
+}
+
+using WeightsByName = std::unordered_map<std::string, const WeightsLinear*>;
+
+// The ranked table; weight errors stand beside the damage where `weights` has them.
+std::string damage_table(const SensitivityResult& result, const WeightsByName& weights,
+                         const TextOptions& options) {
+    std::vector<Table::Column> columns = {
+        {"rank"},  {"linear", Align::kLeft}, {"category", Align::kLeft}, {"KL, nats"},
+        {"share"}, {"Δ perplexity"}};
+    if (!weights.empty()) columns.insert(columns.end(), {{"weight error"}, {"SQNR, dB"}});
+    columns.push_back({"recommendation", Align::kLeft});
+    Table table(columns);
+    const std::size_t shown = std::min(options.top, result.linears.size());
+    for (std::size_t i = 0; i < shown; ++i) {
+        const SensitivityLinear& s = result.linears[i];
+        std::vector<std::string> row = {std::to_string(s.rank),
+                                        s.name,
+                                        s.category,
+                                        format_plus_minus(s.kl, s.kl_ci95),
+                                        format_percent(s.share_of_damage),
+                                        format_plus_minus(s.delta_ppl, s.delta_ppl_ci95)};
+        if (!weights.empty()) {
+            const auto w = weights.find(s.name);
+            const bool known = w != weights.end();
+            row.push_back(optional_number(known ? w->second->relative_error : std::nullopt));
+            row.push_back(optional_number(known ? w->second->sqnr_db : std::nullopt));
+        }
+        row.push_back(s.recommendation);
+        table.add_row(std::move(row));
+    }
+    return "Linears by damage, each treated alone (± half of the 95 % interval)\n\n" + table.text() +
+           rest_line(result.linears.size(), shown);
+}
+
+std::string body(const SensitivityResult& result, const TextOptions& options) {
+    return sentences_text(warnings_of(result)) + "Treatment: " + safe_text(result.treatment) +
+           "\nBaseline perplexity: " + format_significant(result.baseline.ppl, 5) + "\n" +
+           scored_line(result.baseline) + "\n" + damage_table(result, {}, options);
+}
+
+std::string body(const DiagnoseResult& result, const TextOptions& options) {
+    WeightsByName weights;
+    for (const WeightsLinear& linear : result.weights.linears) weights.emplace(linear.name, &linear);
+    Table table = facts_table();
+    table.add_row({"perplexity, reference", format_significant(result.perplexity.ppl, 5), ""});
+    table.add_row({"perplexity, all linears treated", format_significant(result.all_treated.ppl, 5), ""});
+    if (result.all_treated.comparison) add_comparison(table, *result.all_treated.comparison);
+    return sentences_text(warnings_of(result.sensitivity)) +
+           "Treatment: " + safe_text(result.sensitivity.treatment) + "\n" + scored_line(result.perplexity) +
+           "\n" + table.text() + "\n" + damage_table(result.sensitivity, weights, options) + "\n" +
+           sentences_text(conclusions_of(result));
+}
+
+std::string config_line(const ConfigSummary& c) {
+    return fmt::format(
+        "Blocks {}, hidden {}, intermediate {}, heads {} ({} key/value) of {}, vocabulary {}, positions {}, "
+        "rope base {} "
+        "(scaling {}), {} head.\n",
+        c.layers, c.hidden, c.intermediate, c.heads, c.kv_heads, c.head_dim, format_count(c.vocabulary),
+        format_count(c.max_positions), c.rope_theta, safe_text(c.rope_scaling),
+        c.tied_head ? "tied" : "separate");
+}
+
+std::string body(const InspectResult& result, const TextOptions& options) {
+    Table types({{"type", Align::kLeft}, {"tensors"}, {"parameters"}, {"size"}});
+    for (const DtypeTotal& total : result.dtype_totals)
+        types.add_row({total.dtype, format_count(total.tensors), format_count(total.parameters),
+                       format_bytes(total.bytes)});
+    types.add_row({"all", format_count(static_cast<std::int64_t>(result.tensors.size())),
+                   format_count(result.parameters), format_bytes(result.bytes)});
+    Table tensors({{"tensor", Align::kLeft}, {"type", Align::kLeft}, {"shape"}, {"size"}});
+    const std::size_t shown = std::min(options.top, result.tensors.size());
+    for (std::size_t i = 0; i < shown; ++i) {
+        const InspectTensor& t = result.tensors[i];
+        tensors.add_row({t.name, t.dtype, shape_text(t.shape), format_bytes(t.bytes)});
+    }
+    std::string text = safe_text(result.path) + "\n" + safe_text(result.architecture) + ", " +
+                       safe_text(result.format) + ", " + format_count(result.linear_count) +
+                       " quantizable linears\n";
+    text += result.config ? config_line(*result.config) : "Assay cannot run this architecture.\n";
+    text += "\n" + types.text() + "\n" + tensors.text() + rest_line(result.tensors.size(), shown);
+    for (const std::string& warning : result.warnings) text += "warning: " + safe_text(warning) + "\n";
+    return text;
+}
+
+}  // namespace
+
+std::string text_report(const Envelope& envelope, const TextOptions& options) {
+    return std::visit([&](const auto& result) { return body(result, options); }, envelope.result) + "Took " +
+           format_duration(envelope.seconds) + ".\n";
+}
+
+}  // namespace assay

@@ -1,0 +1,96 @@
+// Tests of the terminal text of each verb.
+#include "report/text_report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "report/conclusions.h"
+#include "report/example_records.h"
+
+namespace assay {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(TextReport, DiagnosisHasItsNumbersAndTheRestLine) {
+    const std::string text = text_report(example_envelope(example_diagnosis(30)), {.top = 30});
+    EXPECT_THAT(text, AllOf(HasSubstr("14.253"), HasSubstr("25.510"), HasSubstr("[0.551, 0.631]"),
+                            HasSubstr("… and 181 more in results.json"), HasSubstr("weight error"),
+                            HasSubstr("The worst 11 of 211 linears (5 %)"), HasSubstr("Spearman): 0.13"),
+                            HasSubstr("Next: "), HasSubstr("Took 12 min 31 s.")));
+}
+
+TEST(TextReport, AShortTableHasNoRestLine) {
+    EXPECT_THAT(text_report(example_envelope(example_sensitivity(1))),
+                Not(HasSubstr("more in results.json")));
+}
+
+TEST(TextReport, PerplexityAloneHasNoComparison) {
+    const PerplexityResult result = example_sensitivity(1).baseline;
+    const std::string text = text_report(example_envelope(result));
+    EXPECT_THAT(text,
+                AllOf(HasSubstr("14.253"), HasSubstr("40,880 tokens in 80 windows of 512 (protocol gptq)"),
+                      Not(HasSubstr("KL"))));
+}
+
+TEST(TextReport, PerplexityAgainstAReferenceHasKlAndPercentiles) {
+    const std::string text = text_report(example_envelope(example_diagnosis(1).all_treated));
+    EXPECT_THAT(text, AllOf(HasSubstr("KL, percentile 99"), HasSubstr("+11.26"), HasSubstr("63.1 %"),
+                            HasSubstr("perplexity, reference")));
+}
+
+TEST(TextReport, WeightsAreSortedByRelativeError) {
+    const WeightsResult result{.linears = {{.name = "small", .relative_error = 0.1},
+                                           {.name = "exact", .relative_error = 0.0},
+                                           {.name = "large", .relative_error = 0.2, .sqnr_db = 13.98}}};
+    const std::string text = text_report(example_envelope(result));
+    EXPECT_LT(text.find("large"), text.find("small"));
+    EXPECT_LT(text.find("small"), text.find("exact"));
+}
+
+TEST(TextReport, InspectionHasTotalsAndWarnings) {
+    InspectResult result{.path = "models/smol", .format = "gguf", .architecture = "LlamaForCausalLM"};
+    result.config =
+        ConfigSummary{.layers = 30, .tied_head = true, .rope_theta = 100000, .rope_scaling = "none"};
+    result.tensors = {{.name = "model.norm.weight", .dtype = "F32", .shape = {576}, .bytes = 2304}};
+    result.dtype_totals = {{.dtype = "F32", .tensors = 1, .parameters = 576, .bytes = 2304}};
+    result.warnings = {"already quantized"};
+    const std::string text = text_report(example_envelope(result));
+    EXPECT_THAT(text, AllOf(HasSubstr("Blocks 30"), HasSubstr("rope base 100000"), HasSubstr("tied head"),
+                            HasSubstr("2.2 KiB"), HasSubstr("warning: already quantized")));
+}
+
+TEST(TextReport, NamesCannotSteerTheTerminal) {
+    SensitivityResult result = example_sensitivity(1);
+    result.treatment = result.linears[0].name = "\x1b[2Jevil";
+    EXPECT_EQ(text_report(example_envelope(result)).find('\x1b'), std::string::npos);
+    DiagnoseResult diagnosis = example_diagnosis(1);
+    diagnosis.shares.worst_5_percent = {.linears = {"\x1b[2Jevil"}, .share_of_damage = 0.9};
+    EXPECT_EQ(text_report(example_envelope(diagnosis)).find('\x1b'), std::string::npos);
+}
+
+TEST(Conclusions, ConcentratedDamageNamesTheLinearsToProtect) {
+    DiagnoseResult result = example_diagnosis(4);
+    result.shares.worst_5_percent = {.linears = {"a", "b", "c", "d"}, .share_of_damage = 0.62};
+    EXPECT_THAT(conclusions_of(result).back(), HasSubstr("(a, b, c and 1 more) in 16 or 8 bits first"));
+}
+
+TEST(Conclusions, SpreadDamageAsksForABetterFormat) {
+    DiagnoseResult result = example_diagnosis(4);
+    result.shares.worst_5_percent.share_of_damage = 0.2;
+    EXPECT_THAT(conclusions_of(result).back(), HasSubstr("spread over many linears"));
+}
+
+TEST(Conclusions, AChangedControlIsLoud) {
+    SensitivityResult result = example_sensitivity(1);
+    EXPECT_TRUE(warnings_of(result).empty());
+    result.control.kl = 1e-12;
+    EXPECT_EQ(warnings_of(result).size(), 1);
+}
+
+}  // namespace
+}  // namespace assay

@@ -1,0 +1,127 @@
+#include "text/added_tokens.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "text/unicode.h"
+
+namespace assay {
+namespace {
+
+constexpr std::size_t kMaxNormalizedBytes = 1 << 16;  // of one token's content
+
+bool touches_word(std::string_view text, std::size_t begin, std::size_t end) {
+    return (begin > 0 && is_word_character(character_before(text, begin).code)) ||
+           (end < text.size() && is_word_character(character_at(text, end).code));
+}
+
+// Moves `offset` left over whitespace, not beyond `least`.
+std::size_t skip_spaces_before(std::string_view text, std::size_t offset, std::size_t least) {
+    while (offset > least) {
+        const Character c = character_before(text, offset);
+        if (!is_whitespace(c.code)) break;
+        offset -= c.bytes;
+    }
+    return offset;
+}
+
+std::size_t skip_spaces_after(std::string_view text, std::size_t offset) {
+    while (offset < text.size()) {
+        const Character c = character_at(text, offset);
+        if (!is_whitespace(c.code)) break;
+        offset += c.bytes;
+    }
+    return offset;
+}
+
+}  // namespace
+
+AddedTokens::AddedTokens(const std::vector<AddedToken>& tokens, const Vocabulary& vocabulary,
+                         const Normalizer& normalizer, std::string_view where) {
+    std::int64_t next_id = vocabulary.size();
+    for (const AddedToken& token : tokens) {
+        if (token.content.empty()) continue;
+        if (const auto known = ids_.id_of(token.content)) {
+            if (tokens_.at(*known) == token) continue;
+            throw FormatError(fmt::format("{}: \"{:.100}\" is given twice with different properties", where,
+                                          token.content));
+        }
+        const auto id = vocabulary.id_of(token.content);
+        const std::int64_t new_id = id ? *id : next_id;
+        ids_.add(token.content, static_cast<std::int32_t>(new_id), where);
+        tokens_.emplace(static_cast<std::int32_t>(new_id), token);
+        next_id = std::max(next_id, new_id + 1);
+    }
+    // Where two normalize to the same text the first one counts, special ones before others.
+    for (const bool special : {true, false}) {
+        for (const AddedToken& token : tokens) {
+            if (token.content.empty() || token.special != special) continue;
+            const std::int32_t id = *ids_.id_of(token.content);
+            if (token.normalized) {
+                normalized_.add(normalizer(token.content, kMaxNormalizedBytes), id);
+            } else {
+                raw_.add(token.content, id);
+            }
+        }
+    }
+}
+
+const AddedToken* AddedTokens::find(std::int32_t id) const {
+    const auto found = tokens_.find(id);
+    return found == tokens_.end() ? nullptr : &found->second;
+}
+
+std::uint64_t AddedTokens::Trie::edge(std::uint32_t node, char byte) {
+    return std::uint64_t{node} << 8 | static_cast<unsigned char>(byte);
+}
+
+void AddedTokens::Trie::add(std::string_view text, std::int32_t id) {
+    if (text.empty()) return;
+    std::uint32_t node = 0;
+    for (const char byte : text) {
+        const auto [next, is_new] = edges_.emplace(edge(node, byte), nodes_);
+        if (is_new) ++nodes_;
+        node = next->second;
+    }
+    ids_.emplace(node, id);
+}
+
+std::optional<AddedTokens::Trie::Match> AddedTokens::Trie::longest_at(std::string_view text,
+                                                                      std::size_t begin) const {
+    std::optional<Match> longest;
+    std::uint32_t node = 0;
+    for (std::size_t at = begin; at < text.size(); ++at) {
+        const auto next = edges_.find(edge(node, text[at]));
+        if (next == edges_.end()) break;
+        node = next->second;
+        if (const auto id = ids_.find(node); id != ids_.end())
+            longest = Match{.end = at + 1, .id = id->second};
+    }
+    return longest;
+}
+
+void AddedTokens::split(const Trie& trie, std::string_view text, const TokenPartSink& sink) const {
+    std::size_t covered = 0;
+    const auto gap = [&](std::size_t end) {
+        if (covered < end) sink(text.substr(covered, end - covered), std::nullopt);
+    };
+    for (std::size_t at = 0; at < text.size();) {
+        const auto match = trie.longest_at(text, at);
+        if (!match) {
+            ++at;
+            continue;
+        }
+        const std::size_t begin = at;
+        at = match->end;
+        const AddedToken& token = tokens_.at(match->id);
+        if (token.single_word && touches_word(text, begin, match->end)) continue;
+        gap(token.lstrip ? skip_spaces_before(text, begin, covered) : begin);
+        sink(text.substr(begin, match->end - begin), match->id);
+        covered = token.rstrip ? skip_spaces_after(text, match->end) : match->end;
+    }
+    gap(text.size());
+}
+
+}  // namespace assay

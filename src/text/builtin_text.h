@@ -1,0 +1,15 @@
+// The evaluation text inside the program, so that measuring needs no download.
+#pragma once
+
+#include <string_view>
+
+namespace assay {
+
+// The test split of WikiText-2 raw (Merity et al. 2016; CC BY-SA 4.0), the file
+// data/wikitext-2-raw/wiki.test.raw.
+std::string_view builtin_evaluation_text();
+
+// Its name in results: "wikitext-2-raw test".
+std::string_view builtin_evaluation_text_name();
+
+}  // namespace assay

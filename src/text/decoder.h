@@ -1,0 +1,23 @@
+// Decoders: from the texts of tokens back to text.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "container/json.h"
+
+namespace assay {
+
+// Turns the tokens' texts into the parts of the decoded text, which the caller joins.
+using Decoder = std::function<std::vector<std::string>(std::vector<std::string>)>;
+
+// Builds the "decoder" of a tokenizer.json; null for none: the tokens with spaces between them. Throws
+// FormatError, and Unsupported for kinds other than Sequence, ByteLevel, Fuse.
+Decoder build_decoder(const Json* config, std::string_view where);
+
+// The bytes of all tokens as one text, U+FFFD where they are not UTF-8.
+Decoder make_byte_level_decoder();
+
+}  // namespace assay

@@ -1,0 +1,149 @@
+#include "text/pre_tokenizer.h"
+
+#include <fmt/format.h>
+
+#include <string>
+#include <utility>
+
+#include "base/error.h"
+#include "text/byte_level.h"
+#include "text/component.h"
+#include "text/pattern.h"
+#include "text/unicode.h"
+
+namespace assay {
+namespace {
+
+constexpr std::size_t kMaxStages = 64;
+
+// Source: Radford et al. 2019, encoder.py.
+constexpr std::string_view kGpt2Pattern =
+    R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+
+PreTokenizer build_any(const Json& config, std::string_view where);
+
+PreTokenizer build_sequence(const Json& config, std::string_view where) {
+    std::vector<PreTokenizer> stages;
+    const std::string path = json_path(where, "pretokenizers");
+    for (const Json& stage : require_array(config, "pretokenizers", where))
+        stages.push_back(build_any(stage, path));
+    return make_sequence(std::move(stages));
+}
+
+PreTokenizer build_byte_level(const Json& config, std::string_view where) {
+    return make_byte_level(require_bool(config, "add_prefix_space", where),
+                           optional_bool(config, "use_regex", where).value_or(true));
+}
+
+PreTokenizer build_split(const Json& config, std::string_view where) {
+    struct Named {
+        std::string_view name;
+        SplitBehavior behavior;
+    };
+    constexpr Named kBehaviors[] = {{"Removed", SplitBehavior::kRemoved},
+                                    {"Isolated", SplitBehavior::kIsolated},
+                                    {"MergedWithPrevious", SplitBehavior::kMergedWithPrevious},
+                                    {"MergedWithNext", SplitBehavior::kMergedWithNext},
+                                    {"Contiguous", SplitBehavior::kContiguous}};
+    const std::string name = require_string(config, "behavior", where);
+    for (const Named& named : kBehaviors) {
+        if (named.name != name) continue;
+        return make_split(require_pattern(config, where), named.behavior,
+                          require_bool(config, "invert", where));
+    }
+    throw FormatError(
+        fmt::format("{}: behavior \"{:.100}\" is none of Removed, Isolated, MergedWithPrevious, "
+                    "MergedWithNext, Contiguous",
+                    where, name));
+}
+
+PreTokenizer build_digits(const Json& config, std::string_view where) {
+    return make_digits(optional_bool(config, "individual_digits", where).value_or(false));
+}
+
+// Runs of word characters, and runs of what is neither word character nor whitespace.
+PreTokenizer build_whitespace(const Json& /*config*/, std::string_view /*where*/) {
+    return [](std::string_view text, const PieceSink& sink) {
+        split_at(text, is_whitespace, SplitBehavior::kRemoved, [&sink](std::string_view run) {
+            split_at(run, is_word_character, SplitBehavior::kContiguous, sink);
+        });
+    };
+}
+
+PreTokenizer build_whitespace_split(const Json& /*config*/, std::string_view /*where*/) {
+    return [](std::string_view text, const PieceSink& sink) {
+        split_at(text, is_whitespace, SplitBehavior::kRemoved, sink);
+    };
+}
+
+constexpr PartKind<PreTokenizer> kKinds[] = {
+    {"Sequence", build_sequence},     {"ByteLevel", build_byte_level},
+    {"Split", build_split},           {"Digits", build_digits},
+    {"Whitespace", build_whitespace}, {"WhitespaceSplit", build_whitespace_split},
+};
+
+PreTokenizer build_any(const Json& config, std::string_view where) {
+    return build_part<PreTokenizer>(config, where, kKinds);
+}
+
+// How many objects of this type (of any, if empty) are in `config`.
+std::size_t count_parts(const Json& config, std::string_view type) {
+    std::size_t count = 0;
+    if (config.is_object() && config.contains("type"))
+        count += type.empty() || config["type"] == type ? 1 : 0;
+    if (config.is_structured())
+        for (const Json& member : config) count += count_parts(member, type);
+    return count;
+}
+
+void run_stages(std::span<const PreTokenizer> stages, std::string_view text, const PieceSink& sink) {
+    if (stages.empty()) return sink(text);
+    stages[0](text, [&](std::string_view piece) { run_stages(stages.subspan(1), piece, sink); });
+}
+
+}  // namespace
+
+PreTokenizer build_pre_tokenizer(const Json* config, std::string_view where) {
+    if (config == nullptr) return make_sequence({});
+    if (count_parts(*config, "") > kMaxStages) {
+        throw Unsupported(fmt::format("{}: more than {} stages are not supported", where, kMaxStages));
+    }
+    // Every further one would encode the text again and may double its length.
+    if (count_parts(*config, "ByteLevel") > 1) {
+        throw Unsupported(fmt::format("{}: more than one ByteLevel stage is not supported", where));
+    }
+    return build_any(*config, where);
+}
+
+PreTokenizer make_sequence(std::vector<PreTokenizer> stages) {
+    return [stages = std::move(stages)](std::string_view text, const PieceSink& sink) {
+        if (!text.empty()) run_stages(stages, text, sink);
+    };
+}
+
+PreTokenizer make_byte_level(bool add_prefix_space, bool use_regex) {
+    const PreTokenizer cut = use_regex ? make_split(Regex::from_pattern(kGpt2Pattern, "GPT-2's pattern"),
+                                                    SplitBehavior::kIsolated, false)
+                                       : make_sequence({});
+    return [cut, add_prefix_space](std::string_view text, const PieceSink& sink) {
+        const bool needs_space = add_prefix_space && !text.starts_with(' ');
+        const std::string spaced = needs_space ? " " + std::string(text) : std::string();
+        cut(needs_space ? spaced : text,
+            [&sink](std::string_view piece) { sink(bytes_to_characters(piece)); });
+    };
+}
+
+PreTokenizer make_split(Regex pattern, SplitBehavior behavior, bool invert) {
+    return [pattern = std::move(pattern), behavior, invert](std::string_view text, const PieceSink& sink) {
+        split_at(text, pattern, behavior, invert, sink);
+    };
+}
+
+PreTokenizer make_digits(bool individual_digits) {
+    const auto behavior = individual_digits ? SplitBehavior::kIsolated : SplitBehavior::kContiguous;
+    return [behavior](std::string_view text, const PieceSink& sink) {
+        split_at(text, is_numeric, behavior, sink);
+    };
+}
+
+}  // namespace assay

@@ -1,0 +1,168 @@
+#include "text/tokenizer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include "base/error.h"
+#include "container/json.h"
+#include "text/bpe.h"
+#include "text/gguf_pipelines.h"
+#include "text/unicode.h"
+
+namespace assay {
+namespace {
+
+// How far a normalizer may grow a piece of text.
+constexpr std::size_t kMaxGrowth = 64;
+constexpr std::size_t kGrowthFloor = 4096;
+
+// The words of one encode() call, each encoded once.
+class EncodedPieces {
+  public:
+    EncodedPieces(const SubwordModel& model, std::vector<std::int32_t>& ids) : model_(model), ids_(ids) {}
+
+    void append(std::string_view piece) {
+        if (const auto known = known_.find(piece); known != known_.end()) {
+            ids_.insert(ids_.end(), known->second.begin(), known->second.end());
+            return;
+        }
+        const auto begin = static_cast<std::ptrdiff_t>(ids_.size());
+        model_.encode(piece, ids_);
+        if (piece.size() <= kMaxPieceBytes && known_.size() < kMaxPieces) {
+            known_.emplace(piece, std::vector<std::int32_t>(ids_.begin() + begin, ids_.end()));
+        }
+    }
+
+  private:
+    static constexpr std::size_t kMaxPieceBytes = 256;
+    static constexpr std::size_t kMaxPieces = 1 << 18;
+
+    const SubwordModel& model_;
+    std::vector<std::int32_t>& ids_;
+    std::unordered_map<std::string, std::vector<std::int32_t>, TextHash, std::equal_to<>> known_;
+};
+
+std::vector<AddedToken> read_added_tokens(const Json& root, std::string_view what) {
+    std::vector<AddedToken> tokens;
+    const Json* list = optional_array(root, "added_tokens", what);
+    if (list == nullptr) return tokens;
+    const std::string where = json_path(what, "added_tokens");
+    for (const Json& token : *list) {
+        require_int(token, "id", where, {.least = 0, .most = kMaxTokenId});
+        tokens.push_back({.content = require_string(token, "content", where),
+                          .single_word = require_bool(token, "single_word", where),
+                          .lstrip = require_bool(token, "lstrip", where),
+                          .rstrip = require_bool(token, "rstrip", where),
+                          .normalized = require_bool(token, "normalized", where),
+                          .special = require_bool(token, "special", where)});
+    }
+    return tokens;
+}
+
+std::optional<std::int32_t> first_of(const std::vector<std::int32_t>& ids) {
+    return ids.empty() ? std::nullopt : std::optional(ids.front());
+}
+
+std::optional<std::int32_t> last_of(const std::vector<std::int32_t>& ids) {
+    return ids.empty() ? std::nullopt : std::optional(ids.back());
+}
+
+}  // namespace
+
+Tokenizer::Tokenizer(Parts parts, const std::vector<AddedToken>& added_tokens, std::string_view what)
+    : parts_(std::move(parts)),
+      added_tokens_(added_tokens, parts_.model->vocabulary(), parts_.normalizer,
+                    json_path(what, "added_tokens")) {
+    check_special_ids(what);
+}
+
+void Tokenizer::check_special_ids(std::string_view what) const {
+    for (const auto* ids : {&parts_.post_processor.before, &parts_.post_processor.after}) {
+        for (const std::int32_t id : *ids) {
+            if (!token_text(id))
+                throw FormatError(fmt::format("{}: special token id {} is not in the vocabulary", what, id));
+        }
+    }
+}
+
+Tokenizer Tokenizer::from_json(std::string_view tokenizer_json, std::string_view what) {
+    const Json root = parse_json(tokenizer_json, what);
+    const std::string version = optional_string(root, "version", what).value_or("1.0");
+    if (version != "1.0")
+        throw Unsupported(
+            fmt::format("{}: version \"{:.100}\" is not supported; supported: 1.0", what, version));
+    const auto part = [&](const char* name) { return optional_object(root, name, what); };
+    const auto path = [&](const char* name) { return json_path(what, name); };
+    Parts parts{.normalizer = build_normalizer(part("normalizer"), path("normalizer")),
+                .pre_tokenizer = build_pre_tokenizer(part("pre_tokenizer"), path("pre_tokenizer")),
+                .model = build_subword_model(require_object(root, "model", what), path("model")),
+                .post_processor = build_post_processor(part("post_processor"), path("post_processor")),
+                .decoder = build_decoder(part("decoder"), path("decoder"))};
+    parts.bos_id = first_of(parts.post_processor.before);
+    parts.eos_id = last_of(parts.post_processor.after);
+    return Tokenizer(std::move(parts), read_added_tokens(root, what), what);
+}
+
+Tokenizer Tokenizer::from_gguf(const GgufVocabulary& vocabulary, std::string_view what) {
+    GgufPipeline pipeline = gguf_pipeline(vocabulary, what);
+    Parts parts{.normalizer = std::move(pipeline.normalizer),
+                .pre_tokenizer = std::move(pipeline.pre_tokenizer),
+                .model = std::move(pipeline.model),
+                .post_processor = std::move(pipeline.post_processor),
+                .decoder = make_byte_level_decoder(),
+                .bos_id = vocabulary.bos_id,
+                .eos_id = vocabulary.eos_id};
+    return Tokenizer(std::move(parts), pipeline.added_tokens, what);
+}
+
+std::vector<std::int32_t> Tokenizer::encode(std::string_view utf8, bool add_special_tokens) const {
+    require_utf8(utf8, "text to encode");
+    std::vector<std::int32_t> ids;
+    if (add_special_tokens) ids = parts_.post_processor.before;
+    EncodedPieces pieces(*parts_.model, ids);
+    const PieceSink encode_piece = [&](std::string_view piece) { pieces.append(piece); };
+    const TokenPartSink encode_normalized = [&](std::string_view part, std::optional<std::int32_t> id) {
+        if (id) return ids.push_back(*id);
+        parts_.pre_tokenizer(part, encode_piece);
+    };
+    added_tokens_.split_raw(utf8, [&](std::string_view part, std::optional<std::int32_t> id) {
+        if (id) return ids.push_back(*id);
+        const std::size_t max_bytes = kMaxGrowth * part.size() + kGrowthFloor;
+        added_tokens_.split_normalized(parts_.normalizer(std::string(part), max_bytes), encode_normalized);
+    });
+    if (add_special_tokens)
+        ids.insert(ids.end(), parts_.post_processor.after.begin(), parts_.post_processor.after.end());
+    return ids;
+}
+
+std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_special_tokens) const {
+    std::vector<std::string> texts;
+    for (const std::int32_t id : ids) {
+        const AddedToken* added = added_tokens_.find(id);
+        if (added != nullptr && added->special && skip_special_tokens) continue;
+        if (auto text = token_text(id)) texts.push_back(*std::move(text));
+    }
+    std::string text;
+    for (const std::string& part : parts_.decoder(std::move(texts))) text += part;
+    return text;
+}
+
+std::int64_t Tokenizer::vocabulary_size() const {
+    return std::max(parts_.model->vocabulary().end_id(), added_tokens_.end_id());
+}
+
+std::optional<std::string> Tokenizer::token_text(std::int32_t id) const {
+    if (const AddedToken* added = added_tokens_.find(id)) return added->content;
+    const std::string* text = parts_.model->vocabulary().find_text(id);
+    return text != nullptr ? std::optional(*text) : std::nullopt;
+}
+
+std::optional<std::int32_t> Tokenizer::id_of(std::string_view token_text) const {
+    const auto added = added_tokens_.id_of(token_text);
+    return added ? added : parts_.model->vocabulary().id_of(token_text);
+}
+
+}  // namespace assay

@@ -1,0 +1,22 @@
+#include "treat/treatment_overlay.h"
+
+#include "base/error.h"
+#include "quantize/rtn.h"
+
+namespace assay {
+
+void apply_treatment(const Treatment& treatment, MatrixView<float> w, ThreadPool& pool) {
+    if (treatment.method != "rtn") throw InvalidArgument("method " + treatment.method + " cannot be applied");
+    rtn(w, treatment.format, w, pool);
+}
+
+void TreatmentOverlay::apply(const LinearItem& item, MatrixView<float> w) const {
+    ThreadPool own_thread(1);  // passes load several linears at once, each on its own thread
+    try {
+        apply_treatment(treatment_, w, own_thread);
+    } catch (const NumericError& e) {
+        throw NumericError(item.name + ": " + e.what());
+    }
+}
+
+}  // namespace assay

@@ -1,0 +1,28 @@
+// Treatments as overlays: what a pass sees when linears are quantized.
+#pragma once
+
+#include <functional>
+
+#include "model/pass.h"
+#include "records/treatment.h"
+
+namespace assay {
+
+// Treats a matrix [out, in] in place by the treatment's method. Throws NumericError as the method does.
+void apply_treatment(const Treatment& treatment, MatrixView<float> w, ThreadPool& pool);
+
+// Treats the items that a predicate chooses, all alike. Thread-safe.
+class TreatmentOverlay final : public WeightOverlay {
+  public:
+    using Choice = std::function<bool(const LinearItem&)>;
+    TreatmentOverlay(Treatment treatment, Choice choice) : treatment_(std::move(treatment)), choice_(std::move(choice)) {}
+
+    bool treats(const LinearItem& item) const override { return choice_(item); }
+    void apply(const LinearItem& item, MatrixView<float> w) const override;
+
+  private:
+    Treatment treatment_;
+    Choice choice_;
+};
+
+}  // namespace assay

@@ -1,0 +1,151 @@
+#!/usr/bin/env python3
+"""Writes the seed inputs of the fuzz targets safetensors and gguf: small valid files and one broken file a rule.
+
+    tools/make_fuzz_corpus.py [fuzz/corpus]
+
+Deterministic; existing files of other names (minimised findings) stay. Standard library only.
+"""
+import json
+import struct
+import sys
+from pathlib import Path
+
+U8, I8, U16, I16, U32, I32, F32, BOOL, STRING, ARRAY, U64, I64, F64 = range(13)
+
+
+def safetensors(header, data=b"", length=None):
+    text = header if isinstance(header, bytes) else json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text) if length is None else length) + text + data
+
+
+def entry(dtype, shape, begin, end):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+def safetensors_seeds():
+    dtypes = {"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8,
+              "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8, "I16": 16, "U16": 16, "F16": 16, "BF16": 16, "I32": 32, "U32": 32,
+              "F32": 32, "C64": 64, "F64": 64, "I64": 64, "U64": 64}
+    every, at = {}, 0
+    for name, bits in dtypes.items():
+        every[name.lower()] = entry(name, [2, 4], at, at + bits)
+        at += bits
+    pair = {"a": entry("F32", [2], 0, 8), "b": entry("BF16", [2, 2], 8, 16), "__metadata__": {"format": "pt"}}
+    one = b'"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}'
+    return {
+        "valid_empty": safetensors({}),
+        "valid_pair": safetensors(pair, bytes(range(16))),
+        "valid_every_dtype": safetensors(every, bytes(at)),
+        "valid_scalar_and_zero": safetensors({"s": entry("F64", [], 0, 8), "z": entry("F16", [3, 0], 8, 8)}, bytes(8)),
+        "valid_escapes": safetensors(b'{"\\u00e9\\n":{"shape":[1],"dtype":"U8","data_offsets":[0,1]}}', b"x"),
+        "short": b"\x02\0\0",
+        "length_over_limit": safetensors({}, length=100_000_001),
+        "length_beyond_file": safetensors({}, length=4096),
+        "not_an_object": safetensors(b"[]"),
+        "bad_utf8": safetensors(b'{"\xff":1}'),
+        "bad_json": safetensors(b'{"a":'),
+        "nul_in_header": safetensors(b"{}\0garbage"),
+        "duplicate_name": safetensors(b"{" + one + b"," + one + b"}", b"x"),
+        "deep_nesting": safetensors(b'{"a":' + b"[" * 200),
+        "huge_number": safetensors(b'{"a":{"dtype":"U8","shape":[1e999],"data_offsets":[0,1]}}', b"x"),
+        "bad_metadata": safetensors({"__metadata__": {"a": 1}}),
+        "unknown_dtype": safetensors({"a": entry("F128", [1], 0, 16)}, bytes(16)),
+        "negative_dimension": safetensors({"a": entry("U8", [-1], 0, 1)}, b"x"),
+        "overflow": safetensors({"a": entry("F32", [1 << 62, 2, 0], 0, 0)}),
+        "half_byte": safetensors({"a": entry("F4", [3], 0, 2)}, bytes(2)),
+        "end_before_begin": safetensors({"a": entry("U8", [1], 2, 1)}, bytes(2)),
+        "wrong_size": safetensors({"a": entry("F32", [2], 0, 4)}, bytes(4)),
+        "hole": safetensors({"a": entry("U8", [1], 0, 1), "b": entry("U8", [1], 2, 3)}, bytes(3)),
+        "overlap": safetensors({"a": entry("U8", [2], 0, 2), "b": entry("U8", [2], 1, 3)}, bytes(3)),
+        "truncated": safetensors(pair, bytes(15)),
+        "trailing": safetensors(pair, bytes(17)),
+    }
+
+
+def text(value):
+    raw = value if isinstance(value, bytes) else value.encode()
+    return struct.pack("<Q", len(raw)) + raw
+
+
+def key(name, kind, payload):
+    return text(name) + struct.pack("<I", kind) + payload
+
+
+def array(name, kind, count, payload):
+    return key(name, ARRAY, struct.pack("<IQ", kind, count) + payload)
+
+
+def info(name, ne, kind, offset):
+    return text(name) + struct.pack(f"<I{len(ne)}QIQ", len(ne), *ne, kind, offset)
+
+
+def gguf(keys=(), infos=(), data=0, version=3, alignment=32, counts=None):
+    counts = counts or (len(infos), len(keys))
+    head = b"GGUF" + struct.pack("<IQQ", version, *counts) + b"".join(keys) + b"".join(infos)
+    return head + bytes(-len(head) % alignment) + bytes(i % 251 for i in range(data))
+
+
+def gguf_seeds():
+    scalars = [key("u8", U8, b"\1"), key("i8", I8, b"\xff"), key("u16", U16, b"\1\2"), key("i16", I16, b"\1\xff"),
+               key("u32", U32, struct.pack("<I", 7)), key("i32", I32, struct.pack("<i", -7)),
+               key("f32", F32, struct.pack("<f", 1e-5)), key("bool", BOOL, b"\1"), key("string", STRING, text("llama")),
+               key("u64", U64, b"\xff" * 8), key("i64", I64, b"\xff" * 8), key("f64", F64, struct.pack("<d", 0.5))]
+    arrays = [array("tokens", STRING, 3, text("a") + text("") + text(b"\xc4\xa0")),
+              array("types", I32, 2, struct.pack("<2i", 1, 3)), array("scores", F32, 1, struct.pack("<f", -1)),
+              array("bools", BOOL, 2, b"\0\1"), array("empty", STRING, 0, b"")]
+    tensors = [info("f32", [4], 0, 0), info("f16", [3], 1, 32), info("q4_0", [32, 2], 2, 64), info("q4_1", [32], 3, 128),
+               info("q8_0", [32], 8, 160), info("bf16", [1, 2, 1, 2], 30, 224), info("q6_k", [256], 14, 256),
+               info("scalar", [], 0, 480)]
+    one = [info("t", [4], 0, 0)]
+    small = key("k", U8, b"\1")
+    return {
+        "valid_empty": gguf(),
+        "valid_version_2": gguf([small], version=2),
+        "valid_scalars": gguf(scalars),
+        "valid_arrays": gguf(arrays),
+        "valid_tensors": gguf(scalars + arrays, tensors, 484),
+        "valid_alignment": gguf([key("general.alignment", U32, struct.pack("<I", 8))],
+                                [info("a", [3], 24, 0), info("b", [1], 24, 8)], 9, alignment=8),
+        "bad_magic": b"GGML" + bytes(20),
+        "version_1": gguf(version=1),
+        "big_endian": gguf(version=0x03000000),
+        "short": gguf()[:20],
+        "huge_key_count": gguf(counts=(0, (1 << 64) - 1)),
+        "huge_tensor_count": gguf(counts=((1 << 64) - 1, 0)),
+        "empty_key": gguf([key("", U8, b"\1")]),
+        "duplicate_key": gguf([small, small]),
+        "unknown_value_type": gguf([key("k", 13, bytes(8))]),
+        "nested_array": gguf([array("k", ARRAY, 1, bytes(12))]),
+        "bad_bool": gguf([key("k", BOOL, b"\2")]),
+        "huge_string": gguf([key("k", STRING, struct.pack("<Q", 1 << 40))]),
+        "huge_string_array": gguf([array("k", STRING, 1 << 30, bytes(900))]),
+        "huge_array": gguf([array("k", F64, 1 << 30, bytes(900))]),
+        "array_over_limit": gguf([array("k", U8, (1 << 30) + 1, bytes(16))]),
+        "alignment_not_power": gguf([key("general.alignment", U32, struct.pack("<I", 24))], one, 16),
+        "alignment_zero": gguf([key("general.alignment", U32, bytes(4))], one, 16),
+        "alignment_u64": gguf([key("general.alignment", U64, struct.pack("<Q", 32))], one, 16),
+        "split": gguf([key("split.count", U16, b"\2\0")]),
+        "long_name": gguf((), [info("n" * 64, [4], 0, 0)], 16),
+        "duplicate_tensor": gguf((), one + [info("t", [4], 0, 32)], 64),
+        "five_dimensions": gguf((), [info("t", [1] * 5, 0, 0)], 16),
+        "unknown_tensor_type": gguf((), [info("t", [32], 31, 0)], 32),
+        "partial_block": gguf((), [info("t", [48], 2, 0)], 64),
+        "overflow": gguf((), [info("t", [1 << 32, 0, 1 << 32], 0, 0)], 32),
+        "gap": gguf((), [info("a", [4], 0, 0), info("b", [4], 0, 64)], 96),
+        "truncated": gguf((), one, 15),
+    }
+
+
+def main():
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent / "fuzz" / "corpus"
+    for target, seeds in {"safetensors": safetensors_seeds(), "gguf": gguf_seeds()}.items():
+        (folder / target).mkdir(parents=True, exist_ok=True)
+        for name, data in seeds.items():
+            assert len(data) < 4096, name
+            (folder / target / name).write_bytes(data)
+        print(f"{folder / target}: {len(seeds)} seeds")
+
+
+if __name__ == "__main__":
+    main()
