@@ -2,7 +2,7 @@
 PRESET ?= release
 MODEL_DIR ?= build/models
 DEMO_OUT ?= build/demo
-DEMO_FLAGS ?= --windows 4 --window 256 --context 64
+DEMO_FLAGS ?= --max-windows 4 --window 256 --context 64
 
 .PHONY: setup build demo test bench venv
 

@@ -5,21 +5,19 @@
 
 #include "analyze/ranking.h"
 #include "base/error.h"
-#include "measure/scores.h"
+#include "measure/runs.h"
 #include "measure/summary.h"
 #include "treat/treatment_overlay.h"
 
 namespace assay {
 namespace {
 
-constexpr std::int64_t kChunkRows = 2048;
-
 bool treats_all(const LinearItem&) { return true; }
 bool treats_none(const LinearItem&) { return false; }
 
 // Everything one fork yields, over all groups of windows.
 struct ForkSums {
-    std::vector<BlockSums> blocks;
+    RunScores scores;
     compute::SquaredError output_error;
     std::vector<compute::SquaredError> propagation;  // per block
 };
@@ -40,16 +38,16 @@ class Sweep {
         std::vector<const FinalStates*> variants;
         for (const ForkResult& fork : pass.forks) variants.push_back(&fork.states);
         auto runs = score_runs(engine_, chunks, pass.reference, variants);
-        append(runs[0].blocks, first, reference_);
+        append_scores(runs[0], first, reference_);
         for (std::size_t f = 0; f < forks_.size(); ++f) {
-            append(runs[f + 1].blocks, first, sums_[f].blocks);
+            append_scores(runs[f + 1], first, sums_[f].scores);
             add_errors(pass.forks[f], sums_[f]);
         }
     }
 
     SensitivityResult result(std::int64_t window_tokens) const {
         SensitivityResult out;
-        out.baseline = perplexity_result(reference_, window_tokens);
+        out.baseline = perplexity_result(reference_.blocks, window_tokens);
         out.treatment = to_string(options_.treatment);
         for (std::size_t i = 0; i < options_.items.size(); ++i) out.linears.push_back(linear(i));
         rank_linears(out.linears);
@@ -58,13 +56,6 @@ class Sweep {
     }
 
   private:
-    static void append(const std::vector<BlockSums>& from, std::int64_t first_window, std::vector<BlockSums>& to) {
-        for (BlockSums b : from) {
-            b.window += first_window;
-            to.push_back(b);
-        }
-    }
-
     // Sums go window by window, so that groups leave no trace.
     static void add_errors(const ForkResult& fork, ForkSums& sums) {
         const auto add = [](const std::vector<compute::SquaredError>& windows, compute::SquaredError& total) {
@@ -83,7 +74,7 @@ class Sweep {
     SensitivityLinear linear(std::size_t index) const {
         const LinearItem& item = model_.items()[options_.items[index]];
         const ForkSums& sums = sums_[index];
-        const DamageSummary damage = summarize_damage(reference_, sums.blocks, options_.seed);
+        const DamageSummary damage = summarize_damage(reference_.blocks, sums.scores.blocks, options_.seed);
         SensitivityLinear out;
         out.name = item.name;
         out.treatment = to_string(options_.treatment);
@@ -108,16 +99,16 @@ class Sweep {
             out.depth = item.role == LinearItem::Role::kHead ? "head" : "embedding";
         }
         for (const auto& block : sums.propagation) out.propagation.push_back(ratio(block));
-        out.windows = window_sums(sums.blocks, true);
-        out.blocks = sums.blocks;
+        out.windows = window_sums(sums.scores.blocks, true);
+        out.blocks = sums.scores.blocks;
         return out;
     }
 
     Control control() const {
-        const std::vector<BlockSums>& own = sums_.back().blocks;
-        Control out{summarize_damage(reference_, own, options_.seed).kl, true};
+        const std::vector<BlockSums>& own = sums_.back().scores.blocks;
+        Control out{summarize_damage(reference_.blocks, own, options_.seed).kl, true};
         for (std::size_t i = 0; i < own.size(); ++i) {
-            out.identical = out.identical && own[i].nll_sum == reference_[i].nll_sum && own[i].kl_sum == 0;
+            out.identical = out.identical && own[i].nll_sum == reference_.blocks[i].nll_sum && own[i].kl_sum == 0;
         }
         if (!out.identical) throw NumericError("the control, a swap that changes nothing, differs from the reference: this is a bug of Assay");
         return out;
@@ -128,7 +119,7 @@ class Sweep {
     const SensitivityOptions& options_;
     TreatmentOverlay treated_, control_;
     std::vector<Fork> forks_;
-    std::vector<BlockSums> reference_;
+    RunScores reference_;
     std::vector<ForkSums> sums_;
 };
 
@@ -148,8 +139,8 @@ void check(std::span<const TokenWindow> windows, const SensitivityOptions& optio
 SensitivityResult measure_sensitivity(const Model& model, const Engine& engine, std::span<const TokenWindow> windows,
                                       const SensitivityOptions& options) {
     check(windows, options);
-    const std::int64_t per_window = pass_state_bytes(model, engine.backend, longest(windows), static_cast<std::int64_t>(options.items.size()) + 1);
-    const auto group = static_cast<std::size_t>(std::clamp<std::int64_t>(options.state_bytes / per_window, 1, static_cast<std::int64_t>(windows.size())));
+    const auto runs = static_cast<std::int64_t>(options.items.size()) + 2;  // the reference, the control
+    const std::size_t group = windows_per_group(model, engine.backend, windows, runs, options.state_bytes);
     Sweep sweep(model, engine, options);
     for (std::size_t first = 0; first < windows.size(); first += group) {
         sweep.add(windows.subspan(first, std::min(group, windows.size() - first)), static_cast<std::int64_t>(first));
@@ -160,14 +151,11 @@ SensitivityResult measure_sensitivity(const Model& model, const Engine& engine, 
 std::vector<std::vector<BlockSums>> measure_swaps_naively(const Model& model, const Engine& engine, std::span<const TokenWindow> windows,
                                                           const SensitivityOptions& options) {
     check(windows, options);
-    const auto chunks = make_chunks(windows, options.context, kChunkRows);
-    const PassResult reference = run_pass(model, engine, chunks, {});
     std::vector<std::vector<BlockSums>> sums;
     for (std::size_t i : options.items) {
         const TreatmentOverlay overlay(options.treatment, [&](const LinearItem& item) { return item.name == model.items()[i].name; });
-        const PassResult swapped = run_pass(model, engine, chunks, {.overlay = &overlay});
-        const FinalStates* variant = &swapped.reference;
-        sums.push_back(score_runs(engine, chunks, reference.reference, std::span(&variant, 1))[1].blocks);
+        const std::vector<Run> runs{{&model, nullptr}, {&model, &overlay}};
+        sums.push_back(measure_runs(engine, windows, runs, {.context = options.context})[1].blocks);
     }
     return sums;
 }

@@ -26,7 +26,7 @@ struct SensitivityOptions {
 SensitivityResult measure_sensitivity(const Model& model, const Engine& engine, std::span<const TokenWindow> windows,
                                       const SensitivityOptions& options);
 
-// The same question asked the naive way: one whole run per item. Slow; the check of the above and its benchmark.
+// The same question asked the naive way: reference and swapped model in whole runs, per item. Slow; the check of the above and its benchmark.
 // Returns the block sums of each item.
 std::vector<std::vector<BlockSums>> measure_swaps_naively(const Model& model, const Engine& engine, std::span<const TokenWindow> windows,
                                                           const SensitivityOptions& options);

@@ -21,17 +21,17 @@ constexpr std::uint64_t kMaxArrayElements = std::uint64_t{1} << 30;
 GgufType read_type(ByteReader& reader, std::string_view where) {
     const std::uint64_t offset = reader.offset();
     const auto id = reader.read<std::uint32_t>();
-    if (id >= kGgufTypes)
+    if (id >= kGgufTypes) {
         throw FormatError(
             fmt::format("{}: unknown value type {}, expected 0 to {}", where, id, kGgufTypes - 1), offset);
+    }
     return static_cast<GgufType>(id);
 }
 
 void check_bools(std::span<const std::byte> bytes, std::string_view where) {
     for (std::byte b : bytes) {
-        if (b > std::byte{1})
-            throw FormatError(
-                fmt::format("{}: bool byte {}, expected 0 or 1", where, std::to_integer<int>(b)));
+        if (b <= std::byte{1}) continue;
+        throw FormatError(fmt::format("{}: bool byte {}, expected 0 or 1", where, std::to_integer<int>(b)));
     }
 }
 
@@ -74,8 +74,9 @@ Shape read_tensor_shape(ByteReader& reader, std::string_view where) {
     Shape shape(dimensions);
     for (std::int64_t& dimension : shape) {
         const auto size = reader.read<std::uint64_t>();
-        if (size > INT64_MAX)
+        if (size > INT64_MAX) {
             throw FormatError(fmt::format("{}: dimension {} overflows", where, size), offset);
+        }
         dimension = static_cast<std::int64_t>(size);
     }
     std::reverse(shape.begin(), shape.end());
@@ -146,9 +147,10 @@ void GgufFile::read_metadata(ByteReader& reader, std::uint64_t count) {
         const std::uint64_t offset = reader.offset();
         const std::string_view key = read_gguf_text(reader, what_);
         if (key.empty()) throw FormatError(what_ + ": empty metadata key", offset);
-        if (values_.contains(key))
+        if (values_.contains(key)) {
             throw FormatError(fmt::format("{}: metadata key {} appears twice", what_, printable(key)),
                               offset);
+        }
         values_.emplace(key, read_value(reader, key));
     }
 }
@@ -159,8 +161,9 @@ GgufFile::Value GgufFile::read_value(ByteReader& reader, std::string_view key) c
     value.element = value.type;
     if (value.type == GgufType::kArray) {
         value.element = read_type(reader, where);
-        if (value.element == GgufType::kArray)
+        if (value.element == GgufType::kArray) {
             throw FormatError(where + ": an array of arrays is not allowed", reader.offset());
+        }
         value.count = reader.read<std::uint64_t>();
         if (value.count > kMaxArrayElements) {
             throw FormatError(fmt::format("{}: array of {} elements, at most {} are allowed", where,
@@ -194,9 +197,10 @@ void GgufFile::read_tensors(ByteReader& reader, std::uint64_t count, std::span<c
         tensor.type = read_tensor_type(reader, where);
         const std::uint64_t bytes = stored_bytes(tensor, where);
         const auto offset = reader.read<std::uint64_t>();
-        if (offset != due)
+        if (offset != due) {
             throw FormatError(fmt::format("{}: begins at data offset {}, expected {}", where, offset, due),
                               at);
+        }
         const auto end = checked_add(due, bytes);
         if (!end || *end > file.size()) fail_truncated(where, bytes, at);
         extents.push_back({&tensor, due, bytes, at});

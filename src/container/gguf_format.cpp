@@ -35,10 +35,11 @@ const GgufTypeRow& gguf_type_row(GgufType type) {
 std::string_view read_gguf_text(ByteReader& reader, std::string_view where) {
     const std::uint64_t offset = reader.offset();
     const auto length = reader.read<std::uint64_t>();
-    if (length > kMaxStringBytes)
+    if (length > kMaxStringBytes) {
         throw FormatError(
             fmt::format("{}: string of {} bytes, at most {} are allowed", where, length, kMaxStringBytes),
             offset);
+    }
     return reader.take_text(length);
 }
 

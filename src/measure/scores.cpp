@@ -58,4 +58,12 @@ std::vector<RunScores> score_runs(const Engine& engine, std::span<const TokenChu
     return runs;
 }
 
+void append_scores(const RunScores& group, std::int64_t first_window, RunScores& all) {
+    for (BlockSums block : group.blocks) {
+        block.window += first_window;
+        all.blocks.push_back(block);
+    }
+    all.token_kl.insert(all.token_kl.end(), group.token_kl.begin(), group.token_kl.end());
+}
+
 }  // namespace assay

@@ -21,4 +21,7 @@ struct RunScores {
 std::vector<RunScores> score_runs(const Engine& engine, std::span<const TokenChunk> chunks, const FinalStates& reference,
                                   std::span<const FinalStates* const> variants, bool keep_token_kl = false);
 
+// Appends a group's scores, whose windows count from 0, as windows from `first_window` on.
+void append_scores(const RunScores& group, std::int64_t first_window, RunScores& all);
+
 }  // namespace assay

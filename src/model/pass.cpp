@@ -306,9 +306,9 @@ PassResult run_pass(const Model& model, const Engine& engine, std::span<const To
     return PassRun(model, engine, chunks, options).run();
 }
 
-std::int64_t pass_state_bytes(const Model& model, const compute::Backend& backend, std::int64_t tokens, std::int64_t forks) {
-    // A state and its final, normalised copy exist together for a moment only; two per run bound both.
-    return 2 * (forks + 1) * tokens * model.config().hidden * backend.element_bytes();
+std::int64_t pass_state_bytes(const Model& model, const compute::Backend& backend, std::int64_t tokens, std::int64_t runs) {
+    // A run's state and its final, normalised copy exist together for a moment: two each.
+    return 2 * runs * tokens * model.config().hidden * backend.element_bytes();
 }
 
 }  // namespace assay

@@ -78,7 +78,7 @@ struct Engine {
 // Throws FormatError or NumericError for weights that cannot be used, Interrupted when asked to stop.
 PassResult run_pass(const Model& model, const Engine& engine, std::span<const TokenChunk> chunks, const PassOptions& options);
 
-// Bytes of kept states that one window of `tokens` costs a pass with `forks` forks; for splitting windows into groups.
-std::int64_t pass_state_bytes(const Model& model, const compute::Backend& backend, std::int64_t tokens, std::int64_t forks);
+// Bytes of states that one window of `tokens` costs `runs` runs (a reference and its forks) kept beside each other.
+std::int64_t pass_state_bytes(const Model& model, const compute::Backend& backend, std::int64_t tokens, std::int64_t runs);
 
 }  // namespace assay

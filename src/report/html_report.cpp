@@ -145,7 +145,7 @@ constexpr std::string_view kDefinitions = R"html(<section><h2>How the numbers ar
 <dt>Δ perplexity</dt><dd>treated minus reference on the same positions. For a single linear it is often mostly noise of the text: read its interval, and rank by damage.</dd>
 <dt>95 % interval</dt><dd>seeded bootstrap over blocks of 64 positions, paired: both models on the same positions.</dd>
 <dt>Share</dt><dd>a linear's damage divided by the sum of all linears' damages, each measured with that linear treated alone.</dd>
-<dt>Output error</dt><dd>‖X(W − Q)<sup>T</sup>‖ / ‖XW<sup>T</sup>‖ over the scored positions, X the linear's inputs, W its weights, Q the treated ones.</dd>
+<dt>Output error</dt><dd>‖X(W − Q)<sup>T</sup>‖ / ‖XW<sup>T</sup>‖ over all positions, X the linear's inputs, W its weights, Q the treated ones.</dd>
 <dt>Weight error</dt><dd>‖W − Q‖ / ‖W‖ (Frobenius).</dd>
 <dt>SQNR</dt><dd>10 log<sub>10</sub>(‖W‖² / ‖W − Q‖²), in dB; a dash where the weights are exact.</dd>
 <dt>Error after a block</dt><dd>‖h′ − h‖ / ‖h‖, h the reference's hidden states after that block, h′ those with one linear treated.</dd>

@@ -12,7 +12,7 @@ inline constexpr std::string_view kPageStyle = R"css(
   --critical: #b3261e; --high: #c2570c; --moderate: #8a6d00; --low: #37703f; --none: #6b7280; --warn: #fff1ef;
   --s0: #1f6feb; --s1: #c2570c; --s2: #14806a; --s3: #a13d8f; --s4: #6b7280;
 }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   :root {
     --paper: #14171c; --panel: #1c2027; --ink: #e6e9ee; --soft: #9aa4b2; --line: #343b46; --accent: #6ea8fe;
     --critical: #ff8a80; --high: #ffab66; --moderate: #e3c54e; --low: #7fcf8d; --none: #9aa4b2; --warn: #3a1f1d;
@@ -83,9 +83,11 @@ dt { font-weight: 600; } dd { margin: 0; color: var(--soft); max-width: 85ch; }
 footer { margin-top: 48px; color: var(--soft); font-size: 13px; }
 @media (max-width: 700px) { main { padding: 20px 14px; } dl { grid-template-columns: 1fr; gap: 2px; } dd { margin-bottom: 8px; } }
 @media print {
-  :root { --paper: #fff; --panel: #f6f7f9; --ink: #000; --soft: #444; --line: #ccc; }
+  :root { color-scheme: light; --ink: #000; --soft: #444; --line: #ccc; }
   main { max-width: none; padding: 0; }
   body { font-size: 11px; } table { font-size: 9.5px; } th, td { padding: 2px 6px; }
+  .tiles { grid-template-columns: repeat(5, 1fr); gap: 6px; } .tile { padding: 6px 9px; } .tile .value { font-size: 18px; }
+  .tile .name, .tile .more, .note { font-size: 10px; } .pair { grid-template-columns: 1fr 1fr; gap: 14px; margin-top: 20px; }
   .scroll { overflow: visible; } svg.heatmap { min-width: 0; }
   svg, .tile, tr, dl { break-inside: avoid; } h2 { break-after: avoid; } thead { display: table-header-group; }
   * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }

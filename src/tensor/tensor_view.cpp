@@ -11,6 +11,11 @@
 namespace assay {
 namespace {
 
+// memcpy, whose pointers must not be null even where nothing is copied.
+void copy_bytes(const void* from, void* to, std::size_t count) {
+    if (count > 0) std::memcpy(to, from, count);
+}
+
 template <class Stored, class Decode>
 void decode_each(std::span<const std::byte> bytes, std::span<float> out, Decode decode) {
     for (std::size_t i = 0; i < out.size(); ++i) {
@@ -40,7 +45,7 @@ void to_f32(const TensorView& tensor, std::int64_t first, std::span<float> out) 
     const auto size = static_cast<std::size_t>(dtype_bits(tensor.dtype)) / 8;
     const auto bytes = tensor.bytes.subspan(static_cast<std::size_t>(first) * size);
     switch (tensor.dtype) {
-        case DType::kF32: std::memcpy(out.data(), bytes.data(), out.size_bytes()); return;
+        case DType::kF32: copy_bytes(bytes.data(), out.data(), out.size_bytes()); return;
         case DType::kF16: decode_each<std::uint16_t>(bytes, out, f16_to_f32); return;
         case DType::kBF16: decode_each<std::uint16_t>(bytes, out, bf16_to_f32); return;
         default: break;
@@ -53,7 +58,7 @@ void from_f32(std::span<const float> values, DType dtype, std::span<std::byte> o
         throw InvalidArgument("from_f32: output size does not fit");
     }
     switch (dtype) {
-        case DType::kF32: std::memcpy(out.data(), values.data(), values.size_bytes()); return;
+        case DType::kF32: copy_bytes(values.data(), out.data(), values.size_bytes()); return;
         case DType::kF16: encode_each16(values, out, f32_to_f16, f16_to_f32); return;
         case DType::kBF16: encode_each16(values, out, f32_to_bf16, bf16_to_f32); return;
         default: break;

@@ -32,6 +32,13 @@ TEST(TensorView, RefusesRangesOutsideAndOtherTypes) {
     EXPECT_THROW(from_f32(out, DType::kF32, store), InvalidArgument);
 }
 
+TEST(TensorView, EmptyTensorsConvertToNothing) {
+    for (DType type : {DType::kF32, DType::kF16, DType::kBF16}) {
+        to_f32({type, {0, 3}, {}}, 0, {});
+        from_f32({}, type, {});
+    }
+}
+
 TEST(TensorView, OverflowIsAnErrorButInfinityPasses) {
     std::array<std::byte, 2> store{};
     EXPECT_THROW(from_f32(std::array{70000.0f}, DType::kF16, store), NumericError);

@@ -44,14 +44,15 @@ AddedTokens::AddedTokens(const std::vector<AddedToken>& tokens, const Vocabulary
     for (const AddedToken& token : tokens) {
         if (token.content.empty()) continue;
         if (const auto known = ids_.id_of(token.content)) {
-            if (tokens_.at(*known) == token) continue;
+            if (entries_.at(*known).token == token) continue;
             throw FormatError(fmt::format("{}: \"{:.100}\" is given twice with different properties", where,
                                           token.content));
         }
         const auto id = vocabulary.id_of(token.content);
         const std::int64_t new_id = id ? *id : next_id;
         ids_.add(token.content, static_cast<std::int32_t>(new_id), where);
-        tokens_.emplace(static_cast<std::int32_t>(new_id), token);
+        entries_.emplace(static_cast<std::int32_t>(new_id),
+                         Entry{token, token.normalized ? normalizer(token.content, kMaxNormalizedBytes) : token.content});
         next_id = std::max(next_id, new_id + 1);
     }
     // Where two normalize to the same text the first one counts, special ones before others.
@@ -59,18 +60,19 @@ AddedTokens::AddedTokens(const std::vector<AddedToken>& tokens, const Vocabulary
         for (const AddedToken& token : tokens) {
             if (token.content.empty() || token.special != special) continue;
             const std::int32_t id = *ids_.id_of(token.content);
-            if (token.normalized) {
-                normalized_.add(normalizer(token.content, kMaxNormalizedBytes), id);
-            } else {
-                raw_.add(token.content, id);
-            }
+            (token.normalized ? normalized_ : raw_).add(entries_.at(id).text, id);
         }
     }
 }
 
-const AddedToken* AddedTokens::find(std::int32_t id) const {
-    const auto found = tokens_.find(id);
-    return found == tokens_.end() ? nullptr : &found->second;
+const std::string* AddedTokens::find_text(std::int32_t id) const {
+    const auto found = entries_.find(id);
+    return found == entries_.end() ? nullptr : &found->second.text;
+}
+
+bool AddedTokens::is_special(std::string_view text) const {
+    const auto id = ids_.id_of(text);
+    return id && entries_.at(*id).token.special;
 }
 
 std::uint64_t AddedTokens::Trie::edge(std::uint32_t node, char byte) {
@@ -113,13 +115,15 @@ void AddedTokens::split(const Trie& trie, std::string_view text, const TokenPart
             ++at;
             continue;
         }
-        const std::size_t begin = at;
+        const AddedToken& token = entries_.at(match->id).token;
+        const bool is_refused = token.single_word && touches_word(text, at, match->end);
+        const std::size_t begin = token.lstrip ? std::max(covered, skip_spaces_before(text, at, covered)) : at;
+        const std::size_t end = token.rstrip ? skip_spaces_after(text, match->end) : match->end;
         at = match->end;
-        const AddedToken& token = tokens_.at(match->id);
-        if (token.single_word && touches_word(text, begin, match->end)) continue;
-        gap(token.lstrip ? skip_spaces_before(text, begin, covered) : begin);
-        sink(text.substr(begin, match->end - begin), match->id);
-        covered = token.rstrip ? skip_spaces_after(text, match->end) : match->end;
+        if (is_refused || begin >= end) continue;  // nothing is left where the token before swallowed it
+        gap(begin);
+        sink(text.substr(begin, end - begin), match->id);
+        covered = end;
     }
     gap(text.size());
 }

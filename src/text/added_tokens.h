@@ -45,8 +45,11 @@ class AddedTokens {
     }
 
     std::optional<std::int32_t> id_of(std::string_view content) const { return ids_.id_of(content); }
-    // Null for an id that is no added token's.
-    const AddedToken* find(std::int32_t id) const;
+    // The text that an added token decodes to: its content, normalized where the token is `normalized`. Null for an id
+    // that is no added token's.
+    const std::string* find_text(std::int32_t id) const;
+    // Is this the content of a special token?
+    bool is_special(std::string_view text) const;
     std::int64_t end_id() const { return ids_.end_id(); }
 
   private:
@@ -68,10 +71,15 @@ class AddedTokens {
         std::unordered_map<std::uint32_t, std::int32_t> ids_;  // of the entries' last nodes
     };
 
+    struct Entry {
+        AddedToken token;
+        std::string text;
+    };
+
     void split(const Trie& trie, std::string_view text, const TokenPartSink& sink) const;
 
     Vocabulary ids_;
-    std::unordered_map<std::int32_t, AddedToken> tokens_;
+    std::unordered_map<std::int32_t, Entry> entries_;
     Trie raw_;
     Trie normalized_;
 };

@@ -141,9 +141,9 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view utf8, bool add_spec
 std::string Tokenizer::decode(std::span<const std::int32_t> ids, bool skip_special_tokens) const {
     std::vector<std::string> texts;
     for (const std::int32_t id : ids) {
-        const AddedToken* added = added_tokens_.find(id);
-        if (added != nullptr && added->special && skip_special_tokens) continue;
-        if (auto text = token_text(id)) texts.push_back(*std::move(text));
+        auto text = token_text(id);
+        if (!text || (skip_special_tokens && added_tokens_.is_special(*text))) continue;
+        texts.push_back(*std::move(text));
     }
     std::string text;
     for (const std::string& part : parts_.decoder(std::move(texts))) text += part;
@@ -155,7 +155,7 @@ std::int64_t Tokenizer::vocabulary_size() const {
 }
 
 std::optional<std::string> Tokenizer::token_text(std::int32_t id) const {
-    if (const AddedToken* added = added_tokens_.find(id)) return added->content;
+    if (const std::string* added = added_tokens_.find_text(id)) return *added;
     const std::string* text = parts_.model->vocabulary().find_text(id);
     return text != nullptr ? std::optional(*text) : std::nullopt;
 }

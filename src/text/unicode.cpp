@@ -95,7 +95,9 @@ bool is_whitespace(char32_t code) {
 bool is_word_character(char32_t code) {
     const auto c = static_cast<UChar32>(code);
     const auto mask = U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK;
-    return u_isUAlphabetic(c) || (U_GET_GC_MASK(c) & mask) != 0 || u_hasBinaryProperty(c, UCHAR_JOIN_CONTROL);
+    if (u_isUAlphabetic(c) || (U_GET_GC_MASK(c) & mask) != 0 || u_hasBinaryProperty(c, UCHAR_JOIN_CONTROL)) return true;
+    constexpr std::string_view kProperties[] = {"Alphabetic", "M", "Nd", "Pc"};
+    return std::ranges::any_of(kProperties, [code](std::string_view p) { return is_unicode_addition(p, code); });
 }
 
 std::string lowercase(std::string_view text) {
@@ -129,7 +131,7 @@ std::function<std::string(std::string_view)> unicode_normalizer(NormalForm form)
             break;
     }
     check_icu(status);
-    auto known = std::make_shared<icu::UnicodeSet>(u"[:age=12.0:]", status);
+    auto known = std::make_shared<icu::UnicodeSet>(u"[:age=9.0:]", status);
     check_icu(status);
     known->freeze();
     return [rules, known](std::string_view text) {

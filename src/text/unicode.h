@@ -42,7 +42,7 @@ std::string lowercase(std::string_view text);
 
 enum class NormalForm { kNfc, kNfd, kNfkc, kNfkd };
 
-// Normalizes valid UTF-8 by the rules of Unicode 12.0, which is what the `tokenizers` library has: characters
+// Normalizes valid UTF-8 by the rules of Unicode 9.0, which is what the `tokenizers` library has: characters
 // of later versions stay as they are.
 std::function<std::string(std::string_view)> unicode_normalizer(NormalForm form);
 

@@ -1,0 +1,55 @@
+// What a user asks for, as plain values.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace assay {
+
+struct ModelOptions {
+    std::filesystem::path model;  // a Hugging Face folder or a .gguf file
+    int threads = 0;              // 0: all cores
+    std::string backend = "cpu";  // or "reference": naive float64, for tiny models
+};
+
+// Where the windows come from: token ids, a text file, or the built-in text.
+struct EvaluationText {
+    std::optional<std::filesystem::path> text;
+    std::optional<std::filesystem::path> ids;  // a JSON array of windows of token ids
+    std::int64_t window = 2048;      // tokens; at most the model's context length
+    std::int64_t max_windows = 0;    // 0: all
+    std::int64_t context = 0;        // leading positions of each window that are not scored
+    bool bos_per_window = false;     // each window starts with BOS where the tokenizer uses it
+};
+
+struct PerplexityOptions {
+    ModelOptions model;
+    EvaluationText text;
+    std::optional<std::filesystem::path> against;  // the reference
+    std::optional<std::string> treatment;          // treat the model's block linears; the reference is then the model itself
+    std::uint64_t seed = 0;
+};
+
+struct WeightsOptions {
+    ModelOptions model;
+    std::string treatment = "int4-g128";
+    std::string linears = "";  // regular expression, searched in names; empty: all
+};
+
+struct SweepOptions {  // sensitivity and diagnose
+    ModelOptions model;
+    EvaluationText text{.window = 256, .max_windows = 8, .context = 64, .bos_per_window = true};
+    std::string treatment = "int4-g128";
+    std::string linears = "";
+    std::uint64_t seed = 0;
+};
+
+struct ConvertOptions {
+    std::filesystem::path model;
+    std::filesystem::path output;  // a new folder
+    std::string dtype = "bf16";    // or f16, f32
+};
+
+}  // namespace assay

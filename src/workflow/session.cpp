@@ -1,0 +1,142 @@
+#include "workflow/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <regex>
+
+#include "base/error.h"
+#include "base/mapped_file.h"
+#include "base/sha256.h"
+#include "text/builtin_text.h"
+#include "text/windows.h"
+#include "workflow/tokenizer_files.h"
+
+namespace assay {
+namespace {
+
+std::unique_ptr<compute::Backend> make_backend(const std::string& name, ThreadPool& pool) {
+    if (name == "cpu") return compute::make_cpu_backend(pool);
+    if (name == "reference") return compute::make_reference_backend();
+    throw InvalidArgument("--backend " + name + " is unknown; cpu and reference exist");
+}
+
+// Each window with BOS in front, its last token given up for it, so that lengths stay as asked for.
+std::vector<Window> windows_with_bos(std::span<const std::int32_t> ids, std::int32_t bos, WindowOptions options) {
+    --options.window_tokens;
+    auto windows = make_windows(ids, options);
+    for (Window& w : windows) w.insert(w.begin(), bos);
+    return windows;
+}
+
+}  // namespace
+
+std::string file_sha256(const std::filesystem::path& path, Progress& progress, const CancelToken& cancel) {
+    constexpr std::size_t kPiece = std::size_t{64} << 20;
+    const auto file = MappedFile::open(path);
+    auto bytes = file->bytes();
+    Sha256 hash;
+    progress.begin("hashing " + path.filename().string(), bytes.size());
+    while (!bytes.empty()) {
+        const std::size_t n = std::min(kPiece, bytes.size());
+        hash.update(bytes.first(n));
+        bytes = bytes.subspan(n);
+        progress.advance(n);
+        cancel.check();
+    }
+    progress.end();
+    return hash.hex();
+}
+
+Session::Session(const ModelOptions& options, Progress& progress, const CancelToken& cancel)
+    : options_(options), pool_(options.threads), backend_(make_backend(options.backend, pool_)), progress_(progress), cancel_(cancel),
+      files_(open_model_files(options.model)), inputs_(files_.files) {
+    settings_["model"] = options.model.string();
+    settings_["threads"] = pool_.threads();
+    settings_["backend"] = backend_->description();
+}
+
+const Model& Session::model() {
+    if (model_ == nullptr) model_ = std::make_unique<Model>(load_model(files_));
+    return *model_;
+}
+
+std::vector<TokenWindow> Session::windows(const EvaluationText& options) {
+    std::vector<TokenWindow> windows;
+    if (options.text && options.ids) throw InvalidArgument("give --text or --ids, not both");
+    if (options.ids) {
+        windows = parse_ids(read_file(*options.ids), options.ids->string(), model().config().vocabulary);
+        if (options.max_windows > 0 && windows.size() > static_cast<std::size_t>(options.max_windows)) {
+            windows.resize(static_cast<std::size_t>(options.max_windows));
+        }
+        add_input(*options.ids);
+        settings_["text"] = "ids of " + options.ids->string();
+    } else {
+        windows = text_windows(options);
+        settings_["text"] = options.text ? options.text->string() : std::string(builtin_evaluation_text_name());
+    }
+    std::int64_t longest = 0;
+    for (const TokenWindow& w : windows) longest = std::max(longest, static_cast<std::int64_t>(w.size()));
+    if (longest > model().config().max_positions) {
+        throw InvalidArgument(fmt::format("a window of {} tokens is longer than the model's context of {}; use a shorter --window", longest,
+                                          model().config().max_positions));
+    }
+    settings_["window"] = longest;
+    settings_["windows"] = windows.size();
+    settings_["context"] = options.context;
+    settings_["windows_sha256"] = windows_sha256(windows);
+    return windows;
+}
+
+std::vector<TokenWindow> Session::text_windows(const EvaluationText& options) {
+    const Tokenizer tokenizer = load_tokenizer(files_);
+    if (tokenizer.vocabulary_size() > model().config().vocabulary) {
+        throw FormatError(fmt::format("{}: its tokenizer has {} tokens, its embedding only {} rows; they do not belong together",
+                                      files_.path.string(), tokenizer.vocabulary_size(), model().config().vocabulary));
+    }
+    std::string own;
+    if (options.text) {
+        own = read_file(*options.text);
+        add_input(*options.text);
+    }
+    const bool bos = options.bos_per_window && tokenizer.adds_bos() && tokenizer.bos_id();
+    std::vector<std::int32_t> ids;
+    try {
+        ids = tokenizer.encode(options.text ? std::string_view(own) : builtin_evaluation_text(), !bos);
+    } catch (const FormatError& e) {
+        throw FormatError(fmt::format("{}: {}", options.text ? options.text->string() : "the built-in text", e.what()));
+    }
+    const WindowOptions window{std::min(options.window, model().config().max_positions), options.max_windows, 0};
+    settings_["bos_per_window"] = bos;
+    return bos ? windows_with_bos(ids, *tokenizer.bos_id(), window) : make_windows(ids, window);
+}
+
+std::vector<std::size_t> Session::select_items(const std::string& expression) {
+    std::vector<std::size_t> selected;
+    try {
+        const std::regex pattern(expression);
+        const auto& items = model().items();
+        for (std::size_t i = 0; i < items.size(); ++i) {
+            if (std::regex_search(items[i].name, pattern)) selected.push_back(i);
+        }
+    } catch (const std::regex_error& e) {
+        throw InvalidArgument(fmt::format("--linears '{}' is not a regular expression: {}", expression, e.what()));
+    }
+    if (selected.empty()) {
+        throw InvalidArgument(fmt::format("--linears '{}' matches none of the model's {} linears, such as {}", expression,
+                                          model().items().size(), model().items().front().name));
+    }
+    settings_["linears"] = expression;
+    return selected;
+}
+
+Envelope Session::finish(Result result) {
+    Envelope envelope;
+    envelope.settings = settings_;
+    for (const auto& path : inputs_) envelope.inputs.push_back({path.string(), file_sha256(path, progress_, cancel_)});
+    envelope.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    envelope.result = std::move(result);
+    return envelope;
+}
+
+}  // namespace assay

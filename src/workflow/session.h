@@ -1,0 +1,55 @@
+// One run of a verb: the model, the engine, the windows, and the envelope that its result goes into.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/model_files.h"
+#include "model/pass.h"
+#include "records/envelope.h"
+#include "workflow/options.h"
+
+namespace assay {
+
+class Session {
+  public:
+    Session(const ModelOptions& options, Progress& progress, const CancelToken& cancel);
+
+    const ModelFiles& files() const { return files_; }
+    const Model& model();  // loaded at the first call
+    Engine engine() { return {*backend_, pool_, progress_, cancel_}; }
+
+    // The windows that `options` ask for, checked against the model; remembers them for the envelope.
+    std::vector<TokenWindow> windows(const EvaluationText& options);
+
+    // Indexes of the items whose names contain a match of the regular expression (empty: all).
+    // Throws InvalidArgument for a bad expression or no match.
+    std::vector<std::size_t> select_items(const std::string& expression);
+
+    void add_input(const std::filesystem::path& file) { inputs_.push_back(file); }
+    void set(const std::string& name, Json value) { settings_[name] = std::move(value); }
+
+    // Wraps a result with settings, input hashes and the time since the session began.
+    Envelope finish(Result result);
+
+  private:
+    std::vector<TokenWindow> text_windows(const EvaluationText& options);
+
+    ModelOptions options_;
+    std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+    ThreadPool pool_;
+    std::unique_ptr<compute::Backend> backend_;
+    Progress& progress_;
+    const CancelToken& cancel_;
+    ModelFiles files_;
+    std::unique_ptr<Model> model_;
+    std::vector<std::filesystem::path> inputs_;
+    Json settings_ = Json::object();
+};
+
+// Hex SHA-256 of a file, with progress.
+std::string file_sha256(const std::filesystem::path& path, Progress& progress, const CancelToken& cancel);
+
+}  // namespace assay

@@ -1,0 +1,12 @@
+// The tokenizer that belongs to a model's files.
+#pragma once
+
+#include "model/model_files.h"
+#include "text/tokenizer.h"
+
+namespace assay {
+
+// tokenizer.json of a folder, or a GGUF file's own vocabulary. Throws FormatError where there is none, with what to do.
+Tokenizer load_tokenizer(const ModelFiles& files);
+
+}  // namespace assay
