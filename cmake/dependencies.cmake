@@ -15,6 +15,3 @@ find_library(DNNL_LIBRARY dnnl REQUIRED)
 # libdnnl runs on libgomp; our worker threads pin it to one thread each through this same library.
 find_library(GOMP_LIBRARY NAMES libgomp.so.1 REQUIRED)
 
-if(ASSAY_BENCH)
-  find_package(benchmark REQUIRED)
-endif()

@@ -148,16 +148,12 @@ SensitivityResult measure_sensitivity(const Model& model, const Engine& engine, 
     return sweep.result(longest(windows));
 }
 
-std::vector<std::vector<BlockSums>> measure_swaps_naively(const Model& model, const Engine& engine, std::span<const TokenWindow> windows,
-                                                          const SensitivityOptions& options) {
-    check(windows, options);
-    std::vector<std::vector<BlockSums>> sums;
-    for (std::size_t i : options.items) {
-        const TreatmentOverlay overlay(options.treatment, [&](const LinearItem& item) { return item.name == model.items()[i].name; });
-        const std::vector<Run> runs{{&model, nullptr}, {&model, &overlay}};
-        sums.push_back(measure_runs(engine, windows, runs, {.context = options.context})[1].blocks);
-    }
-    return sums;
+std::vector<BlockSums> measure_swap_naively(const Model& model, const Engine& engine, std::span<const TokenWindow> windows,
+                                            const SensitivityOptions& options, std::size_t item) {
+    const std::string& name = model.items()[item].name;
+    const TreatmentOverlay overlay(options.treatment, [&](const LinearItem& other) { return other.name == name; });
+    const std::vector<Run> runs{{&model, nullptr}, {&model, &overlay}};
+    return measure_runs(engine, windows, runs, {.context = options.context})[1].blocks;
 }
 
 }  // namespace assay

@@ -26,9 +26,9 @@ struct SensitivityOptions {
 SensitivityResult measure_sensitivity(const Model& model, const Engine& engine, std::span<const TokenWindow> windows,
                                       const SensitivityOptions& options);
 
-// The same question asked the naive way: reference and swapped model in whole runs, per item. Slow; the check of the above and its benchmark.
-// Returns the block sums of each item.
-std::vector<std::vector<BlockSums>> measure_swaps_naively(const Model& model, const Engine& engine, std::span<const TokenWindow> windows,
-                                                          const SensitivityOptions& options);
+// One item's swap asked the naive way: a whole run of the swapped model beside a whole run of the reference. Slow; the
+// check of the above and its benchmark. Returns the swapped run's block sums.
+std::vector<BlockSums> measure_swap_naively(const Model& model, const Engine& engine, std::span<const TokenWindow> windows,
+                                            const SensitivityOptions& options, std::size_t item);
 
 }  // namespace assay

@@ -1,0 +1,176 @@
+// End-to-end speed on a real model, as ratios measured in one run: perplexity against the machine's FMA peak, and the
+// exact sweep against the naive loop. Prints one JSON document.
+//
+// usage: throughput MODEL [--window N] [--windows N] [--threads N] [--repeats N] [--sweep LINEARS] [--windows-file F]
+//   --sweep N: also time the sweep of every linear, and the naive loop on N of them, evenly spread (0: no sweep)
+//   --windows-file F: write the windows' ids there, so that a peer can run the same ones
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "analyze/sensitivity.h"
+#include "base/atomic_file.h"
+#include "container/json.h"
+#include "fma_peak.h"
+#include "measure/runs.h"
+#include "model/model_files.h"
+#include "text/builtin_text.h"
+#include "text/windows.h"
+#include "timed_backend.h"
+#include "treat/treatment_overlay.h"
+#include "workflow/tokenizer_files.h"
+
+namespace assay::bench {
+namespace {
+
+struct Arguments {
+    std::string model;
+    std::string windows_file;
+    std::int64_t window = 512, windows = 8, sweep = 0;
+    int threads = 2, repeats = 5;
+};
+
+Arguments parse(int argc, char** argv) {
+    Arguments a;
+    a.model = argc > 1 ? argv[1] : "";
+    for (int i = 2; i + 1 < argc; i += 2) {
+        const std::string name = argv[i], value = argv[i + 1];
+        if (name == "--window") a.window = std::stol(value);
+        else if (name == "--windows") a.windows = std::stol(value);
+        else if (name == "--threads") a.threads = std::stoi(value);
+        else if (name == "--repeats") a.repeats = std::stoi(value);
+        else if (name == "--sweep") a.sweep = std::stol(value);
+        else if (name == "--windows-file") a.windows_file = value;
+        else throw InvalidArgument("unknown option " + name);
+    }
+    return a;
+}
+
+double median(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    return values[values.size() / 2];
+}
+
+template <class Operation>
+double time_of(const Operation& operation) {
+    const auto start = std::chrono::steady_clock::now();
+    operation();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+// Two FLOPs per multiply-add: all linears and the head, and of attention the causal half only.
+double flops_per_token(const Model& model, std::int64_t window) {
+    const ModelConfig& c = model.config();
+    double macs = static_cast<double>(c.vocabulary * c.hidden);
+    for (const LinearItem& item : model.items()) {
+        if (item.role == LinearItem::Role::kBlock) macs += static_cast<double>(item.out * item.in);
+    }
+    const double keys = (static_cast<double>(window) + 1) / 2;
+    macs += static_cast<double>(c.layers * c.heads * c.head_dim) * 2 * keys;
+    return 2 * macs;
+}
+
+Json time_perplexity(const Model& model, const Engine& engine, TimedBackend& backend, std::span<const TokenWindow> windows,
+                     const Arguments& a) {
+    const std::vector<Run> runs{{&model, nullptr}};
+    const auto tokens = static_cast<double>(a.window * a.windows);
+    measure_runs(engine, windows, runs, {});  // warm-up
+    std::vector<double> seconds, shares, peaks;
+    std::map<std::string, std::vector<double>> parts;
+    for (int r = 0; r < a.repeats; ++r) {
+        backend.seconds.clear();
+        const double before = measure_fma_peak(a.threads);
+        seconds.push_back(time_of([&] { measure_runs(engine, windows, runs, {}); }));
+        peaks.push_back((before + measure_fma_peak(a.threads)) / 2);  // the machine's speed drifts: measured around each run
+        shares.push_back(tokens * flops_per_token(model, a.window) / seconds.back() / peaks.back());
+        double known = 0;
+        for (const auto& [part, time] : backend.seconds) {
+            parts[part].push_back(time / seconds.back());
+            known += time;
+        }
+        parts["reading and packing weights, rest"].push_back(1 - known / seconds.back());
+    }
+    Json split;
+    for (const auto& [part, values] : parts) split[part] = median(values);
+    return {{"window", a.window},
+            {"windows", a.windows},
+            {"seconds", seconds},
+            {"tokens_per_second", tokens / median(seconds)},
+            {"fma_peak_gflops", median(peaks) / 1e9},
+            {"flops_per_token", flops_per_token(model, a.window)},
+            {"share_of_peak", median(shares)},
+            {"share_of_time", split}};
+}
+
+// The naive loop: for each linear one whole evaluation of the model with that linear swapped. Its KL would need the
+// reference's logits besides, so this favours the naive side.
+double time_naive_evaluation(const Model& model, const Engine& engine, std::span<const TokenChunk> chunks, const Treatment& treatment,
+                             std::size_t item) {
+    const std::string& name = model.items()[item].name;
+    const TreatmentOverlay overlay(treatment, [&](const LinearItem& other) { return other.name == name; });
+    return time_of([&] {
+        const PassResult pass = run_pass(model, engine, chunks, {.overlay = &overlay});
+        score_runs(engine, chunks, pass.reference, {});
+    });
+}
+
+Json time_sweep(const Model& model, const Engine& engine, TimedBackend& backend, std::span<const TokenWindow> windows, const Arguments& a) {
+    SensitivityOptions options{.treatment = parse_treatment("int4-g64"), .context = 0};
+    for (std::size_t i = 0; i < model.items().size(); ++i) options.items.push_back(i);
+    const auto chunks = make_chunks(windows, 0, kChunkRows);
+    std::vector<double> naive;
+    const auto time_some = [&](std::int64_t parity) {  // half of them before the sweep, half after
+        for (std::int64_t k = parity; k < a.sweep; k += 2) {
+            const std::size_t item = static_cast<std::size_t>(k) * model.items().size() / static_cast<std::size_t>(a.sweep);
+            naive.push_back(time_naive_evaluation(model, engine, chunks, options.treatment, item));
+        }
+    };
+    time_some(0);
+    backend.seconds.clear();
+    const double sweep = time_of([&] { measure_sensitivity(model, engine, windows, options); });
+    Json split;
+    double known = 0;
+    for (const auto& [part, time] : backend.seconds) {
+        split[part] = time / sweep;
+        known += time;
+    }
+    split["reading and packing weights, rest"] = 1 - known / sweep;
+    time_some(1);
+    return {{"linears", model.items().size()},
+            {"sweep_seconds", sweep},
+            {"naive_seconds", naive},
+            {"ratio_to_naive", median(naive) * static_cast<double>(model.items().size()) / sweep},
+            {"share_of_time", split}};
+}
+
+int run(const Arguments& a) {
+    const ModelFiles files = open_model_files(a.model);
+    const Model model = load_model(files);
+    const auto ids = load_tokenizer(files).encode(builtin_evaluation_text(), false);
+    const auto windows = make_windows(ids, {a.window, a.windows, 0});
+    if (!a.windows_file.empty()) write_file(a.windows_file, Json(windows).dump());
+    ThreadPool pool(a.threads);
+    TimedBackend backend(compute::make_cpu_backend(pool));
+    const CancelToken cancel;
+    const Engine engine{backend, pool, silent_progress(), cancel};
+    Json out{{"backend", backend.description()}, {"threads", a.threads}};
+    out["perplexity"] = time_perplexity(model, engine, backend, windows, a);
+    if (a.sweep > 0) out["sweep"] = time_sweep(model, engine, backend, windows, a);
+    fmt::print("{}\n", out.dump(1));
+    return 0;
+}
+
+}  // namespace
+}  // namespace assay::bench
+
+int main(int argc, char** argv) {
+    try {
+        return assay::bench::run(assay::bench::parse(argc, argv));
+    } catch (const std::exception& e) {
+        fmt::print(stderr, "throughput: {}\n", e.what());
+        return 1;
+    }
+}
