@@ -175,7 +175,7 @@ ShardNames read_index(const std::filesystem::path& path) {
 }
 
 [[noreturn]] void fail_no_model(const std::filesystem::path& folder) {
-    throw InvalidArgument(
+    throw FormatError(
         fmt::format("{}: neither {} nor {} is there; give the folder of a model saved as safetensors "
                     "(PyTorch .bin files must be "
                     "converted first)",
@@ -186,6 +186,7 @@ ShardNames read_index(const std::filesystem::path& path) {
 
 SafetensorsSet SafetensorsSet::open(const std::filesystem::path& folder) {
     SafetensorsSet set;
+    set.folder_ = folder;
     if (is_file(folder / kSingleName)) {
         set.add_shard(folder / kSingleName);
         return set;
@@ -205,6 +206,14 @@ SafetensorsSet SafetensorsSet::open(const std::filesystem::path& folder) {
         }
     }
     return set;
+}
+
+std::string SafetensorsSet::file_of(std::string_view tensor) const {
+    const std::size_t first = paths_.size() - shards_.size();  // behind the index
+    for (std::size_t i = 0; i < shards_.size(); ++i) {
+        if (shards_[i].tensors().contains(tensor)) return paths_[first + i].string();
+    }
+    return folder_.string();
 }
 
 void SafetensorsSet::add_shard(const std::filesystem::path& path) {

@@ -23,8 +23,7 @@ using MetadataMap = std::map<std::string, std::string, std::less<>>;
 // bytes as its shape and type need. Immutable, hence thread-safe; views live as long as the file's bytes.
 class SafetensorsFile {
   public:
-    // Throws InvalidArgument where the file cannot be opened, FormatError where it breaks a rule of the
-    // format.
+    // Throws FormatError where the file cannot be opened or breaks a rule of the format.
     static SafetensorsFile open(const std::filesystem::path& path);
 
     // Bytes in memory, which must outlive this object; `what` names them in errors. Throws FormatError.
@@ -43,19 +42,21 @@ class SafetensorsFile {
 // above.
 class SafetensorsSet {
   public:
-    // Throws InvalidArgument where the folder holds neither file; FormatError for a bad file or index, a
-    // shard that is missing or named outside the folder, an indexed tensor that is not in its shard, and a
-    // tensor in two shards.
+    // Throws FormatError where the folder holds neither file, for a bad file or index, a shard that is missing
+    // or named outside the folder, an indexed tensor that is not in its shard, and a tensor in two shards.
     static SafetensorsSet open(const std::filesystem::path& folder);
 
     const TensorMap& tensors() const { return tensors_; }
     // The files read: the index where there is one, then the tensor files by name.
     const std::vector<std::filesystem::path>& files() const { return paths_; }
+    // The one that holds a tensor, or the folder where none does: for errors.
+    std::string file_of(std::string_view tensor) const;
 
   private:
     SafetensorsSet() = default;
     void add_shard(const std::filesystem::path& path);
 
+    std::filesystem::path folder_;
     std::vector<std::filesystem::path> paths_;
     std::vector<SafetensorsFile> shards_;
     TensorMap tensors_;

@@ -135,7 +135,7 @@ TEST_F(SafetensorsSetTest, ReadsAllShardsOfAnIndex) {
 }
 
 TEST_F(SafetensorsSetTest, RejectsAFolderWithoutModel) {
-    EXPECT_THROW(SafetensorsSet::open(folder_), InvalidArgument);
+    EXPECT_THROW(SafetensorsSet::open(folder_), FormatError);
 }
 
 TEST_F(SafetensorsSetTest, RejectsAnIndexThatIsNoIndex) {

@@ -10,6 +10,9 @@
 namespace assay {
 namespace {
 
+// So many share one computation of the reference's logits: progress and interrupts come through at least this often.
+constexpr std::size_t kVariantsPerCall = 32;
+
 void expect_finite(const compute::TokenScores& scores, std::size_t row, std::size_t run, std::int64_t window, std::int64_t position) {
     if (std::isfinite(scores.nll[row]) && std::isfinite(scores.kl[row])) return;
     throw NumericError(fmt::format("the {} gives no finite probability in window {}, scored position {}: activations overflow or the "
@@ -35,6 +38,19 @@ void add_blocks(const TokenChunk& chunk, const compute::TokenScores& reference, 
     }
 }
 
+// Scores variants [first, first + part.size()) of one chunk; the reference's own scores are kept once.
+void score_part(const Engine& engine, const TokenChunk& chunk, std::size_t c, const FinalStates& reference,
+                std::span<const FinalStates* const> part, std::size_t first, bool keep_token_kl, std::vector<RunScores>& runs) {
+    std::vector<compute::HeadInput> inputs{{&reference.chunks[c], reference.head.get()}};
+    for (const FinalStates* v : part) inputs.push_back({&v->chunks[c], v->head.get()});
+    const auto scores = engine.backend.score_tokens(chunk.scored, inputs, chunk.targets);
+    for (std::size_t i = first == 0 ? 0 : 1; i < inputs.size(); ++i) {
+        RunScores& run = runs[i == 0 ? 0 : first + i];
+        add_blocks(chunk, scores[0], scores[i], i, run.blocks);
+        if (keep_token_kl) run.token_kl.insert(run.token_kl.end(), scores[i].kl.begin(), scores[i].kl.end());
+    }
+}
+
 }  // namespace
 
 std::vector<RunScores> score_runs(const Engine& engine, std::span<const TokenChunk> chunks, const FinalStates& reference,
@@ -44,15 +60,12 @@ std::vector<RunScores> score_runs(const Engine& engine, std::span<const TokenChu
     for (const TokenChunk& chunk : chunks) total += static_cast<std::uint64_t>(chunk.scored.rows()) * runs.size();
     engine.progress.begin("scoring", total);
     for (std::size_t c = 0; c < chunks.size(); ++c) {
-        std::vector<compute::HeadInput> inputs{{&reference.chunks[c], reference.head.get()}};
-        for (const FinalStates* v : variants) inputs.push_back({&v->chunks[c], v->head.get()});
-        const auto scores = engine.backend.score_tokens(chunks[c].scored, inputs, chunks[c].targets);
-        for (std::size_t i = 0; i < runs.size(); ++i) {
-            add_blocks(chunks[c], scores[0], scores[i], i, runs[i].blocks);
-            if (keep_token_kl) runs[i].token_kl.insert(runs[i].token_kl.end(), scores[i].kl.begin(), scores[i].kl.end());
+        for (std::size_t first = 0; first == 0 || first < variants.size(); first += kVariantsPerCall) {
+            const auto part = variants.subspan(first, std::min(kVariantsPerCall, variants.size() - first));
+            score_part(engine, chunks[c], c, reference, part, first, keep_token_kl, runs);
+            engine.progress.advance(static_cast<std::uint64_t>(chunks[c].scored.rows()) * (part.size() + (first == 0 ? 1 : 0)));
+            engine.cancel.check();
         }
-        engine.progress.advance(static_cast<std::uint64_t>(chunks[c].scored.rows()) * runs.size());
-        engine.cancel.check();
     }
     engine.progress.end();
     return runs;

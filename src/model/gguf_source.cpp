@@ -66,7 +66,7 @@ GgufSource::GgufSource(std::shared_ptr<const GgufFile> file, bool permuted_qk) :
         Entry entry{&tensor, 0};
         const std::int64_t sharing = contains_part(own, ".q_proj.") ? heads : contains_part(own, ".k_proj.") ? kv_heads : 0;
         if (permuted_qk && sharing > 0 && !tensor.shape.empty()) {
-            if (tensor.shape[0] % (2 * sharing) != 0) {
+            if (tensor.shape[0] % sharing != 0 || tensor.shape[0] / sharing % 2 != 0) {
                 throw FormatError(fmt::format("{}: tensor {} {} does not divide into {} heads of pairs", file_->what(), name,
                                               to_string(tensor.shape), sharing));
             }
@@ -89,7 +89,7 @@ std::vector<StoredTensor> GgufSource::tensors() const {
 
 const GgufSource::Entry& GgufSource::find(std::string_view name) const {
     const auto found = tensors_.find(name);
-    if (found == tensors_.end()) throw FormatError(fmt::format("{}: tensor {} is missing", file_->what(), name));
+    if (found == tensors_.end()) throw FormatError(place(name) + " is missing");
     return found->second;
 }
 
@@ -102,20 +102,32 @@ std::int64_t GgufSource::file_row(const Entry& entry, std::int64_t row) {
     return row - in_head + 2 * (in_head % half) + in_head / half;
 }
 
+std::string GgufSource::place(std::string_view name) const { return fmt::format("{}: tensor {}", file_->what(), name); }
+
 void GgufSource::read(std::string_view name, std::int64_t first_row, MatrixView<float> out) const {
     const Entry& entry = find(name);
     const Shape& shape = entry.tensor->shape;
     const std::int64_t cols = shape.empty() ? 1 : shape.back(), rows = cols == 0 ? 0 : element_count(shape) / cols;
     if (out.cols() != cols || first_row < 0 || out.rows() > rows - first_row) {
-        throw InvalidArgument(fmt::format("tensor {} {}: rows {}+{} of {} columns were asked for", name, to_string(shape), first_row,
+        throw InvalidArgument(fmt::format("{} {}: rows {}+{} of {} columns were asked for", place(name), to_string(shape), first_row,
                                           out.rows(), out.cols()));
     }
+    try {
+        decode_rows(entry, first_row, out);
+    } catch (const Unsupported& e) {
+        throw Unsupported(fmt::format("{}: {}", place(name), e.what()));
+    }
+}
+
+void GgufSource::decode_rows(const Entry& entry, std::int64_t first_row, MatrixView<float> out) {
+    const Shape& shape = entry.tensor->shape;
     if (shape.size() <= 1 && entry.head_dim != 0) {  // a permuted bias: its elements are the rows
-        std::vector<float> stored(static_cast<std::size_t>(cols));
+        std::vector<float> stored(static_cast<std::size_t>(out.cols()));
         decode_ggml(entry.tensor->type, entry.tensor->bytes, stored);
-        for (std::int64_t i = 0; i < cols; ++i) out(0, i) = stored[static_cast<std::size_t>(file_row(entry, i))];
+        for (std::int64_t i = 0; i < out.cols(); ++i) out(0, i) = stored[static_cast<std::size_t>(file_row(entry, i))];
         return;
     }
+    const std::int64_t rows = out.cols() == 0 ? 0 : element_count(shape) / out.cols();
     const std::size_t row_bytes = rows == 0 ? 0 : entry.tensor->bytes.size() / static_cast<std::size_t>(rows);
     for (std::int64_t r = 0; r < out.rows(); ++r) {
         const auto at = static_cast<std::size_t>(file_row(entry, first_row + r)) * row_bytes;

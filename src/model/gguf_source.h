@@ -18,6 +18,7 @@ class GgufSource final : public WeightSource {
     std::vector<StoredTensor> tensors() const override;
     bool contains(std::string_view name) const override { return tensors_.contains(name); }
     Shape shape(std::string_view name) const override;
+    std::string place(std::string_view name) const override;
     void read(std::string_view name, std::int64_t first_row, MatrixView<float> out) const override;
 
   private:
@@ -27,6 +28,7 @@ class GgufSource final : public WeightSource {
     };
 
     const Entry& find(std::string_view name) const;
+    static void decode_rows(const Entry& entry, std::int64_t first_row, MatrixView<float> out);
     static std::int64_t file_row(const Entry& entry, std::int64_t row);
 
     std::shared_ptr<const GgufFile> file_;

@@ -13,7 +13,7 @@ namespace {
 std::string last_part(const std::string& name) { return name.substr(name.rfind('.') + 1); }
 
 // The first loop is one that the compiler vectorises; the slow search runs only where it found something.
-void expect_finite(std::span<const float> values, const std::string& name, std::int64_t cols) {
+void expect_finite(std::span<const float> values, const std::string& place, std::int64_t cols) {
     constexpr std::uint32_t kExponent = 0x7f800000u;  // all ones: Inf or NaN
     std::uint32_t bad = 0;
     for (float v : values) bad |= static_cast<std::uint32_t>((std::bit_cast<std::uint32_t>(v) & kExponent) == kExponent);
@@ -21,7 +21,7 @@ void expect_finite(std::span<const float> values, const std::string& name, std::
     for (std::size_t i = 0; i < values.size(); ++i) {
         if (std::isfinite(values[i])) continue;
         const auto at = static_cast<std::int64_t>(i);
-        throw NumericError(fmt::format("{}: {} at row {}, column {}; the weights are damaged: fetch or convert the model again", name,
+        throw NumericError(fmt::format("{}: {} at row {}, column {}; the weights are damaged: fetch or convert the model again", place,
                                        values[i], at / cols, at % cols));
     }
 }
@@ -85,7 +85,7 @@ Matrix<float> read_weight(const WeightSource& source, const std::string& name) {
     const Shape shape = source.shape(full);
     Matrix<float> w(shape.size() > 1 ? shape[0] : 1, shape.back());
     source.read(full, 0, w.view());
-    expect_finite(w.values(), full, w.cols());
+    expect_finite(w.values(), source.place(full), w.cols());
     return w;
 }
 
@@ -93,7 +93,7 @@ std::vector<float> read_vector(const WeightSource& source, const std::string& na
     const std::int64_t n = element_count(source.shape(name));
     std::vector<float> values(static_cast<std::size_t>(n));
     source.read(name, 0, MatrixView<float>(values.data(), 1, n));
-    expect_finite(values, name, n);
+    expect_finite(values, source.place(name), n);
     return values;
 }
 

@@ -64,18 +64,27 @@ Model load_folder(const ModelFiles& files) {
     return {files.path.string(), parsed, row.block(parsed), files.weights};
 }
 
+// One number a frequency, or none where the file has no such tensor.
+std::vector<float> read_rope_divisors(const WeightSource& weights, std::int64_t frequencies, const std::string& what) {
+    const std::string name = "rope_freqs.weight";
+    if (!weights.contains(name)) return {};
+    if (weights.shape(name) != Shape{frequencies}) {
+        throw FormatError(fmt::format("{}: tensor {} has shape {}, expected [{}]", what, name, to_string(weights.shape(name)), frequencies));
+    }
+    std::vector<float> divisors = read_vector(weights, name);
+    for (float d : divisors) {
+        if (!(d > 0)) throw FormatError(fmt::format("{}: tensor {} holds {}, expected positive divisors", what, name, d));
+    }
+    return divisors;
+}
+
 Model load_gguf(const ModelFiles& files) {
     const std::string what = files.path.string();
     const Architecture& row = find_gguf_architecture(files.architecture, what);
     ModelConfig parsed = row.parse_gguf(GgufFile::open(files.path));
     parsed.architecture = row.hf_name;
     validate(parsed, what);
-    if (files.weights->contains("rope_freqs.weight")) {
-        parsed.rope.divisors = read_vector(*files.weights, "rope_freqs.weight");
-        if (static_cast<std::int64_t>(parsed.rope.divisors.size()) != parsed.head_dim / 2) {
-            throw FormatError(fmt::format("{}: rope_freqs.weight has {} numbers, expected {}", what, parsed.rope.divisors.size(), parsed.head_dim / 2));
-        }
-    }
+    parsed.rope.divisors = read_rope_divisors(*files.weights, parsed.head_dim / 2, what);
     return {what, parsed, row.block(parsed), files.weights};
 }
 

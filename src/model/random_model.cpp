@@ -26,7 +26,7 @@ bool MemoryWeights::contains(std::string_view name) const {
 Shape MemoryWeights::shape(std::string_view name) const {
     if (const auto m = matrices.find(name); m != matrices.end()) return {m->second.rows(), m->second.cols()};
     if (const auto v = vectors.find(name); v != vectors.end()) return {static_cast<std::int64_t>(v->second.size())};
-    throw FormatError("tensor " + std::string(name) + " is missing");
+    throw FormatError(place(name) + " is missing");
 }
 
 void MemoryWeights::read(std::string_view name, std::int64_t first_row, MatrixView<float> out) const {

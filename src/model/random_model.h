@@ -18,6 +18,7 @@ class MemoryWeights final : public WeightSource {
     std::vector<StoredTensor> tensors() const override;
     bool contains(std::string_view name) const override;
     Shape shape(std::string_view name) const override;
+    std::string place(std::string_view name) const override { return "tensor " + std::string(name); }
     void read(std::string_view name, std::int64_t first_row, MatrixView<float> out) const override;
 };
 

@@ -13,6 +13,7 @@ class SafetensorsSource final : public WeightSource {
     std::vector<StoredTensor> tensors() const override;
     bool contains(std::string_view name) const override { return set_.tensors().contains(name); }
     Shape shape(std::string_view name) const override { return find(name).shape; }
+    std::string place(std::string_view name) const override;
     void read(std::string_view name, std::int64_t first_row, MatrixView<float> out) const override;
     const SafetensorsSet& set() const { return set_; }
 

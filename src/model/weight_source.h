@@ -32,6 +32,9 @@ class WeightSource {
     // Throws FormatError where the tensor is missing.
     virtual Shape shape(std::string_view name) const = 0;
 
+    // What errors call a tensor: its file and name.
+    virtual std::string place(std::string_view name) const = 0;
+
     // Rows [first_row, first_row + out.rows()) of a tensor [rows, cols] as f32, exactly as stored; a vector is one row.
     // Throws FormatError for a missing tensor or a type that cannot be decoded, InvalidArgument for a wrong shape.
     virtual void read(std::string_view name, std::int64_t first_row, MatrixView<float> out) const = 0;

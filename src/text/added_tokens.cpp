@@ -51,8 +51,9 @@ AddedTokens::AddedTokens(const std::vector<AddedToken>& tokens, const Vocabulary
         const auto id = vocabulary.id_of(token.content);
         const std::int64_t new_id = id ? *id : next_id;
         ids_.add(token.content, static_cast<std::int32_t>(new_id), where);
-        entries_.emplace(static_cast<std::int32_t>(new_id),
-                         Entry{token, token.normalized ? normalizer(token.content, kMaxNormalizedBytes) : token.content});
+        entries_.emplace(
+            static_cast<std::int32_t>(new_id),
+            Entry{token, token.normalized ? normalizer(token.content, kMaxNormalizedBytes) : token.content});
         next_id = std::max(next_id, new_id + 1);
     }
     // Where two normalize to the same text the first one counts, special ones before others.
@@ -117,7 +118,8 @@ void AddedTokens::split(const Trie& trie, std::string_view text, const TokenPart
         }
         const AddedToken& token = entries_.at(match->id).token;
         const bool is_refused = token.single_word && touches_word(text, at, match->end);
-        const std::size_t begin = token.lstrip ? std::max(covered, skip_spaces_before(text, at, covered)) : at;
+        const std::size_t begin =
+            token.lstrip ? std::max(covered, skip_spaces_before(text, at, covered)) : at;
         const std::size_t end = token.rstrip ? skip_spaces_after(text, match->end) : match->end;
         at = match->end;
         if (is_refused || begin >= end) continue;  // nothing is left where the token before swallowed it

@@ -45,8 +45,8 @@ class AddedTokens {
     }
 
     std::optional<std::int32_t> id_of(std::string_view content) const { return ids_.id_of(content); }
-    // The text that an added token decodes to: its content, normalized where the token is `normalized`. Null for an id
-    // that is no added token's.
+    // The text that an added token decodes to: its content, normalized where the token is `normalized`. Null
+    // for an id that is no added token's.
     const std::string* find_text(std::int32_t id) const;
     // Is this the content of a special token?
     bool is_special(std::string_view text) const;

@@ -64,7 +64,8 @@ Bpe::Bpe(Vocabulary vocabulary, const std::vector<Merge>& merges, BpeOptions opt
     if (options_.unknown) unknown_id_ = vocabulary_.id_of(*options_.unknown);
     merges_.reserve(merges.size());
     for (std::size_t rank = 0; rank < merges.size(); ++rank) {
-        const auto& [left, right] = merges[rank];
+        const std::string& left = merges[rank].first;
+        const std::string& right = merges[rank].second;
         const auto id_of = [&](const std::string& token) {
             const auto id = vocabulary_.id_of(token);
             if (!id) {
@@ -74,9 +75,11 @@ Bpe::Bpe(Vocabulary vocabulary, const std::vector<Merge>& merges, BpeOptions opt
             }
             return *id;
         };
+        const std::int32_t left_id = id_of(left);
+        const std::int32_t right_id = id_of(right);
         // A pair that is listed twice has the rank of its last mention.
-        merges_[pair_key(id_of(left), id_of(right))] = {.rank = static_cast<std::int32_t>(rank),
-                                                        .id = id_of(left + right)};
+        merges_[pair_key(left_id, right_id)] = {.rank = static_cast<std::int32_t>(rank),
+                                                .id = id_of(left + right)};
     }
 }
 

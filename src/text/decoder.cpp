@@ -26,8 +26,13 @@ Decoder build_sequence(const Json& config, std::string_view where) {
     };
 }
 
+// The bytes of all tokens as one text, U+FFFD where they are not UTF-8.
 Decoder build_byte_level(const Json& /*config*/, std::string_view /*where*/) {
-    return make_byte_level_decoder();
+    return [](const Texts& texts) {
+        std::string bytes;
+        for (const std::string& text : texts) bytes += characters_to_bytes(text);
+        return Texts{replace_invalid_utf8(bytes)};
+    };
 }
 
 Decoder build_fuse(const Json& /*config*/, std::string_view /*where*/) {
@@ -49,14 +54,6 @@ Decoder build_any(const Json& config, std::string_view where) {
 Decoder build_decoder(const Json* config, std::string_view where) {
     if (config != nullptr) return build_any(*config, where);
     return [](const Texts& texts) { return Texts{fmt::format("{}", fmt::join(texts, " "))}; };
-}
-
-Decoder make_byte_level_decoder() {
-    return [](const Texts& texts) {
-        std::string bytes;
-        for (const std::string& text : texts) bytes += characters_to_bytes(text);
-        return Texts{replace_invalid_utf8(bytes)};
-    };
 }
 
 }  // namespace assay

@@ -17,7 +17,4 @@ using Decoder = std::function<std::vector<std::string>(std::vector<std::string>)
 // FormatError, and Unsupported for kinds other than Sequence, ByteLevel, Fuse.
 Decoder build_decoder(const Json* config, std::string_view where);
 
-// The bytes of all tokens as one text, U+FFFD where they are not UTF-8.
-Decoder make_byte_level_decoder();
-
 }  // namespace assay

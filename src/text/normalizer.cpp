@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "text/component.h"
 #include "text/pattern.h"
+#include "text/unicode.h"
 
 namespace assay {
 namespace {
@@ -89,7 +90,11 @@ Normalizer build_strip(const Json& config, std::string_view where) {
 
 template <NormalForm form>
 Normalizer build_unicode(const Json& /*config*/, std::string_view /*where*/) {
-    return make_unicode_normalizer(form);
+    return [normalize = unicode_normalizer(form)](const std::string& text, std::size_t max_bytes) {
+        std::string out = normalize(text);
+        check_growth(out.size(), max_bytes);
+        return out;
+    };
 }
 
 constexpr PartKind<Normalizer> kKinds[] = {
@@ -113,14 +118,6 @@ Normalizer build_any(const Json& config, std::string_view where) {
 Normalizer build_normalizer(const Json* config, std::string_view where) {
     if (config != nullptr) return build_any(*config, where);
     return [](std::string text, std::size_t /*max_bytes*/) { return text; };
-}
-
-Normalizer make_unicode_normalizer(NormalForm form) {
-    return [normalize = unicode_normalizer(form)](const std::string& text, std::size_t max_bytes) {
-        std::string out = normalize(text);
-        check_growth(out.size(), max_bytes);
-        return out;
-    };
 }
 
 }  // namespace assay

@@ -7,7 +7,6 @@
 #include <string_view>
 
 #include "container/json.h"
-#include "text/unicode.h"
 
 namespace assay {
 
@@ -18,7 +17,5 @@ using Normalizer = std::function<std::string(std::string text, std::size_t max_b
 // Builds the "normalizer" of a tokenizer.json; null for none: the text stays as it is. Throws FormatError,
 // and Unsupported for kinds other than Sequence, NFC, NFD, NFKC, NFKD, Lowercase, Replace, Prepend, Strip.
 Normalizer build_normalizer(const Json* config, std::string_view where);
-
-Normalizer make_unicode_normalizer(NormalForm form);
 
 }  // namespace assay

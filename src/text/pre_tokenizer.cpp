@@ -2,13 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "text/byte_level.h"
 #include "text/component.h"
 #include "text/pattern.h"
+#include "text/regex.h"
 #include "text/unicode.h"
 
 namespace assay {
@@ -22,20 +25,47 @@ constexpr std::string_view kGpt2Pattern =
 
 PreTokenizer build_any(const Json& config, std::string_view where);
 
+void run_stages(std::span<const PreTokenizer> stages, std::string_view text, const PieceSink& sink) {
+    if (stages.empty()) return sink(text);
+    stages[0](text, [&](std::string_view piece) { run_stages(stages.subspan(1), piece, sink); });
+}
+
+// Each stage cuts the pieces of the one before.
 PreTokenizer build_sequence(const Json& config, std::string_view where) {
     std::vector<PreTokenizer> stages;
     const std::string path = json_path(where, "pretokenizers");
     for (const Json& stage : require_array(config, "pretokenizers", where))
         stages.push_back(build_any(stage, path));
-    return make_sequence(std::move(stages));
+    return [stages = std::move(stages)](std::string_view text, const PieceSink& sink) {
+        run_stages(stages, text, sink);
+    };
 }
 
+void whole(std::string_view text, const PieceSink& sink) {
+    sink(text);
+}
+
+PreTokenizer isolate(const Regex& pattern) {
+    return [pattern](std::string_view text, const PieceSink& sink) {
+        split_at(text, pattern, SplitBehavior::kIsolated, false, sink);
+    };
+}
+
+// Every piece in the alphabet of bytes_to_characters(), after cutting by GPT-2's pattern if "use_regex".
 PreTokenizer build_byte_level(const Json& config, std::string_view where) {
-    return make_byte_level(require_bool(config, "add_prefix_space", where),
-                           optional_bool(config, "use_regex", where).value_or(true));
+    const bool add_prefix_space = require_bool(config, "add_prefix_space", where);
+    const bool use_regex = optional_bool(config, "use_regex", where).value_or(true);
+    const PreTokenizer cut =
+        use_regex ? isolate(Regex::from_pattern(kGpt2Pattern, "GPT-2's pattern")) : whole;
+    return [cut, add_prefix_space](std::string_view text, const PieceSink& sink) {
+        const bool needs_space = add_prefix_space && !text.starts_with(' ');
+        const std::string spaced = needs_space ? " " + std::string(text) : std::string();
+        cut(needs_space ? spaced : text,
+            [&sink](std::string_view piece) { sink(bytes_to_characters(piece)); });
+    };
 }
 
-PreTokenizer build_split(const Json& config, std::string_view where) {
+SplitBehavior require_behavior(const Json& config, std::string_view where) {
     struct Named {
         std::string_view name;
         SplitBehavior behavior;
@@ -46,19 +76,28 @@ PreTokenizer build_split(const Json& config, std::string_view where) {
                                     {"MergedWithNext", SplitBehavior::kMergedWithNext},
                                     {"Contiguous", SplitBehavior::kContiguous}};
     const std::string name = require_string(config, "behavior", where);
-    for (const Named& named : kBehaviors) {
-        if (named.name != name) continue;
-        return make_split(require_pattern(config, where), named.behavior,
-                          require_bool(config, "invert", where));
-    }
+    for (const Named& named : kBehaviors)
+        if (named.name == name) return named.behavior;
     throw FormatError(
         fmt::format("{}: behavior \"{:.100}\" is none of Removed, Isolated, MergedWithPrevious, "
                     "MergedWithNext, Contiguous",
                     where, name));
 }
 
+PreTokenizer build_split(const Json& config, std::string_view where) {
+    return [pattern = require_pattern(config, where), behavior = require_behavior(config, where),
+            invert = require_bool(config, "invert", where)](std::string_view text, const PieceSink& sink) {
+        split_at(text, pattern, behavior, invert, sink);
+    };
+}
+
+// Numbers as pieces of their own, digit by digit or whole.
 PreTokenizer build_digits(const Json& config, std::string_view where) {
-    return make_digits(optional_bool(config, "individual_digits", where).value_or(false));
+    const bool is_individual = optional_bool(config, "individual_digits", where).value_or(false);
+    const auto behavior = is_individual ? SplitBehavior::kIsolated : SplitBehavior::kContiguous;
+    return [behavior](std::string_view text, const PieceSink& sink) {
+        split_at(text, is_numeric, behavior, sink);
+    };
 }
 
 // Runs of word characters, and runs of what is neither word character nor whitespace.
@@ -96,15 +135,10 @@ std::size_t count_parts(const Json& config, std::string_view type) {
     return count;
 }
 
-void run_stages(std::span<const PreTokenizer> stages, std::string_view text, const PieceSink& sink) {
-    if (stages.empty()) return sink(text);
-    stages[0](text, [&](std::string_view piece) { run_stages(stages.subspan(1), piece, sink); });
-}
-
 }  // namespace
 
 PreTokenizer build_pre_tokenizer(const Json* config, std::string_view where) {
-    if (config == nullptr) return make_sequence({});
+    if (config == nullptr) return whole;
     if (count_parts(*config, "") > kMaxStages) {
         throw Unsupported(fmt::format("{}: more than {} stages are not supported", where, kMaxStages));
     }
@@ -113,37 +147,6 @@ PreTokenizer build_pre_tokenizer(const Json* config, std::string_view where) {
         throw Unsupported(fmt::format("{}: more than one ByteLevel stage is not supported", where));
     }
     return build_any(*config, where);
-}
-
-PreTokenizer make_sequence(std::vector<PreTokenizer> stages) {
-    return [stages = std::move(stages)](std::string_view text, const PieceSink& sink) {
-        if (!text.empty()) run_stages(stages, text, sink);
-    };
-}
-
-PreTokenizer make_byte_level(bool add_prefix_space, bool use_regex) {
-    const PreTokenizer cut = use_regex ? make_split(Regex::from_pattern(kGpt2Pattern, "GPT-2's pattern"),
-                                                    SplitBehavior::kIsolated, false)
-                                       : make_sequence({});
-    return [cut, add_prefix_space](std::string_view text, const PieceSink& sink) {
-        const bool needs_space = add_prefix_space && !text.starts_with(' ');
-        const std::string spaced = needs_space ? " " + std::string(text) : std::string();
-        cut(needs_space ? spaced : text,
-            [&sink](std::string_view piece) { sink(bytes_to_characters(piece)); });
-    };
-}
-
-PreTokenizer make_split(Regex pattern, SplitBehavior behavior, bool invert) {
-    return [pattern = std::move(pattern), behavior, invert](std::string_view text, const PieceSink& sink) {
-        split_at(text, pattern, behavior, invert, sink);
-    };
-}
-
-PreTokenizer make_digits(bool individual_digits) {
-    const auto behavior = individual_digits ? SplitBehavior::kIsolated : SplitBehavior::kContiguous;
-    return [behavior](std::string_view text, const PieceSink& sink) {
-        split_at(text, is_numeric, behavior, sink);
-    };
 }
 
 }  // namespace assay

@@ -8,8 +8,7 @@
 
 #include "base/error.h"
 #include "container/json.h"
-#include "text/bpe.h"
-#include "text/gguf_pipelines.h"
+#include "text/gguf_tokenizer_json.h"
 #include "text/unicode.h"
 
 namespace assay {
@@ -89,11 +88,22 @@ void Tokenizer::check_special_ids(std::string_view what) const {
 }
 
 Tokenizer Tokenizer::from_json(std::string_view tokenizer_json, std::string_view what) {
-    const Json root = parse_json(tokenizer_json, what);
+    return build(parse_json(tokenizer_json, what), what);
+}
+
+Tokenizer Tokenizer::from_gguf(const GgufVocabulary& vocabulary, std::string_view what) {
+    Tokenizer tokenizer = build(gguf_tokenizer_json(vocabulary, what), what);
+    if (vocabulary.bos_id) tokenizer.parts_.bos_id = vocabulary.bos_id;
+    if (vocabulary.eos_id) tokenizer.parts_.eos_id = vocabulary.eos_id;
+    return tokenizer;
+}
+
+Tokenizer Tokenizer::build(const Json& root, std::string_view what) {
     const std::string version = optional_string(root, "version", what).value_or("1.0");
-    if (version != "1.0")
+    if (version != "1.0") {
         throw Unsupported(
             fmt::format("{}: version \"{:.100}\" is not supported; supported: 1.0", what, version));
+    }
     const auto part = [&](const char* name) { return optional_object(root, name, what); };
     const auto path = [&](const char* name) { return json_path(what, name); };
     Parts parts{.normalizer = build_normalizer(part("normalizer"), path("normalizer")),
@@ -104,18 +114,6 @@ Tokenizer Tokenizer::from_json(std::string_view tokenizer_json, std::string_view
     parts.bos_id = first_of(parts.post_processor.before);
     parts.eos_id = last_of(parts.post_processor.after);
     return Tokenizer(std::move(parts), read_added_tokens(root, what), what);
-}
-
-Tokenizer Tokenizer::from_gguf(const GgufVocabulary& vocabulary, std::string_view what) {
-    GgufPipeline pipeline = gguf_pipeline(vocabulary, what);
-    Parts parts{.normalizer = std::move(pipeline.normalizer),
-                .pre_tokenizer = std::move(pipeline.pre_tokenizer),
-                .model = std::move(pipeline.model),
-                .post_processor = std::move(pipeline.post_processor),
-                .decoder = make_byte_level_decoder(),
-                .bos_id = vocabulary.bos_id,
-                .eos_id = vocabulary.eos_id};
-    return Tokenizer(std::move(parts), pipeline.added_tokens, what);
 }
 
 std::vector<std::int32_t> Tokenizer::encode(std::string_view utf8, bool add_special_tokens) const {

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "container/json.h"
 #include "text/added_tokens.h"
 #include "text/decoder.h"
 #include "text/gguf_vocabulary.h"
@@ -63,6 +64,7 @@ class Tokenizer {
         std::optional<std::int32_t> eos_id{};
     };
 
+    static Tokenizer build(const Json& root, std::string_view what);
     Tokenizer(Parts parts, const std::vector<AddedToken>& added_tokens, std::string_view what);
     void check_special_ids(std::string_view what) const;
 

@@ -95,9 +95,11 @@ bool is_whitespace(char32_t code) {
 bool is_word_character(char32_t code) {
     const auto c = static_cast<UChar32>(code);
     const auto mask = U_GC_M_MASK | U_GC_ND_MASK | U_GC_PC_MASK;
-    if (u_isUAlphabetic(c) || (U_GET_GC_MASK(c) & mask) != 0 || u_hasBinaryProperty(c, UCHAR_JOIN_CONTROL)) return true;
+    if (u_isUAlphabetic(c) || (U_GET_GC_MASK(c) & mask) != 0 || u_hasBinaryProperty(c, UCHAR_JOIN_CONTROL))
+        return true;
     constexpr std::string_view kProperties[] = {"Alphabetic", "M", "Nd", "Pc"};
-    return std::ranges::any_of(kProperties, [code](std::string_view p) { return is_unicode_addition(p, code); });
+    return std::ranges::any_of(kProperties,
+                               [code](std::string_view p) { return is_unicode_addition(p, code); });
 }
 
 std::string lowercase(std::string_view text) {

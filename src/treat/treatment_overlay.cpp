@@ -5,18 +5,18 @@
 
 namespace assay {
 
-void apply_treatment(const Treatment& treatment, MatrixView<float> w, ThreadPool& pool) {
+void apply_treatment(const Treatment& treatment, const LinearItem& item, MatrixView<float> w, ThreadPool& pool) {
     if (treatment.method != "rtn") throw InvalidArgument("method " + treatment.method + " cannot be applied");
-    rtn(w, treatment.format, w, pool);
+    try {
+        rtn(w, treatment.format, w, pool);
+    } catch (const NumericError& e) {
+        throw NumericError(item.name + ": " + e.what());
+    }
 }
 
 void TreatmentOverlay::apply(const LinearItem& item, MatrixView<float> w) const {
     ThreadPool own_thread(1);  // passes load several linears at once, each on its own thread
-    try {
-        apply_treatment(treatment_, w, own_thread);
-    } catch (const NumericError& e) {
-        throw NumericError(item.name + ": " + e.what());
-    }
+    apply_treatment(treatment_, item, w, own_thread);
 }
 
 }  // namespace assay

@@ -8,8 +8,9 @@
 
 namespace assay {
 
-// Treats a matrix [out, in] in place by the treatment's method. Throws NumericError as the method does.
-void apply_treatment(const Treatment& treatment, MatrixView<float> w, ThreadPool& pool);
+// Treats the weight [out, in] of `item` in place by the treatment's method. Throws NumericError as the method does, naming
+// the item, and InvalidArgument for a method that cannot be applied to weights alone.
+void apply_treatment(const Treatment& treatment, const LinearItem& item, MatrixView<float> w, ThreadPool& pool);
 
 // Treats the items that a predicate chooses, all alike. Thread-safe.
 class TreatmentOverlay final : public WeightOverlay {

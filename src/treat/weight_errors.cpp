@@ -1,7 +1,5 @@
 #include "treat/weight_errors.h"
 
-#include <cmath>
-
 #include "quantize/reconstruction.h"
 #include "stats/moments.h"
 #include "treat/treatment_overlay.h"
@@ -20,14 +18,15 @@ void add_moments(std::span<const float> values, ThreadPool& pool, WeightsLinear&
     out.outlier_fraction_3s = three.fraction;
     out.outlier_fraction_4s = four.fraction;
     out.outlier_fraction_6s = outliers(values, m, 6, pool).fraction;
+    if (m.max == m.min) return;  // a constant has no range to be wasted
     out.range_ratio = three.range_ratio;
     out.range_ratio_4s = four.range_ratio;
-    if (m.max > m.min) out.quantization_waste = three.quantization_waste();
+    out.quantization_waste = three.quantization_waste();
 }
 
 void add_errors(const ReconstructionError& e, WeightsLinear& out) {
     out.frobenius_error = e.frobenius;
-    if (std::isfinite(e.relative)) out.relative_error = e.relative;
+    if (out.max_abs > 0) out.relative_error = e.relative;
     out.max_abs_error = e.max_abs;
     out.mean_abs_error = e.mean_abs;
     out.sqnr_db = e.sqnr_db;
@@ -36,7 +35,7 @@ void add_errors(const ReconstructionError& e, WeightsLinear& out) {
 WeightsLinear measure_item(const Model& model, const LinearItem& item, const Treatment& treatment, ThreadPool& pool) {
     const Matrix<float> w = read_weight(model.weights(), item.name);
     Matrix<float> treated = w;
-    apply_treatment(treatment, treated.view(), pool);
+    apply_treatment(treatment, item, treated.view(), pool);
     WeightsLinear out;
     out.name = item.name;
     out.shape = {item.out, item.in};

@@ -1,4 +1,6 @@
 // The verb convert: any readable model to a Hugging Face folder.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -50,9 +52,9 @@ std::vector<TensorDeclaration> declare(const Model& model, DType dtype) {
     return tensors;
 }
 
-void expect_finite(std::span<const float> values, const std::string& name) {
+void expect_finite(std::span<const float> values, const std::string& place) {
     if (std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); })) return;
-    throw NumericError(name + ": NaN or Inf in the weights; nothing was written");
+    throw NumericError(place + ": NaN or Inf in the weights; nothing was written");
 }
 
 // Streams one tensor, a piece of rows at a time.
@@ -61,12 +63,12 @@ void write_tensor(const Model& model, const TensorDeclaration& tensor, Safetenso
     for (std::int64_t first = 0; first < rows; first += kRowsPerPiece) {
         Matrix<float> piece(std::min(kRowsPerPiece, rows - first), cols);
         model.weights().read(tensor.name, first, piece.view());
-        expect_finite(piece.values(), tensor.name);
+        expect_finite(piece.values(), model.weights().place(tensor.name));
         std::vector<std::byte> bytes(piece.values().size() * static_cast<std::size_t>(dtype_bits(tensor.dtype)) / 8);
         try {
             from_f32(piece.values(), tensor.dtype, bytes);
         } catch (const NumericError& e) {
-            throw NumericError(tensor.name + ": " + e.what());
+            throw NumericError(model.weights().place(tensor.name) + ": " + e.what());
         }
         writer.write(tensor.name, bytes);
     }
@@ -118,6 +120,9 @@ Json rope_scaling(const ModelConfig& config) {
     return nullptr;
 }
 
+// The shortest decimal of an f32: GGUF's 9.99999975e-06 is the 1e-05 that its maker read.
+double shortest(double value) { return std::stod(fmt::format("{}", static_cast<float>(value))); }
+
 Json make_config(const ModelConfig& c, const GgufVocabulary& vocabulary) {
     const auto id = [](const std::optional<std::int32_t>& value) { return value ? Json(*value) : Json(); };
     return {{"architectures", {c.architecture}},
@@ -130,8 +135,8 @@ Json make_config(const ModelConfig& c, const GgufVocabulary& vocabulary) {
             {"head_dim", c.head_dim},
             {"vocab_size", c.vocabulary},
             {"max_position_embeddings", c.max_positions},
-            {"rms_norm_eps", c.rms_eps},
-            {"rope_theta", c.rope.theta},
+            {"rms_norm_eps", shortest(c.rms_eps)},
+            {"rope_theta", shortest(c.rope.theta)},
             {"rope_scaling", rope_scaling(c)},
             {"tie_word_embeddings", c.tied_head},
             {"attention_bias", c.attention_bias},

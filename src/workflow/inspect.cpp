@@ -79,6 +79,7 @@ Envelope inspect_model(const ModelOptions& options, Progress& progress, const Ca
     result.architecture = session.files().architecture;
     add_tensors(*session.files().weights, result);
     try {
+        result.architecture = session.model().config().architecture;
         result.config = summarize(session.model().config());
         result.linear_count = static_cast<std::int64_t>(session.model().items().size());
         check_weights(session, result);

@@ -1,5 +1,7 @@
 // The verbs that run models: perplexity, weights, sensitivity, diagnose.
 #include <algorithm>
+#include <set>
+#include <string>
 
 #include "analyze/ranking.h"
 #include "analyze/sensitivity.h"
@@ -16,6 +18,15 @@ namespace {
 
 bool is_block_linear(const LinearItem& item) { return item.role == LinearItem::Role::kBlock; }
 
+// The items that are treated together: those of `items` that sit in blocks, as runtimes keep embedding and head in 16 bits.
+TreatmentOverlay::Choice block_linears_of(const Model& model, const std::vector<std::size_t>& items) {
+    std::set<std::string> names;
+    for (std::size_t i : items) {
+        if (is_block_linear(model.items()[i])) names.insert(model.items()[i].name);
+    }
+    return [names = std::move(names)](const LinearItem& item) { return names.contains(item.name); };
+}
+
 std::int64_t longest(std::span<const TokenWindow> windows) {
     std::size_t tokens = 0;
     for (const TokenWindow& w : windows) tokens = std::max(tokens, w.size());
@@ -23,9 +34,8 @@ std::int64_t longest(std::span<const TokenWindow> windows) {
 }
 
 // The model treated, beside itself untreated.
-std::vector<RunScores> treated_and_not(Session& session, std::span<const TokenWindow> windows, const Treatment& treatment,
+std::vector<RunScores> treated_and_not(Session& session, std::span<const TokenWindow> windows, const TreatmentOverlay& overlay,
                                        std::int64_t context) {
-    const TreatmentOverlay overlay(treatment, is_block_linear);
     const std::vector<Run> runs{{&session.model(), nullptr}, {&session.model(), &overlay}};
     return measure_runs(session.engine(), windows, runs, {.context = context, .keep_token_kl = true});
 }
@@ -61,7 +71,7 @@ Envelope measure_perplexity(const PerplexityOptions& options, Progress& progress
     if (options.treatment) {
         const Treatment treatment = parse_treatment(*options.treatment);
         session.set("treatment", to_string(treatment));
-        const auto scores = treated_and_not(session, windows, treatment, options.text.context);
+        const auto scores = treated_and_not(session, windows, TreatmentOverlay(treatment, is_block_linear), options.text.context);
         return session.finish(comparison_result(scores[0].blocks, scores[1].blocks, scores[1].token_kl, longest(windows), options.seed));
     }
     const std::vector<Run> runs{{&session.model(), nullptr}};
@@ -92,11 +102,12 @@ Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelT
     session.set("treatment", to_string(treatment));
     session.set("seed", options.seed);
     const auto windows = session.windows(options.text);
+    const auto items = session.select_items(options.linears);
     DiagnoseResult result;
-    const auto scores = treated_and_not(session, windows, treatment, options.text.context);
+    const TreatmentOverlay together(treatment, block_linears_of(session.model(), items));
+    const auto scores = treated_and_not(session, windows, together, options.text.context);
     result.perplexity = perplexity_result(scores[0].blocks, longest(windows));
     result.all_treated = comparison_result(scores[0].blocks, scores[1].blocks, scores[1].token_kl, longest(windows), options.seed);
-    const auto items = session.select_items(options.linears);
     result.weights = measure_weight_errors(session.model(), items, treatment, session.engine());
     result.sensitivity = sweep(session, windows, options);
     result.shares = damage_shares(result.sensitivity.linears);

@@ -100,15 +100,14 @@ std::vector<TokenWindow> Session::text_windows(const EvaluationText& options) {
         add_input(*options.text);
     }
     const bool bos = options.bos_per_window && tokenizer.adds_bos() && tokenizer.bos_id();
-    std::vector<std::int32_t> ids;
+    const WindowOptions window{std::min(options.window, model().config().max_positions), options.max_windows, 0};
+    settings_["bos_per_window"] = bos;
     try {
-        ids = tokenizer.encode(options.text ? std::string_view(own) : builtin_evaluation_text(), !bos);
+        const auto ids = tokenizer.encode(options.text ? std::string_view(own) : builtin_evaluation_text(), !bos);
+        return bos ? windows_with_bos(ids, *tokenizer.bos_id(), window) : make_windows(ids, window);
     } catch (const FormatError& e) {
         throw FormatError(fmt::format("{}: {}", options.text ? options.text->string() : "the built-in text", e.what()));
     }
-    const WindowOptions window{std::min(options.window, model().config().max_positions), options.max_windows, 0};
-    settings_["bos_per_window"] = bos;
-    return bos ? windows_with_bos(ids, *tokenizer.bos_id(), window) : make_windows(ids, window);
 }
 
 std::vector<std::size_t> Session::select_items(const std::string& expression) {

@@ -6,11 +6,11 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
-#include <new>
 
 #include "base/checked.h"
 #include "base/error.h"
 #include "compute/backend.h"
+#include "compute/cpu/aligned.h"
 #include "compute/cpu/gemm.h"
 #include "compute/cpu/kernels.h"
 #include "compute/shape_checks.h"
@@ -21,16 +21,6 @@ namespace {
 constexpr std::int64_t kVocabularySlice = 1024;   // logits of a tile and a slice stay in the second-level cache
 constexpr std::int64_t kElementsPerTask = 1 << 15;  // of element-wise operations
 constexpr std::int64_t kQueryRowsPerTask = 240;   // five query tiles of the attention kernel
-
-struct AlignedFree {
-    void operator()(float* p) const { ::operator delete[](p, std::align_val_t(64)); }
-};
-using AlignedFloats = std::unique_ptr<float[], AlignedFree>;
-
-AlignedFloats aligned_floats(std::int64_t n) {
-    const auto bytes = static_cast<std::size_t>(std::max<std::int64_t>(n, 1)) * sizeof(float);
-    return AlignedFloats(static_cast<float*>(::operator new[](bytes, std::align_val_t(64))));
-}
 
 struct CpuBuffer final : Buffer {
     explicit CpuBuffer(std::int64_t n) : values(aligned_floats(n)) {}

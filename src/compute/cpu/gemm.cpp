@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "compute/batch.h"
+#include "compute/cpu/aligned.h"
 
 extern "C" void omp_set_num_threads(int);  // of libgomp, on which Debian's libdnnl runs
 
@@ -57,6 +58,7 @@ dnnl::matmul::primitive_desc describe(const dnnl::engine& engine, const Key& key
 }  // namespace
 
 struct PackedMatrix::Storage {
+    AlignedFloats buffer;
     memory values;
 };
 
@@ -131,7 +133,9 @@ PackedMatrix Gemm::pack(MatrixView<const float> w) {
     const memory::desc layout = state_->layout(w.cols(), w.rows());
     const memory::desc plain({w.cols(), w.rows()}, memory::data_type::f32, memory::dims{1, w.stride()});
     memory source(plain, state_->engine, const_cast<float*>(w.data()));
-    auto storage = std::make_unique<PackedMatrix::Storage>(PackedMatrix::Storage{memory(layout, state_->engine)});
+    AlignedFloats buffer = aligned_floats(static_cast<std::int64_t>((layout.get_size() + sizeof(float) - 1) / sizeof(float)));
+    memory packed(layout, state_->engine, buffer.get());
+    auto storage = std::make_unique<PackedMatrix::Storage>(PackedMatrix::Storage{std::move(buffer), std::move(packed)});
     dnnl::stream stream(state_->engine);
     dnnl::reorder(source, storage->values).execute(stream, source, storage->values);
     stream.wait();

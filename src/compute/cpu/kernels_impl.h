@@ -154,7 +154,7 @@ struct KernelSet {
 
     // Where the parts of an attention task's scratch lie, in floats.
     struct Scratch {
-        std::int64_t keys, values, query, weights, output, row, total;
+        std::int64_t keys, values, query, weights, output, rows, total;
     };
     static Scratch scratch_layout(const AttentionTask& t) {
         const std::int64_t n = round_up(t.first_row + t.rows), d = round_up(t.head_dim);
@@ -163,8 +163,8 @@ struct KernelSet {
         s.query = s.values + n * d;
         s.weights = s.query + kQueryTile * d;
         s.output = s.weights + kQueryTile * n;
-        s.row = s.output + kQueryTile * d;
-        s.total = s.row + d;
+        s.rows = s.output + kQueryTile * d;
+        s.total = s.rows + kPanel * t.head_dim;
         return s;
     }
     static std::int64_t attention_scratch(const AttentionTask& t) { return scratch_layout(t).total; }
@@ -184,17 +184,28 @@ struct KernelSet {
     // Keys as panels [head_dim, kPanel] of kPanel positions; values as panels [positions, kPanel] of kPanel channels.
     static void pack_keys_values(const AttentionTask& t, const Scratch& s, float* scratch) {
         const std::int64_t n = t.first_row + t.rows, n_up = round_up(n), d_up = round_up(t.head_dim);
-        float* row = scratch + s.row;
-        for (std::int64_t j = 0; j < n_up; ++j) {
-            float* column = scratch + s.keys + j / kPanel * kPanel * t.head_dim + j % kPanel;
-            if (j < n) rotate(t, t.k + j * t.kv_stride, j, 1.0f, row);
-            for (std::int64_t c = 0; c < t.head_dim; ++c) column[c * kPanel] = j < n ? row[c] : 0.0f;
+        float* rows = scratch + s.rows;
+        for (std::int64_t p = 0; p < n_up; p += kPanel) {
+            float* panel = scratch + s.keys + p * t.head_dim;
+            for (std::int64_t j = 0; j < kPanel; ++j) {
+                float* row = rows + j * t.head_dim;
+                if (p + j < n) rotate(t, t.k + (p + j) * t.kv_stride, p + j, 1.0f, row);
+                else for (std::int64_t c = 0; c < t.head_dim; ++c) row[c] = 0.0f;
+            }
+            for (std::int64_t c = 0; c < t.head_dim; ++c) {  // transposes within the first-level cache
+                for (std::int64_t j = 0; j < kPanel; ++j) panel[c * kPanel + j] = rows[j * t.head_dim + c];
+            }
         }
         for (std::int64_t c = 0; c < d_up; c += kPanel) {
-            float* panel = scratch + s.values + c * n_up;
             const std::int64_t width = t.head_dim - c < kPanel ? t.head_dim - c : kPanel;
-            for (std::int64_t j = 0; j < n; ++j) {
-                for (std::int64_t i = 0; i < kPanel; ++i) panel[j * kPanel + i] = i < width ? t.v[j * t.kv_stride + c + i] : 0.0f;
+            float* panel = scratch + s.values + c * n_up;
+            for (std::int64_t j = 0; j < n; ++j, panel += kPanel) {
+                const float* value = t.v + j * t.kv_stride + c;
+                if (width == kPanel) {
+                    for (std::int64_t i = 0; i < kPanel; i += kWidth) store(panel + i, load(value + i));
+                    continue;
+                }
+                for (std::int64_t i = 0; i < kPanel; ++i) panel[i] = i < width ? value[i] : 0.0f;
             }
         }
     }

@@ -1,0 +1,58 @@
+// Treatments as overlays on a model.
+#include "treat/treatment_overlay.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "model/test_models.h"
+#include "number/intk.h"
+
+namespace assay {
+namespace {
+
+using ::testing::HasSubstr;
+
+TEST(TreatmentOverlay, AppliesTheFormatToTheChosenItemsOnly) {
+    const Model model = random_model(small_llama_config());
+    const Treatment treatment = parse_treatment("int4-g16");
+    const TreatmentOverlay overlay(treatment, [](const LinearItem& item) { return item.projection == "q_proj"; });
+    ThreadPool pool(2);
+    int chosen = 0;
+    for (const LinearItem& item : model.items()) {
+        if (!overlay.treats(item)) continue;
+        ++chosen;
+        const Matrix<float> w = read_weight(model.weights(), item.name);
+        Matrix<float> treated = w, decoded = w;
+        overlay.apply(item, treated.view());
+        decode_int(encode_int(w.view(), treatment.format, pool), treatment.format, decoded.view(), pool);
+        EXPECT_TRUE(std::equal(treated.values().begin(), treated.values().end(), decoded.values().begin())) << item.name;
+        EXPECT_FALSE(std::equal(treated.values().begin(), treated.values().end(), w.values().begin())) << item.name;
+    }
+    EXPECT_EQ(chosen, 2);
+}
+
+TEST(TreatmentOverlay, AnErrorNamesTheItem) {
+    const TreatmentOverlay overlay(parse_treatment("int4-g16"), [](const LinearItem&) { return true; });
+    Matrix<float> w(2, 16);
+    w.view()(1, 3) = 1e30f;  // its scale overflows f16
+    try {
+        overlay.apply({.name = "model.layers.0.mlp.up_proj"}, w.view());
+        FAIL() << "no error";
+    } catch (const NumericError& e) {
+        EXPECT_THAT(e.what(), HasSubstr("model.layers.0.mlp.up_proj"));
+    }
+}
+
+TEST(TreatmentOverlay, RefusesAMethodThatItCannotApply) {
+    Treatment treatment = parse_treatment("int4-g16");
+    treatment.method = "gptq";
+    ThreadPool pool(1);
+    Matrix<float> w(2, 16);
+    EXPECT_THROW(apply_treatment(treatment, {}, w.view(), pool), InvalidArgument);
+}
+
+}  // namespace
+}  // namespace assay

@@ -1,0 +1,133 @@
+// The verbs on tiny models: against PyTorch's logits, against themselves and against each other.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <fstream>
+
+#include "base/error.h"
+#include "container/json.h"
+#include "container/safetensors.h"
+#include "container/temporary_folder.h"
+#include "model/test_models.h"
+#include "workflow/workflow.h"
+
+namespace assay {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kModel = fs::path(ASSAY_TEST_DATA) / "tiny" / "llama-tied";
+
+// Measures on p2 of the oracle: one window of 96 tokens, and two random ones.
+class VerbsTest : public TemporaryFolder {
+  protected:
+    VerbsTest() {
+        const auto oracle = SafetensorsFile::open(kModel / "oracle.safetensors");
+        const TensorView& ids = oracle.tensors().at("p2.input_ids");
+        window_.resize(static_cast<std::size_t>(element_count(ids.shape)));
+        std::memcpy(window_.data(), ids.bytes.data(), ids.bytes.size());
+        auto windows = random_windows({60, 96}, 512);
+        windows.insert(windows.begin(), window_);
+        std::ofstream(folder_ / "ids.json") << Json(windows);
+        std::ofstream(folder_ / "one.json") << Json(std::vector<TokenWindow>{window_});
+    }
+
+    PerplexityResult perplexity(PerplexityOptions options) {
+        options.model.model = kModel;
+        if (!options.text.ids) options.text.ids = folder_ / "ids.json";
+        return std::get<PerplexityResult>(measure_perplexity(options, silent_progress(), cancel_).result);
+    }
+
+    SweepOptions sweep_options() {
+        return {.model = {.model = kModel}, .text = {.ids = folder_ / "ids.json", .context = 20}, .treatment = "int4-g32", .linears = "layers\\.1|embed"};
+    }
+
+    TokenWindow window_;
+    CancelToken cancel_;
+};
+
+TEST_F(VerbsTest, PerplexityIsThatOfPyTorchsLogits) {
+    const auto oracle = SafetensorsFile::open(kModel / "oracle.safetensors");
+    const TensorView& logits = oracle.tensors().at("p2.logits");
+    double nll = 0;
+    for (std::size_t t = 10; t + 1 < window_.size(); ++t) {
+        std::vector<float> row(512);
+        to_f32(logits, static_cast<std::int64_t>(t) * 512, row);
+        double sum = 0;
+        for (float v : row) sum += std::exp(static_cast<double>(v));
+        nll += std::log(sum) - row[static_cast<std::size_t>(window_[t + 1])];
+    }
+    for (const char* backend : {"cpu", "reference"}) {
+        const PerplexityResult result = perplexity({.model = {.backend = backend}, .text = {.ids = folder_ / "one.json", .context = 10}});
+        EXPECT_EQ(result.tokens_scored, 85);
+        EXPECT_NEAR(result.nll_mean, nll / 85, 2e-5) << backend;
+        EXPECT_NEAR(result.ppl, std::exp(nll / 85), 2e-5 * std::exp(nll / 85)) << backend;
+    }
+}
+
+TEST_F(VerbsTest, AModelAgainstItselfDiffersByExactlyNothing) {
+    const PerplexityResult result = perplexity({.against = kModel});
+    ASSERT_TRUE(result.comparison);
+    EXPECT_EQ(result.comparison->kl_mean, 0);
+    EXPECT_EQ(result.comparison->delta_ppl, 0);
+    EXPECT_EQ(result.comparison->kl_ci95, (Interval{0, 0}));
+    EXPECT_EQ(result.comparison->delta_ppl_ci95, (Interval{0, 0}));
+    EXPECT_EQ(result.comparison->top1_agreement, 1);
+    EXPECT_EQ(result.comparison->kl_percentiles.front().value, 0);
+}
+
+TEST_F(VerbsTest, ATreatedModelIsComparedWithItself) {
+    const PerplexityResult plain = perplexity({}), treated = perplexity({.treatment = "int4-g32"});
+    ASSERT_TRUE(treated.comparison);
+    EXPECT_EQ(treated.comparison->reference_ppl, plain.ppl);
+    EXPECT_GT(treated.comparison->kl_mean, 0);
+    EXPECT_EQ(treated.comparison->kl_percentiles.size(), 9u);
+    EXPECT_FALSE(plain.comparison);
+}
+
+TEST_F(VerbsTest, AgainstAndTreatmentTogetherAreRefused) {
+    EXPECT_THROW(perplexity({.against = kModel, .treatment = "int4-g32"}), InvalidArgument);
+}
+
+TEST_F(VerbsTest, WeightsNeedNoText) {
+    const Envelope envelope = measure_weights({.model = {.model = kModel}, .treatment = "int4-g32", .linears = "down_proj"}, silent_progress(), cancel_);
+    const auto& result = std::get<WeightsResult>(envelope.result);
+    ASSERT_EQ(result.linears.size(), 3u);
+    EXPECT_EQ(result.linears[0].name, "model.layers.0.mlp.down_proj");
+    EXPECT_GT(result.linears[0].relative_error.value(), 0);
+    EXPECT_EQ(envelope.settings["treatment"], "int4-g32:rtn");
+}
+
+TEST_F(VerbsTest, DiagnoseHoldsWhatItsPartsSay) {
+    const SweepOptions options = sweep_options();
+    const Envelope whole = diagnose(options, silent_progress(), cancel_);
+    const auto& result = std::get<DiagnoseResult>(whole.result);
+    EXPECT_EQ(result.sensitivity, std::get<SensitivityResult>(measure_sensitivity(options, silent_progress(), cancel_).result));
+    const WeightsOptions weights{.model = options.model, .treatment = options.treatment, .linears = options.linears};
+    EXPECT_EQ(result.weights, std::get<WeightsResult>(measure_weights(weights, silent_progress(), cancel_).result));
+    EXPECT_EQ(result.perplexity, result.sensitivity.baseline);
+    EXPECT_EQ(result.sensitivity.linears.size(), 8u);
+    EXPECT_EQ(result.shares.worst_5_percent.linears, std::vector<std::string>{result.sensitivity.linears[0].name});
+    EXPECT_TRUE(result.rank_correlation_weight_error_damage);
+    ASSERT_TRUE(result.all_treated.comparison);
+    EXPECT_GT(result.all_treated.comparison->kl_mean, 0);
+    EXPECT_EQ(result.all_treated.comparison->reference_ppl, result.perplexity.ppl);
+}
+
+TEST_F(VerbsTest, DiagnoseTreatsOneBlockLinearAsTheSweepDoes) {
+    SweepOptions options = sweep_options();
+    options.linears = "layers\\.1\\.mlp\\.up_proj";
+    const auto result = std::get<DiagnoseResult>(diagnose(options, silent_progress(), cancel_).result);
+    EXPECT_EQ(result.all_treated.blocks, result.sensitivity.linears[0].blocks);
+}
+
+TEST_F(VerbsTest, InterruptedVerbsSaySo) {
+    cancel_.request();
+    EXPECT_THROW(perplexity({}), Interrupted);
+    EXPECT_THROW(diagnose(sweep_options(), silent_progress(), cancel_), Interrupted);
+}
+
+}  // namespace
+}  // namespace assay

@@ -1,0 +1,167 @@
+// Windows, items and envelopes of a session on a tiny model.
+#include "workflow/session.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "base/error.h"
+#include "container/temporary_folder.h"
+#include "model/test_models.h"
+#include "text/byte_level.h"
+#include "text/windows.h"
+
+namespace assay {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr std::int32_t kBos = 257;
+
+// A model whose tokens are the bytes, "ab" and two control tokens.
+class SessionTest : public TemporaryFolder {
+  protected:
+    SessionTest() {
+        ModelConfig config = small_llama_config();
+        config.vocabulary = 259;
+        write_llama_gguf(folder_ / "m.gguf", config, *random_weights(config, 3), [](GgufHeader& header) {
+            std::vector<std::string> tokens;
+            for (int byte = 0; byte < 256; ++byte) tokens.push_back(bytes_to_characters(std::string(1, static_cast<char>(byte))));
+            tokens.insert(tokens.end(), {"ab", "<s>", "</s>"});
+            std::vector<std::int32_t> types(tokens.size(), 1);
+            types[257] = types[258] = 3;
+            header.set_string("tokenizer.ggml.model", "gpt2");
+            header.set_string("tokenizer.ggml.pre", "smollm");
+            header.set_strings("tokenizer.ggml.tokens", tokens);
+            header.set_i32s("tokenizer.ggml.token_type", types);
+            header.set_strings("tokenizer.ggml.merges", std::vector<std::string>{"a b"});
+            header.set_u32("tokenizer.ggml.bos_token_id", kBos);
+            header.set_bool("tokenizer.ggml.add_bos_token", true);
+        });
+        std::ofstream(folder_ / "text.txt") << "abcdefghijklmno";  // "ab" and 13 letters: 14 tokens, 15 with BOS
+        std::ofstream(folder_ / "ids.json") << "[[1,2,3],[4,5,6,7],[8,9]]";
+    }
+
+    Session open() { return Session({.model = folder_ / "m.gguf", .threads = 1}, silent_progress(), cancel_); }
+
+    std::vector<TokenWindow> windows(const EvaluationText& text) {
+        Session session = open();
+        return session.windows(text);
+    }
+
+    template <class Error>
+    std::string refusal(const EvaluationText& text) {
+        try {
+            windows(text);
+        } catch (const Error& e) {
+            return e.what();
+        }
+        return "no error";
+    }
+
+    CancelToken cancel_;
+};
+
+TEST_F(SessionTest, TextIsCutIntoWindowsOfTokens) {
+    const auto all = windows({.text = folder_ / "text.txt", .window = 6});
+    ASSERT_EQ(all.size(), 2u);
+    EXPECT_THAT(all[0], ElementsAre(kBos, 256, 'c', 'd', 'e', 'f'));
+    EXPECT_THAT(all[1], ElementsAre('g', 'h', 'i', 'j', 'k', 'l'));
+}
+
+TEST_F(SessionTest, EachWindowMayBeginWithBosAtTheSameLength) {
+    const auto all = windows({.text = folder_ / "text.txt", .window = 6, .bos_per_window = true});
+    ASSERT_EQ(all.size(), 2u);
+    EXPECT_THAT(all[0], ElementsAre(kBos, 256, 'c', 'd', 'e', 'f'));
+    EXPECT_THAT(all[1], ElementsAre(kBos, 'g', 'h', 'i', 'j', 'k'));
+}
+
+TEST_F(SessionTest, MaxWindowsKeepsTheFirstOnes) {
+    EXPECT_EQ(windows({.text = folder_ / "text.txt", .window = 6, .max_windows = 1}).size(), 1u);
+    const auto ids = windows({.ids = folder_ / "ids.json", .max_windows = 2});
+    ASSERT_EQ(ids.size(), 2u);
+    EXPECT_THAT(ids[1], ElementsAre(4, 5, 6, 7));
+}
+
+TEST_F(SessionTest, TheBuiltInTextIsTheDefault) {
+    const auto all = windows({.window = 64, .max_windows = 3});
+    ASSERT_EQ(all.size(), 3u);
+    EXPECT_EQ(all[2].size(), 64u);
+}
+
+TEST_F(SessionTest, IdsAndTextTogetherAreRefused) {
+    EXPECT_THAT(refusal<InvalidArgument>({.text = folder_ / "text.txt", .ids = folder_ / "ids.json"}), HasSubstr("--text or --ids"));
+}
+
+TEST_F(SessionTest, AWindowLongerThanTheContextIsRefused) {
+    std::ofstream(folder_ / "long.json") << Json(std::vector<std::vector<int>>{std::vector<int>(513, 1)});
+    EXPECT_THAT(refusal<InvalidArgument>({.ids = folder_ / "long.json"}), HasSubstr("513 tokens is longer than the model's context of 512"));
+    std::ofstream(folder_ / "whole.json") << Json(std::vector<std::vector<int>>{std::vector<int>(512, 1)});
+    EXPECT_EQ(windows({.ids = folder_ / "whole.json"}).size(), 1u);
+}
+
+TEST_F(SessionTest, WindowsOfTextAreNeverLongerThanTheContext) {
+    for (const auto& w : windows({.window = 1 << 20, .max_windows = 2})) EXPECT_EQ(w.size(), 512u);
+}
+
+TEST_F(SessionTest, IdsOutsideTheVocabularyAreRefused) {
+    std::ofstream(folder_ / "foreign.json") << "[[1,259]]";
+    EXPECT_THAT(refusal<FormatError>({.ids = folder_ / "foreign.json"}), HasSubstr("foreign.json"));
+}
+
+TEST_F(SessionTest, ATextShorterThanAWindowIsRefusedByName) {
+    EXPECT_THAT(refusal<FormatError>({.text = folder_ / "text.txt", .window = 16}), HasSubstr("text.txt"));
+}
+
+TEST_F(SessionTest, ATokenizerLargerThanTheEmbeddingIsRefused) {
+    ModelConfig config = small_llama_config();
+    write_llama_gguf(folder_ / "m.gguf", config, *random_weights(config, 3), [](GgufHeader& header) {
+        std::vector<std::string> tokens;
+        for (int i = 0; i < 98; ++i) tokens.push_back("t" + std::to_string(i));
+        header.set_string("tokenizer.ggml.model", "gpt2");
+        header.set_strings("tokenizer.ggml.tokens", tokens);
+    });
+    EXPECT_THAT(refusal<FormatError>({.text = folder_ / "text.txt", .window = 6}), HasSubstr("98 tokens, its embedding only 97 rows"));
+}
+
+TEST_F(SessionTest, ItemsAreSelectedByAnExpressionInTheirNames) {
+    Session session = open();
+    const auto names = [&](const std::string& expression) {
+        std::vector<std::string> all;
+        for (std::size_t i : session.select_items(expression)) all.push_back(session.model().items()[i].name);
+        return all;
+    };
+    EXPECT_EQ(names("").size(), 16u);
+    EXPECT_THAT(names("layers\\.1\\..*(q|k)_proj"), ElementsAre("model.layers.1.self_attn.q_proj", "model.layers.1.self_attn.k_proj"));
+    EXPECT_THAT(names("lm_head$"), ElementsAre("lm_head"));
+    EXPECT_THROW(names("nothing"), InvalidArgument);
+    EXPECT_THROW(names("("), InvalidArgument);
+}
+
+TEST_F(SessionTest, TheEnvelopeSaysWhatWasMeasuredOnWhat) {
+    Session session = open();
+    const auto all = session.windows({.ids = folder_ / "ids.json", .context = 0});
+    const Envelope envelope = session.finish(InspectResult{});
+    ASSERT_EQ(envelope.inputs.size(), 2u);
+    EXPECT_EQ(envelope.inputs[0].path, (folder_ / "m.gguf").string());
+    EXPECT_EQ(envelope.inputs[1].path, (folder_ / "ids.json").string());
+    EXPECT_EQ(envelope.inputs[1].sha256, file_sha256(folder_ / "ids.json", silent_progress(), cancel_));
+    EXPECT_EQ(envelope.settings["window"], 4);
+    EXPECT_EQ(envelope.settings["windows"], 3);
+    EXPECT_EQ(envelope.settings["windows_sha256"], windows_sha256(all));
+    EXPECT_GE(envelope.seconds, 0);
+}
+
+TEST_F(SessionTest, AFileHashesAsItsBytes) {
+    std::ofstream(folder_ / "abc") << "abc";  // FIPS 180-2, appendix B.1
+    EXPECT_EQ(file_sha256(folder_ / "abc", silent_progress(), cancel_), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+TEST_F(SessionTest, AnUnknownBackendIsRefused) {
+    EXPECT_THROW(Session({.model = folder_ / "m.gguf", .threads = 1, .backend = "cuda"}, silent_progress(), cancel_), InvalidArgument);
+}
+
+}  // namespace
+}  // namespace assay

@@ -1,0 +1,337 @@
+#!/usr/bin/env python3
+"""Every verb on tiny models: what it prints and writes, the same for any number of threads, and interruption."""
+import json
+import math
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import time
+
+import assay_program
+from assay_program import DATA, INTERRUPTED, OK, ROOT, USAGE, ProgramTest
+from model_folder import ModelFolder, read_safetensors, some_windows, write_safetensors
+
+TINY = DATA / "tiny"
+MODELS = ["llama-tied", "llama-rope-llama3-f32", "llama-rope-linear-f16", "llama-bias-sharded"]
+GGUF = DATA / "gguf" / "llama-a-q8_0.gguf"
+TREATMENT = "int4-g32:rtn"
+
+# The names that scripts may rely on: fields are added, none is renamed (docs/results-schema.md).
+PERPLEXITY = {"ppl", "nll_mean", "tokens_scored", "windows"}
+AGAINST = PERPLEXITY | {"kl_mean", "kl_ci95", "kl_percentiles", "top1_agreement", "delta_ppl", "delta_ppl_ci95"}
+WEIGHTS = {
+    "name", "shape", "treatment", "effective_bits", "frobenius_error", "relative_error", "max_abs_error", "mean_abs_error",
+    "sqnr_db", "mean", "std", "max_abs", "outlier_fraction_3s", "outlier_fraction_4s", "outlier_fraction_6s", "range_ratio",
+    "quantization_waste",
+}  # fmt: skip
+SWAP = {
+    "name", "treatment", "basis", "kl", "kl_ci95", "delta_nll", "delta_ppl", "relative_delta_ppl", "rank", "category",
+    "recommendation", "propagation",
+}  # fmt: skip
+
+
+def without_timing(document):
+    """The document as text, less what may differ between runs: the wall time and the number of threads."""
+    document = dict(document, settings=dict(document["settings"]))
+    document.pop("seconds")
+    document["settings"].pop("threads")
+    return json.dumps(document, indent=1)
+
+
+class CliTest(ProgramTest):
+    def setUp(self):
+        super().setUp()
+        self.model = TINY / "llama-tied"
+        self.ids = self.write_ids(some_windows(3))
+        self.text = ["--ids", self.ids]
+        self.sweep = [*self.text, "--treatment", TREATMENT]
+
+
+class Json(CliTest):
+    """`--json -`: valid JSON with the documented names."""
+
+    def envelope(self, verb, *arguments):
+        document = self.run_json(verb, *arguments)
+        self.assertEqual(document.keys(), {"assay", "schema", "command", "settings", "inputs", "seconds", "result"})
+        self.assertEqual((document["schema"], document["command"]), (1, verb))
+        for file in document["inputs"]:
+            self.assertRegex(file["sha256"], r"\A[0-9a-f]{64}\Z")
+        self.assert_documented(document)
+        return document["result"]
+
+    def assert_documented(self, document):
+        text = (ROOT / "docs" / "results-schema.md").read_text()
+        words = set(re.findall(r"[A-Za-z_0-9]+", " ".join(re.findall(r"`([^`\n]+)`", text))))
+
+        def check(value, path):
+            if isinstance(value, list):
+                for item in value:
+                    check(item, path)
+            elif isinstance(value, dict):
+                for key, item in value.items():
+                    known = key in words or re.sub(r".*(_[346]s)", r"\1", key) in words
+                    self.assertTrue(known, f"{path}.{key} is not in docs/results-schema.md")
+                    check(item, f"{path}.{key}")
+
+        check(document["result"], document["command"])
+
+    def assert_has(self, value, names):
+        self.assertEqual(names - value.keys(), set())
+
+    def test_of_inspect(self):
+        for name in MODELS:
+            with self.subTest(name):
+                result = self.envelope("inspect", TINY / name)
+                self.assertEqual((result["format"], result["architecture"]), ("safetensors", "LlamaForCausalLM"))
+                config = json.loads((TINY / name / "config.json").read_text())
+                self.assertEqual(result["config"]["hidden"], config["hidden_size"])
+                self.assertEqual(result["config"]["vocabulary"], config["vocab_size"])
+                blocks = 7 * config["num_hidden_layers"]
+                self.assertEqual(result["linear_count"], blocks + (1 if config["tie_word_embeddings"] else 2))
+                self.assertEqual(result["warnings"], [])
+
+    def test_of_inspect_on_gguf(self):
+        result = self.envelope("inspect", GGUF)
+        self.assertEqual((result["format"], result["architecture"]), ("gguf", "LlamaForCausalLM"))
+        self.assertTrue(any("already quantized" in w and "Q8_0" in w for w in result["warnings"]), result["warnings"])
+
+    def test_of_perplexity(self):
+        result = self.envelope("perplexity", self.model, *self.text)
+        self.assert_has(result, PERPLEXITY)
+        self.assertEqual([w["tokens"] for w in result["windows"]], [95, 95, 95])
+        self.assertEqual(result["tokens_scored"], 285)
+        nll_mean = sum(w["nll_sum"] for w in result["windows"]) / 285
+        self.assertAlmostEqual(result["nll_mean"], nll_mean, delta=1e-12 * nll_mean)
+        self.assertAlmostEqual(result["ppl"], math.exp(nll_mean), delta=1e-9 * result["ppl"])
+
+    def test_of_perplexity_against_a_reference(self):
+        result = self.envelope("perplexity", TINY / "llama-rope-linear-f16", *self.text, "--against", self.model)
+        self.assert_has(result, AGAINST)
+        self.assertAlmostEqual(result["kl_mean"], sum(w["kl_sum"] for w in result["windows"]) / 285, delta=1e-12)
+        self.assertAlmostEqual(result["delta_ppl"], result["ppl"] - result["reference_ppl"], delta=1e-9 * result["ppl"])
+        low, high = result["kl_ci95"]
+        self.assertTrue(0 < low <= result["kl_mean"] <= high, result["kl_ci95"])
+
+    def test_of_perplexity_of_a_treatment(self):
+        result = self.envelope("perplexity", self.model, *self.sweep)
+        self.assert_has(result, AGAINST)
+        self.assertGreater(result["kl_mean"], 0)
+
+    def test_of_weights(self):
+        result = self.envelope("weights", self.model, "--treatment", TREATMENT)
+        self.assertEqual(len(result["linears"]), 22)
+        for linear in result["linears"]:
+            self.assert_has(linear, WEIGHTS)
+            self.assertAlmostEqual(linear["sqnr_db"], -20 * math.log10(linear["relative_error"]), delta=1e-9)
+            self.assertEqual(linear["effective_bits"], 4 + (16 + 4) / 32)  # int4, an f16 scale and a zero point a group
+
+    def test_of_sensitivity(self):
+        result = self.envelope("sensitivity", self.model, *self.sweep)
+        self.assert_has(result, {"baseline", "linears"})
+        self.assert_has(result["baseline"], PERPLEXITY)
+        self.assertEqual([s["rank"] for s in result["linears"]], list(range(1, 23)))
+        self.assertEqual([s["kl"] for s in result["linears"]], sorted((s["kl"] for s in result["linears"]), reverse=True))
+        for swap in result["linears"]:
+            self.assert_has(swap, SWAP)
+            self.assertEqual((swap["basis"], swap["treatment"]), ("measured", TREATMENT))
+
+    def test_of_diagnose(self):
+        result = self.envelope("diagnose", self.model, *self.sweep, "-o", "report")
+        self.assert_has(result, {"perplexity", "all_treated", "weights", "sensitivity", "shares"})
+        worst = result["shares"]["worst_10_percent"]
+        self.assertEqual(len(worst["linears"]), math.ceil(0.10 * 22))
+        swaps = {s["name"]: s for s in result["sensitivity"]["linears"]}
+        self.assertAlmostEqual(worst["share_of_damage"], sum(swaps[n]["share_of_damage"] for n in worst["linears"]), delta=1e-12)
+
+    def test_to_a_file_is_what_goes_to_stdout(self):
+        self.run_ok("weights", self.model, "--treatment", TREATMENT, "--json", "weights.json")
+        written = json.loads((self.outputs / "weights.json").read_text())
+        self.assertEqual(without_timing(written), without_timing(self.run_json("weights", self.model, "--treatment", TREATMENT)))
+
+    def test_names_every_input_with_its_hash(self):
+        inputs = self.run_json("perplexity", TINY / "llama-bias-sharded", "--ids", self.write_ids(some_windows(1, vocabulary=509)))["inputs"]
+        names = {os.path.basename(file["path"]) for file in inputs}
+        shards = {f"model-0000{i}-of-00003.safetensors" for i in (1, 2, 3)}
+        self.assertEqual(names, {"config.json", "model.safetensors.index.json", "ids.json"} | shards)
+
+
+class Numbers(CliTest):
+    def test_are_the_same_for_any_number_of_threads(self):
+        for verb in (["perplexity"], ["sensitivity"], ["diagnose", "-o", "report"]):
+            with self.subTest(verb[0]):
+                arguments = [verb[0], self.model, *self.sweep, *verb[1:]]
+                one, two, three = (self.run_json(*arguments, "--threads", n) for n in (1, 2, 3))
+                self.assertEqual([d["settings"]["threads"] for d in (one, two, three)], [1, 2, 3])
+                self.assertEqual(without_timing(one), without_timing(two))
+                self.assertEqual(without_timing(one), without_timing(three))
+
+    def test_of_the_control_are_exactly_zero(self):
+        for name in MODELS:
+            with self.subTest(name):
+                ids = self.write_ids(some_windows(2, vocabulary=509))
+                control = self.result("sensitivity", TINY / name, "--ids", ids, "--treatment", TREATMENT)["control"]
+                self.assertEqual(control, {"kl": 0, "identical": True})
+
+    def test_of_a_model_against_itself_are_exactly_zero(self):
+        result = self.result("perplexity", self.model, *self.text, "--against", self.model)
+        self.assertEqual((result["kl_mean"], result["delta_nll"], result["delta_ppl"], result["top1_agreement"]), (0, 0, 0, 1))
+
+    def test_of_the_reference_backend_agree_with_cpu(self):
+        cpu = self.result("perplexity", self.model, *self.text)
+        reference = self.result("perplexity", self.model, *self.text, "--backend", "reference")
+        for fast, exact in zip(cpu["windows"], reference["windows"]):
+            self.assertAlmostEqual(fast["nll_sum"], exact["nll_sum"], delta=1e-4)  # 95 positions of about 1e-6 each
+
+    def test_of_swaps_do_not_depend_on_which_others_are_measured(self):
+        everything = {s["name"]: s for s in self.result("sensitivity", self.model, *self.sweep)["linears"]}
+        for swap in self.result("sensitivity", self.model, *self.sweep, "--linears", "down_proj|embed")["linears"]:
+            self.assertEqual(swap["windows"], everything[swap["name"]]["windows"], swap["name"])
+
+    def test_leave_out_the_context(self):
+        result = self.result("perplexity", self.model, *self.text, "--context", 90, "--max-windows", 2)
+        self.assertEqual([w["tokens"] for w in result["windows"]], [5, 5])  # positions 90 to 94 predict tokens 91 to 95
+
+    def test_of_a_text_are_those_of_its_ids(self):
+        model = ModelFolder(self.inputs / "bytes")
+        model.add_byte_tokenizer()
+        text = "Ein Text, étrange et très court.\n" * 8
+        tokens = list(text.encode())
+        ids = self.write_ids([tokens[:64], tokens[64:128], tokens[128:192]])
+        of_text = self.result("perplexity", model.path, "--text", self.write("text.txt", text), "--window", 64, "--max-windows", 3)
+        self.assertEqual(of_text["windows"], self.result("perplexity", model.path, "--ids", ids)["windows"])
+
+
+class Report(CliTest):
+    def test_of_diagnose_renders_again_byte_for_byte(self):
+        text = self.run_ok("diagnose", self.model, *self.sweep, "-o", "report").out
+        folder = self.outputs / "report"
+        self.assertEqual(sorted(os.listdir(folder)), ["report.html", "results.json"])
+        self.assertEqual(self.run_ok("report", "report/results.json").out, text)
+        self.run_ok("report", "report/results.json", "-o", "again.html")
+        self.assertEqual((self.outputs / "again.html").read_bytes(), (folder / "report.html").read_bytes())
+
+    def test_of_every_verb_prints_again(self):
+        for arguments in (["inspect", self.model], ["weights", self.model, "--treatment", TREATMENT], ["perplexity", self.model, *self.text],
+                          ["perplexity", self.model, *self.sweep], ["sensitivity", self.model, *self.sweep]):  # fmt: skip
+            with self.subTest(arguments[0]):
+                text = self.run_ok(*arguments, "--json", "results.json").out
+                self.assertEqual(self.run_ok("report", "results.json").out, text)
+
+    def test_of_sensitivity_is_a_page_too(self):
+        self.run_ok("sensitivity", self.model, *self.sweep, "--json", "results.json")
+        self.run_ok("report", "results.json", "-o", "report.html")
+        self.assertIn("<html", (self.outputs / "report.html").read_text().lower())
+
+    def test_says_which_verbs_have_a_page(self):
+        results = self.write("results.json", self.run_ok("inspect", self.model, "--json", "-").out)
+        self.assert_refuses(USAGE, ["report", results, "-o", "report.html"], ["inspect", "diagnose", "sensitivity"])
+
+    def test_is_one_file_that_fetches_nothing(self):
+        self.run_ok("diagnose", self.model, *self.sweep, "-o", "report")
+        page = (self.outputs / "report" / "report.html").read_text()
+        self.assertNotRegex(page, r"""(?i)(src|href)\s*=\s*["']?(https?:)?//|@import|url\(\s*["']?https?:""")
+        self.assertIn("model.layers.0.mlp.down_proj", page)
+
+
+class Convert(CliTest):
+    def tensors(self, folder):
+        return read_safetensors(folder / "model.safetensors")
+
+    def test_to_f32_and_back_keeps_every_bit(self):
+        self.run_ok("convert", self.model, "wide", "--dtype", "f32")
+        self.run_ok("convert", "wide", "narrow", "--dtype", "bf16")
+        self.assertEqual(self.tensors(self.outputs / "narrow"), self.tensors(self.model))
+        wide = self.tensors(self.outputs / "wide")
+        self.assertEqual({t[0] for t in wide.values()}, {"F32"})
+        self.assertEqual(json.loads((self.outputs / "wide" / "config.json").read_text())["torch_dtype"], "float32")
+        result = self.result("perplexity", "wide", *self.text, "--against", self.model)
+        self.assertEqual((result["kl_mean"], result["delta_nll"]), (0, 0))
+
+    def test_joins_shards_and_keeps_biases_and_rope(self):
+        ids = self.write_ids(some_windows(2, vocabulary=509))
+        for name in MODELS:
+            with self.subTest(name):
+                self.run_ok("convert", TINY / name, name, "--dtype", "f32")
+                self.assertEqual(sorted(os.listdir(self.outputs / name)), ["config.json", "model.safetensors"])
+                result = self.result("perplexity", name, "--ids", ids, "--against", TINY / name)
+                self.assertEqual(result["kl_mean"], 0)
+
+    def test_of_gguf_gives_its_weights_and_its_tokenizer(self):
+        self.run_ok("convert", GGUF, "folder", "--dtype", "f32")
+        self.assertEqual(sorted(os.listdir(self.outputs / "folder")), ["config.json", "model.safetensors", "tokenizer.json"])
+        result = self.result("perplexity", "folder", "--against", GGUF, "--window", 128, "--max-windows", 2)
+        self.assertEqual((result["kl_mean"], result["delta_nll"], result["tokens_scored"]), (0, 0, 254))
+        expected = read_safetensors(DATA / "gguf" / "llama-a-q8_0" / "dequant.safetensors")
+        converted = self.tensors(self.outputs / "folder")
+        for name, (dtype, shape, data) in expected.items():
+            self.assertEqual(converted[name], (dtype, shape, data), name)
+
+
+class Interruption(CliTest):
+    def interrupt(self, *arguments):
+        """Runs with a terminal as stderr, sends SIGINT once its progress bar shows, and returns status and stderr."""
+        controller, terminal = pty.openpty()
+        command = [str(assay_program.program), *map(str, arguments)]
+        process = subprocess.Popen(command, cwd=self.outputs, stdout=subprocess.PIPE, stderr=terminal)
+        os.close(terminal)
+        shown, sent, end = b"", False, time.monotonic() + 120
+        while time.monotonic() < end:
+            if select.select([controller], [], [], 1)[0]:
+                try:
+                    shown += os.read(controller, 4096)
+                except OSError:  # the program closed its end
+                    break
+            if b" left" in shown and not sent:
+                process.send_signal(signal.SIGINT)
+                sent = True
+        os.close(controller)
+        out, _ = process.communicate(timeout=30)
+        self.assertTrue(sent, f"no progress bar was shown: {shown!r}")
+        self.assertEqual(out, b"")
+        return process.returncode, shown.decode()
+
+    def test_ends_with_130_and_leaves_no_file(self):
+        ids = self.write_ids(some_windows(120, tokens=512))
+        sweep = ["--ids", ids, "--max-windows", 0, "--treatment", TREATMENT]
+        for arguments in (["perplexity", *sweep[:4], "--backend", "reference", "--json", "out.json"],
+                          ["sensitivity", *sweep, "--json", "out.json"], ["diagnose", *sweep, "-o", "report"]):  # fmt: skip
+            with self.subTest(arguments[0]):
+                code, shown = self.interrupt(arguments[0], self.model, *arguments[1:])
+                self.assertEqual(code, INTERRUPTED, shown)
+                self.assertIn("assay: interrupted", shown)
+                self.assert_left_nothing()
+
+    def test_of_convert_leaves_no_folder(self):
+        big = ModelFolder(self.inputs / "big")
+        layers = 120
+        big.change_config(num_hidden_layers=layers, intermediate_size=4096)
+        tensors = read_safetensors(big.weights_file)
+        block = {n: t for n, t in tensors.items() if ".layers.0." in n}
+        for name, shape in (("gate_proj", [4096, 96]), ("up_proj", [4096, 96]), ("down_proj", [96, 4096])):
+            block[f"model.layers.0.mlp.{name}.weight"] = ("BF16", shape, bytes(2 * 4096 * 96))
+        outer = {n: t for n, t in tensors.items() if ".layers." not in n}
+        every = {n.replace(".0.", f".{i}.", 1): t for i in range(layers) for n, t in block.items()}
+        write_safetensors(big.weights_file, outer | every)
+        code, shown = self.interrupt("convert", big.path, "converted", "--dtype", "f32")
+        self.assertEqual(code, INTERRUPTED, shown)
+        self.assert_left_nothing()
+
+
+class Usage(CliTest):
+    def test_help_and_version_end_with_0(self):
+        for arguments in (["--help"], ["--version"], ["diagnose", "--help"], ["convert", "--help"]):
+            done = assay_program.run(*arguments)
+            self.assertEqual((done.code, done.err), (OK, ""), arguments)
+            self.assertNotEqual(done.out, "")
+
+    def test_results_go_to_stdout_and_the_rest_to_stderr(self):
+        done = self.run_ok("diagnose", self.model, *self.sweep, "-o", "report")
+        self.assertIn("model.layers.0.mlp.down_proj", done.out)
+        self.assertEqual(done.err, "wrote report/results.json and report.html\n")
+
+
+if __name__ == "__main__":
+    assay_program.main()

@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""The program on a real model, SmolLM2-135M, against values computed with PyTorch (tests/data/smollm2).
+
+usage: smollm2_test.py PROGRAM MODEL.gguf [unittest options]
+"""
+import hashlib
+import json
+import os
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+import assay_program
+from assay_program import DATA, ROOT, ProgramTest
+
+VENV_PYTHON = ROOT / "build" / "venv" / "bin" / "python"
+NLL_SUM = 5e-3  # of a window; float32 implementations were measured to differ by up to 2e-4
+model = Path("SmolLM2-135M-Instruct.Q4_1.gguf")
+
+
+def oracle(name):
+    return json.loads((DATA / "smollm2" / name).read_text())
+
+
+@unittest.skipIf(os.environ.get("ASSAY_SKIP_REAL_MODEL") == "1", "ASSAY_SKIP_REAL_MODEL=1")
+class SmolLM2Test(ProgramTest):
+    folder = None  # the model in bf16, made once for all tests by `assay convert`
+
+    @classmethod
+    def setUpClass(cls):
+        if SmolLM2Test.folder is not None:
+            return
+        if not model.is_file():
+            raise FileNotFoundError(f"{model} is not there; fetch it with: tools/fetch_model.sh {model.parent}")
+        temporary = tempfile.TemporaryDirectory(prefix="assay-smollm2-")
+        unittest.addModuleCleanup(temporary.cleanup)
+        folder = Path(temporary.name, "bf16")
+        done = assay_program.run("convert", model, folder, "--dtype", "bf16")
+        if done.code != 0:
+            raise AssertionError(f"assay convert failed: {done.err}")
+        SmolLM2Test.folder = folder
+
+    def windows(self, model, tokens, count, *more):
+        return self.result("perplexity", model, "--window", tokens, "--max-windows", count, *more)
+
+    def assert_relative(self, value, expected, tolerance, what, absolute=0.0):
+        self.assertLessEqual(abs(value - expected), tolerance * abs(expected) + absolute, f"{what}: {value}, expected {expected}")
+
+
+class Perplexity(SmolLM2Test):
+    def assert_nll_sums(self, windows, expected):
+        self.assertGreater(len(windows), 0)
+        for i, (window, nll_sum) in enumerate(zip(windows, expected)):
+            self.assertAlmostEqual(window["nll_sum"], nll_sum, delta=NLL_SUM, msg=f"window {i}")
+
+    def test_of_windows_of_512(self):
+        result = self.windows(self.folder, 512, 6)
+        self.assertEqual([w["tokens"] for w in result["windows"]], [511] * 6)
+        self.assert_nll_sums(result["windows"], oracle("ppl.json")["len512"]["nll_sums"])
+
+    def test_of_windows_of_2048(self):
+        result = self.windows(self.folder, 2048, 2)
+        self.assertEqual([w["tokens"] for w in result["windows"]], [2047] * 2)
+        self.assert_nll_sums(result["windows"], oracle("ppl.json")["len2048"]["nll_sums"])
+
+    def test_of_the_gguf_and_its_divergence_from_the_folder(self):
+        expected = oracle("gguf.json")
+        result = self.windows(model, 512, 4, "--against", self.folder)
+        self.assert_nll_sums(result["windows"], [w["nll_sum_gguf"] for w in expected["windows"]])
+        reference = [{"nll_sum": w["reference_nll_sum"]} for w in result["windows"]]
+        self.assert_nll_sums(reference, [w["nll_sum_bf16_folder"] for w in expected["windows"]])
+        self.assert_relative(result["kl_mean"], expected["kl_bf16folder_to_gguf_mean_nats"], 1e-3, "mean KL", 1e-8)
+
+    def test_is_the_same_for_any_number_of_threads(self):
+        one, two, three = (self.windows(model, 192, 2, "--against", self.folder, "--threads", n) for n in (1, 2, 3))
+        self.assertEqual(one, two)
+        self.assertEqual(one, three)
+
+    def test_is_of_the_text_as_the_tokenizers_library_splits_it(self):
+        first = oracle("tokens.json")["first64"]
+        expected = hashlib.sha256(struct.pack("<Q64i", 64, *first)).hexdigest()
+        for source in (self.folder, model):  # tokenizer.json as convert writes it, and GGUF metadata
+            settings = self.run_json("perplexity", source, "--window", 64, "--max-windows", 1)["settings"]
+            self.assertEqual(settings["windows_sha256"], expected, source)
+
+
+class Weights(SmolLM2Test):
+    def test_have_the_moments_and_outliers_of_the_oracle(self):
+        linears = {w["name"]: w for w in self.result("weights", self.folder, "--treatment", "int4-g64")["linears"]}
+        expected = oracle("weight_stats.json")["linears"]
+        self.assertEqual(len(expected), 210)
+        self.assertEqual(linears.keys() - expected.keys(), {"model.embed_tokens"})
+        for name, stats in expected.items():
+            ours = linears[name]
+            self.assertEqual(ours["shape"], stats["shape"], name)
+            for field in ("min", "max", "max_abs"):
+                self.assert_relative(ours[field], stats[field], 1e-7, f"{name} {field}")
+            self.assert_relative(ours["std"], stats["std"], 1e-6, f"{name} std")
+            self.assert_relative(ours["mean"], stats["mean"], 1e-4, f"{name} mean")
+            for k in (3, 4):
+                self.assert_relative(ours[f"outlier_fraction_{k}s"], stats[f"fraction_{k}sigma"], 1e-7, f"{name} outliers")
+            self.assert_relative(ours["range_ratio"], stats["range_ratio_3sigma"], 1e-6, f"{name} range ratio")
+            self.assert_relative(ours["range_ratio_4s"], stats["range_ratio_4sigma"], 1e-6, f"{name} range ratio 4s")
+
+    def test_lose_in_int4_what_the_oracle_lost(self):
+        for scheme, treatment in (("int4_asym_g64", "int4-g64(scale=f32)"), ("int4_sym_g64", "int4-sym-g64(scale=f32)")):
+            linears = {w["name"]: w for w in self.result("weights", self.folder, "--treatment", treatment)["linears"]}
+            for name, expected in oracle("rtn_swap.json")["tensors"].items():
+                for field, theirs in (("frobenius_error", "frobenius"), ("relative_error", "relative"), ("max_abs_error", "max_abs"),
+                                      ("mean_abs_error", "mean_abs")):  # fmt: skip
+                    self.assert_relative(linears[name][field], expected[scheme][theirs], 1e-5, f"{name} {treatment} {field}")
+
+
+class ExactSwaps(SmolLM2Test):
+    def assert_swaps(self, scheme, treatment):
+        expected = oracle("rtn_swap.json")
+        names = expected["tensors"].keys()
+        result = self.result(
+            "sensitivity", self.folder, "--context", 0, "--window", 512, "--max-windows", 4, "--treatment", treatment,
+            "--linears", "^(" + "|".join(map(re.escape, names)) + ")$",
+        )  # fmt: skip
+        self.assertEqual(result["control"], {"kl": 0, "identical": True})
+        self.assertEqual(result["baseline"]["tokens_scored"], 2044)
+        for window, nll_sum in zip(result["baseline"]["windows"], expected["base_nll_sums"]):
+            self.assertAlmostEqual(window["nll_sum"], nll_sum, delta=NLL_SUM)
+        swaps = {s["name"]: s for s in result["linears"]}
+        self.assertEqual(swaps.keys(), names)
+        for name, tensor in expected["tensors"].items():
+            swap = tensor[scheme]["swap"]
+            tolerance = max(0.01 * swap["mean_kl_nats"], 1e-7)
+            self.assertAlmostEqual(swaps[name]["kl"], swap["mean_kl_nats"], delta=tolerance, msg=name)
+            self.assertAlmostEqual(swaps[name]["delta_nll"], swap["delta_mean_nll"], delta=2e-5, msg=name)
+
+    def test_to_asymmetric_int4_do_the_oracles_damage(self):
+        self.assert_swaps("int4_asym_g64", "int4-g64(scale=f32)")
+
+    def test_to_symmetric_int4_do_the_oracles_damage(self):
+        self.assert_swaps("int4_sym_g64", "int4-sym-g64(scale=f32)")
+
+
+class DerivedModels(SmolLM2Test):
+    def assert_same_function(self, kind):
+        self.assertTrue(VENV_PYTHON.exists(), f"{VENV_PYTHON} is not there; make it with: make venv")
+        derived = self.inputs / kind
+        command = [VENV_PYTHON, ROOT / "tools" / "derive_models.py", kind, self.folder, derived]
+        done = subprocess.run(command, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        result = self.windows(derived, 256, 1, "--against", self.folder)
+        self.assertLess(abs(result["kl_mean"]), 1e-8)
+        self.assertLess(abs(result["delta_nll"]), 1e-5)
+        return self.result("inspect", derived)["config"]
+
+    def test_offgrid_computes_the_same_function(self):
+        self.assertEqual(self.assert_same_function("offgrid")["hidden"], 576)
+
+    def test_padded_computes_the_same_function(self):
+        config = self.assert_same_function("padded")
+        self.assertEqual((config["hidden"], config["heads"], config["kv_heads"]), (768, 12, 4))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    model = Path(sys.argv.pop(2)).resolve()
+    assay_program.main()
