@@ -49,7 +49,8 @@ double measure_fma_peak(int threads) {
             volatile float keep = wide ? chains_avx512() : chains_avx2();
             static_cast<void>(keep);
         });
-        const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        const double seconds =
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         best = std::max(best, static_cast<double>(kSteps) * 10 * (wide ? 16 : 8) * 2 * threads / seconds);
     }
     return best;

@@ -3,8 +3,8 @@
 
 namespace assay::bench {
 
-// Best of several runs of independent FMA chains on `threads` threads at once, AVX-512 where the processor has it,
-// AVX2 otherwise. Unit: FLOP/s (an FMA counts two).
+// Best of several runs of independent FMA chains on `threads` threads at once, AVX-512 where the processor
+// has it, AVX2 otherwise. Unit: FLOP/s (an FMA counts two).
 double measure_fma_peak(int threads);
 
 }  // namespace assay::bench

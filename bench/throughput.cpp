@@ -1,8 +1,10 @@
-// End-to-end speed on a real model, as ratios measured in one run: perplexity against the machine's FMA peak, and the
-// exact sweep against the naive loop. Prints one JSON document.
+// End-to-end speed on a real model, as ratios measured in one run: perplexity against the machine's FMA peak,
+// and the exact sweep against the naive loop. Prints one JSON document.
 //
-// usage: throughput MODEL [--window N] [--windows N] [--threads N] [--repeats N] [--sweep LINEARS] [--windows-file F]
-//   --sweep N: also time the sweep of every linear, and the naive loop on N of them, evenly spread (0: no sweep)
+// usage: throughput MODEL [--window N] [--windows N] [--threads N] [--repeats N] [--sweep LINEARS]
+// [--windows-file F]
+//   --sweep N: also time the sweep of every linear, and the naive loop on N of them, evenly spread (0: no
+//   sweep)
 //   --windows-file F: write the windows' ids there, so that a peer can run the same ones
 #include <fmt/format.h>
 
@@ -38,13 +40,20 @@ Arguments parse(int argc, char** argv) {
     a.model = argc > 1 ? argv[1] : "";
     for (int i = 2; i + 1 < argc; i += 2) {
         const std::string name = argv[i], value = argv[i + 1];
-        if (name == "--window") a.window = std::stol(value);
-        else if (name == "--windows") a.windows = std::stol(value);
-        else if (name == "--threads") a.threads = std::stoi(value);
-        else if (name == "--repeats") a.repeats = std::stoi(value);
-        else if (name == "--sweep") a.sweep = std::stol(value);
-        else if (name == "--windows-file") a.windows_file = value;
-        else throw InvalidArgument("unknown option " + name);
+        if (name == "--window")
+            a.window = std::stol(value);
+        else if (name == "--windows")
+            a.windows = std::stol(value);
+        else if (name == "--threads")
+            a.threads = std::stoi(value);
+        else if (name == "--repeats")
+            a.repeats = std::stoi(value);
+        else if (name == "--sweep")
+            a.sweep = std::stol(value);
+        else if (name == "--windows-file")
+            a.windows_file = value;
+        else
+            throw InvalidArgument("unknown option " + name);
     }
     return a;
 }
@@ -73,8 +82,8 @@ double flops_per_token(const Model& model, std::int64_t window) {
     return 2 * macs;
 }
 
-Json time_perplexity(const Model& model, const Engine& engine, TimedBackend& backend, std::span<const TokenWindow> windows,
-                     const Arguments& a) {
+Json time_perplexity(const Model& model, const Engine& engine, TimedBackend& backend,
+                     std::span<const TokenWindow> windows, const Arguments& a) {
     const std::vector<Run> runs{{&model, nullptr}};
     const auto tokens = static_cast<double>(a.window * a.windows);
     measure_runs(engine, windows, runs, {});  // warm-up
@@ -84,7 +93,8 @@ Json time_perplexity(const Model& model, const Engine& engine, TimedBackend& bac
         backend.seconds.clear();
         const double before = measure_fma_peak(a.threads);
         seconds.push_back(time_of([&] { measure_runs(engine, windows, runs, {}); }));
-        peaks.push_back((before + measure_fma_peak(a.threads)) / 2);  // the machine's speed drifts: measured around each run
+        peaks.push_back((before + measure_fma_peak(a.threads)) /
+                        2);  // the machine's speed drifts: measured around each run
         shares.push_back(tokens * flops_per_token(model, a.window) / seconds.back() / peaks.back());
         double known = 0;
         for (const auto& [part, time] : backend.seconds) {
@@ -105,10 +115,10 @@ Json time_perplexity(const Model& model, const Engine& engine, TimedBackend& bac
             {"share_of_time", split}};
 }
 
-// The naive loop: for each linear one whole evaluation of the model with that linear swapped. Its KL would need the
-// reference's logits besides, so this favours the naive side.
-double time_naive_evaluation(const Model& model, const Engine& engine, std::span<const TokenChunk> chunks, const Treatment& treatment,
-                             std::size_t item) {
+// The naive loop: for each linear one whole evaluation of the model with that linear swapped. Its KL would
+// need the reference's logits besides, so this favours the naive side.
+double time_naive_evaluation(const Model& model, const Engine& engine, std::span<const TokenChunk> chunks,
+                             const Treatment& treatment, std::size_t item) {
     const std::string& name = model.items()[item].name;
     const TreatmentOverlay overlay(treatment, [&](const LinearItem& other) { return other.name == name; });
     return time_of([&] {
@@ -117,14 +127,16 @@ double time_naive_evaluation(const Model& model, const Engine& engine, std::span
     });
 }
 
-Json time_sweep(const Model& model, const Engine& engine, TimedBackend& backend, std::span<const TokenWindow> windows, const Arguments& a) {
+Json time_sweep(const Model& model, const Engine& engine, TimedBackend& backend,
+                std::span<const TokenWindow> windows, const Arguments& a) {
     SensitivityOptions options{.treatment = parse_treatment("int4-g64"), .context = 0};
     for (std::size_t i = 0; i < model.items().size(); ++i) options.items.push_back(i);
     const auto chunks = make_chunks(windows, 0, kChunkRows);
     std::vector<double> naive;
     const auto time_some = [&](std::int64_t parity) {  // half of them before the sweep, half after
         for (std::int64_t k = parity; k < a.sweep; k += 2) {
-            const std::size_t item = static_cast<std::size_t>(k) * model.items().size() / static_cast<std::size_t>(a.sweep);
+            const std::size_t item =
+                static_cast<std::size_t>(k) * model.items().size() / static_cast<std::size_t>(a.sweep);
             naive.push_back(time_naive_evaluation(model, engine, chunks, options.treatment, item));
         }
     };

@@ -17,7 +17,9 @@ class TimedBackend final : public compute::Backend {
         struct Timer {
             double& sum;
             std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
-            ~Timer() { sum += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); }
+            ~Timer() {
+                sum += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+            }
         };
         const Timer timer{seconds[kind]};
         return operation();
@@ -38,28 +40,34 @@ class TimedBackend final : public compute::Backend {
     void upload(MatrixView<const float> values, Tensor& out) override {
         timed("other", [&] { inner_->upload(values, out); });
     }
-    void download(const Tensor& tensor, MatrixView<float> out) const override { inner_->download(tensor, out); }
-    void copy_rows(const Tensor& in, std::int64_t in_row, Tensor& out, std::int64_t out_row, std::int64_t rows) override {
+    void download(const Tensor& tensor, MatrixView<float> out) const override {
+        inner_->download(tensor, out);
+    }
+    void copy_rows(const Tensor& in, std::int64_t in_row, Tensor& out, std::int64_t out_row,
+                   std::int64_t rows) override {
         timed("other", [&] { inner_->copy_rows(in, in_row, out, out_row, rows); });
     }
     // Packing runs on several threads at once and is part of what is left over.
-    std::unique_ptr<compute::PackedLinear> pack_linear(MatrixView<const float> w, std::span<const float> bias) override {
+    std::unique_ptr<compute::PackedLinear> pack_linear(MatrixView<const float> w,
+                                                       std::span<const float> bias) override {
         return inner_->pack_linear(w, bias);
     }
-    void linear(const Batch& b, const Tensor& x, const compute::PackedLinear& w, const Tensor* residual, Tensor& y) override {
+    void linear(const Batch& b, const Tensor& x, const compute::PackedLinear& w, const Tensor* residual,
+                Tensor& y) override {
         timed("linear", [&] { inner_->linear(b, x, w, residual, y); });
     }
     void rms_norm(const Batch& b, const Tensor& x, const Tensor& weight, double eps, Tensor& y) override {
         timed("norm and activation", [&] { inner_->rms_norm(b, x, weight, eps, y); });
     }
-    void attention(const Batch& b, const Tensor& q, const Tensor& k, const Tensor& v, const compute::AttentionSpec& spec,
-                   Tensor& out) override {
+    void attention(const Batch& b, const Tensor& q, const Tensor& k, const Tensor& v,
+                   const compute::AttentionSpec& spec, Tensor& out) override {
         timed("attention", [&] { inner_->attention(b, q, k, v, spec, out); });
     }
     void gated_silu(const Batch& b, const Tensor& gate, const Tensor& up, Tensor& y) override {
         timed("norm and activation", [&] { inner_->gated_silu(b, gate, up, y); });
     }
-    std::vector<compute::SquaredError> squared_error(const Batch& b, const Tensor& x, const Tensor& y) override {
+    std::vector<compute::SquaredError> squared_error(const Batch& b, const Tensor& x,
+                                                     const Tensor& y) override {
         return timed("error propagation", [&] { return inner_->squared_error(b, x, y); });
     }
     std::unique_ptr<compute::PackedHead> pack_head(MatrixView<const float> w) override {
@@ -69,7 +77,9 @@ class TimedBackend final : public compute::Backend {
                                                    std::span<const std::int32_t> targets) override {
         return timed("head and softmax", [&] { return inner_->score_tokens(b, inputs, targets); });
     }
-    void logits(const Batch& b, const compute::HeadInput& input, MatrixView<float> out) override { inner_->logits(b, input, out); }
+    void logits(const Batch& b, const compute::HeadInput& input, MatrixView<float> out) override {
+        inner_->logits(b, input, out);
+    }
 
   private:
     std::unique_ptr<compute::Backend> inner_;

@@ -13,7 +13,7 @@ from pathlib import Path
 
 DATA = Path(__file__).resolve().parent / "data"
 ROOT = DATA.parent.parent
-OK, USAGE, BAD_INPUT, NUMERIC, INTERRUPTED = 0, 2, 3, 4, 130
+OK, FAILURE, USAGE, BAD_INPUT, NUMERIC, INTERRUPTED = 0, 1, 2, 3, 4, 130
 TIMEOUT_SECONDS = 600
 
 program = Path("assay")

@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import assay_program
-from assay_program import DATA, INTERRUPTED, OK, ROOT, USAGE, ProgramTest
+from assay_program import DATA, FAILURE, INTERRUPTED, OK, ROOT, USAGE, ProgramTest
 from model_folder import ModelFolder, read_safetensors, some_windows, write_safetensors
 
 TINY = DATA / "tiny"
@@ -321,6 +321,15 @@ class Interruption(CliTest):
 
 
 class Usage(CliTest):
+    def test_outputs_that_cannot_be_written_are_a_failure(self):
+        weights = ["weights", self.model, "--treatment", TREATMENT]
+        self.assert_refuses(FAILURE, [*weights, "--json", "no-folder/weights.json"], ["no-folder/weights.json", "cannot write"])
+        with open("/dev/full", "w") as full:
+            command = [str(assay_program.program), *map(str, weights)]
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+        self.assertEqual(done.returncode, FAILURE)
+        self.assertIn("standard output", done.stderr)
+
     def test_help_and_version_end_with_0(self):
         for arguments in (["--help"], ["--version"], ["diagnose", "--help"], ["convert", "--help"]):
             done = assay_program.run(*arguments)

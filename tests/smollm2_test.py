@@ -70,6 +70,7 @@ class Perplexity(SmolLM2Test):
     def test_of_the_gguf_and_its_divergence_from_the_folder(self):
         expected = oracle("gguf.json")
         result = self.windows(model, 512, 4, "--against", self.folder)
+        self.assertEqual(result["tokens_scored"], 2044)
         self.assert_nll_sums(result["windows"], [w["nll_sum_gguf"] for w in expected["windows"]])
         reference = [{"nll_sum": w["reference_nll_sum"]} for w in result["windows"]]
         self.assert_nll_sums(reference, [w["nll_sum_bf16_folder"] for w in expected["windows"]])

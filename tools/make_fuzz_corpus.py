@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the seed inputs of the fuzz targets safetensors and gguf: small valid files and one broken file a rule.
+"""Writes the seed inputs of the fuzz targets safetensors, gguf and config: small valid files and one broken file a rule.
 
     tools/make_fuzz_corpus.py [fuzz/corpus]
 
@@ -137,9 +137,60 @@ def gguf_seeds():
     }
 
 
+def config_seeds():
+    least = {"architectures": ["LlamaForCausalLM"], "hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2,
+             "num_attention_heads": 4, "vocab_size": 256}
+    llama3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+              "original_max_position_embeddings": 8192}
+    changes = {
+        "valid_least": {},
+        "valid_flat": {"num_key_value_heads": 2, "head_dim": 32, "max_position_embeddings": 512, "rms_norm_eps": 1e-5,
+                       "tie_word_embeddings": True, "attention_bias": True, "mlp_bias": False, "rope_theta": 5e5,
+                       "rope_scaling": llama3, "hidden_act": "silu", "model_type": "llama", "torch_dtype": "bfloat16"},
+        "valid_nested": {"rope_parameters": {"rope_type": "default", "rope_theta": 50000.0, "partial_rotary_factor": 1.0}},
+        "valid_linear": {"rope_scaling": {"type": "linear", "factor": 4.0}},
+        "valid_null": {"num_key_value_heads": None, "head_dim": None, "rope_scaling": None},
+        "other_architecture": {"architectures": ["Olmo2ForCausalLM"]},
+        "no_architecture": {"architectures": []},
+        "architecture_is_a_number": {"architectures": [1]},
+        "architectures_is_a_string": {"architectures": "LlamaForCausalLM"},
+        "missing_size": {"hidden_size": None},
+        "size_zero": {"vocab_size": 0},
+        "size_negative": {"num_hidden_layers": -1},
+        "size_over_limit": {"intermediate_size": (1 << 31) + 1},
+        "size_over_int64": {"intermediate_size": (1 << 64) - 1},
+        "size_fraction": {"hidden_size": 64.5},
+        "size_text": {"hidden_size": "64"},
+        "heads_do_not_share": {"num_key_value_heads": 3},
+        "more_heads_than_hidden": {"num_attention_heads": 65},
+        "odd_head_dimension": {"head_dim": 15},
+        "wide_query": {"head_dim": 1 << 31, "num_attention_heads": 1 << 31, "num_key_value_heads": 1},
+        "many_layers": {"num_hidden_layers": 1 << 31},
+        "eps_zero": {"rms_norm_eps": 0},
+        "eps_text": {"rms_norm_eps": "1e-5"},
+        "theta_negative": {"rope_theta": -1.0},
+        "factor_zero": {"rope_scaling": {"type": "linear", "factor": 0}},
+        "factor_missing": {"rope_scaling": {"type": "linear"}},
+        "rope_type_unknown": {"rope_scaling": {"rope_type": "yarn", "factor": 4.0}},
+        "rope_type_number": {"rope_scaling": {"rope_type": 3}},
+        "rope_list": {"rope_scaling": [llama3]},
+        "llama3_crossed": {"rope_scaling": {**llama3, "high_freq_factor": 0.5}},
+        "llama3_missing": {"rope_parameters": {"rope_type": "llama3", "factor": 8}},
+        "partial_rotary": {"rope_parameters": {"partial_rotary_factor": 0.5}},
+        "activation": {"hidden_act": "gelu"},
+        "activation_number": {"hidden_act": 1},
+        "bool_text": {"tie_word_embeddings": "true"},
+    }
+    seeds = {name: json.dumps({**least, **change}).encode() for name, change in changes.items()}
+    seeds["not_an_object"] = b"[]"
+    seeds["bad_json"] = seeds["valid_least"][:-1]
+    seeds["duplicate_key"] = b'{"vocab_size": 1, "vocab_size": 2}'
+    return seeds
+
+
 def main():
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent / "fuzz" / "corpus"
-    for target, seeds in {"safetensors": safetensors_seeds(), "gguf": gguf_seeds()}.items():
+    for target, seeds in {"safetensors": safetensors_seeds(), "gguf": gguf_seeds(), "config": config_seeds()}.items():
         (folder / target).mkdir(parents=True, exist_ok=True)
         for name, data in seeds.items():
             assert len(data) < 4096, name

@@ -14,7 +14,10 @@ std::string category_of(const SensitivityLinear& linear, double mean_damage) {
     const double surely = linear.kl_ci95 ? linear.kl_ci95->low : linear.kl;
     if (!(surely > 0) || mean_damage <= 0) return "none";
     const double ratio = linear.kl / mean_damage;
-    return ratio >= kCritical ? "critical" : ratio >= kHigh ? "high" : ratio >= kModerate ? "moderate" : "low";
+    return ratio >= kCritical   ? "critical"
+           : ratio >= kHigh     ? "high"
+           : ratio >= kModerate ? "moderate"
+                                : "low";
 }
 
 std::string recommendation_of(const std::string& category) {
@@ -60,9 +63,12 @@ std::string depth_name(std::int64_t block, std::int64_t blocks) {
     return third == 0 ? "early" : third == 1 ? "middle" : "late";
 }
 
-DamageShares damage_shares(const std::vector<SensitivityLinear>& ranked) { return {worst(ranked, 5), worst(ranked, 10)}; }
+DamageShares damage_shares(const std::vector<SensitivityLinear>& ranked) {
+    return {worst(ranked, 5), worst(ranked, 10)};
+}
 
-std::optional<double> weight_error_correlation(const std::vector<WeightsLinear>& weights, const std::vector<SensitivityLinear>& linears) {
+std::optional<double> weight_error_correlation(const std::vector<WeightsLinear>& weights,
+                                               const std::vector<SensitivityLinear>& linears) {
     std::map<std::string, double> errors;
     for (const WeightsLinear& w : weights) {
         if (w.relative_error) errors[w.name] = *w.relative_error;

@@ -10,7 +10,8 @@
 
 namespace assay {
 
-// Sorts by damage (largest first, names on ties) and fills rank, share_of_damage, category and recommendation.
+// Sorts by damage (largest first, names on ties) and fills rank, share_of_damage, category and
+// recommendation.
 //   none:      the damage's interval reaches 0 or below: no measurable damage
 //   critical:  at least 8 times the mean damage of the linears
 //   high:      at least 2 times; moderate: at least half; low: below
@@ -24,6 +25,7 @@ std::string depth_name(std::int64_t block, std::int64_t blocks);
 DamageShares damage_shares(const std::vector<SensitivityLinear>& ranked);
 
 // Spearman correlation of relative weight error and damage over linears in both; none for fewer than three.
-std::optional<double> weight_error_correlation(const std::vector<WeightsLinear>& weights, const std::vector<SensitivityLinear>& linears);
+std::optional<double> weight_error_correlation(const std::vector<WeightsLinear>& weights,
+                                               const std::vector<SensitivityLinear>& linears);
 
 }  // namespace assay

@@ -25,16 +25,19 @@ std::vector<SensitivityLinear> ranked(std::vector<SensitivityLinear> linears) {
 }
 
 std::string category(const std::vector<SensitivityLinear>& linears, const std::string& name) {
-    return std::find_if(linears.begin(), linears.end(), [&](const auto& l) { return l.name == name; })->category;
+    return std::find_if(linears.begin(), linears.end(), [&](const auto& l) { return l.name == name; })
+        ->category;
 }
 
 // 16 linears of mean damage 1, four of them as given; the rest share what is left.
 std::vector<SensitivityLinear> with_mean_one(const std::vector<double>& given) {
     std::vector<SensitivityLinear> linears;
-    for (std::size_t i = 0; i < given.size(); ++i) linears.push_back(linear("given" + std::to_string(i), given[i]));
+    for (std::size_t i = 0; i < given.size(); ++i)
+        linears.push_back(linear("given" + std::to_string(i), given[i]));
     const double left = 16 - std::accumulate(given.begin(), given.end(), 0.0);
     const std::size_t others = 16 - given.size();
-    for (std::size_t i = 0; i < others; ++i) linears.push_back(linear("other" + std::to_string(i), left / static_cast<double>(others)));
+    for (std::size_t i = 0; i < others; ++i)
+        linears.push_back(linear("other" + std::to_string(i), left / static_cast<double>(others)));
     return ranked(linears);
 }
 
@@ -90,7 +93,8 @@ TEST(Ranking, TheWorstPercentsAreRoundedUp) {
         for (std::size_t i = 0; i < n; ++i) linears.push_back(linear("l" + std::to_string(i), 1));
         const DamageShares shares = damage_shares(ranked(linears));
         EXPECT_NEAR(shares.worst_5_percent.share_of_damage,
-                    static_cast<double>(shares.worst_5_percent.linears.size()) / static_cast<double>(n), 1e-12);
+                    static_cast<double>(shares.worst_5_percent.linears.size()) / static_cast<double>(n),
+                    1e-12);
         return std::pair(shares.worst_5_percent.linears.size(), shares.worst_10_percent.linears.size());
     };
     EXPECT_EQ(counts(1), std::pair(std::size_t{1}, std::size_t{1}));
@@ -133,9 +137,12 @@ WeightsLinear weight(std::string name, std::optional<double> relative_error) {
 }
 
 TEST(Ranking, CorrelationIsOverLinearsInBothLists) {
-    const std::vector<WeightsLinear> weights{weight("a", 0.1), weight("b", 0.2), weight("c", 0.3), weight("only", 9), weight("none", {})};
+    const std::vector<WeightsLinear> weights{weight("a", 0.1), weight("b", 0.2), weight("c", 0.3),
+                                             weight("only", 9), weight("none", {})};
     EXPECT_EQ(weight_error_correlation(weights, {linear("c", 3), linear("a", 1), linear("b", 2)}), 1.0);
-    EXPECT_EQ(weight_error_correlation(weights, {linear("c", 1), linear("a", 3), linear("b", 2), linear("none", 9)}), -1.0);
+    EXPECT_EQ(weight_error_correlation(weights,
+                                       {linear("c", 1), linear("a", 3), linear("b", 2), linear("none", 9)}),
+              -1.0);
     EXPECT_FALSE(weight_error_correlation(weights, {linear("a", 1), linear("b", 2), linear("none", 3)}));
     EXPECT_FALSE(weight_error_correlation(weights, {linear("a", 1), linear("b", 1), linear("c", 1)}));
 }

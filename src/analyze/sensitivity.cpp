@@ -12,8 +12,12 @@
 namespace assay {
 namespace {
 
-bool treats_all(const LinearItem&) { return true; }
-bool treats_none(const LinearItem&) { return false; }
+bool treats_all(const LinearItem&) {
+    return true;
+}
+bool treats_none(const LinearItem&) {
+    return false;
+}
 
 // Everything one fork yields, over all groups of windows.
 struct ForkSums {
@@ -25,8 +29,12 @@ struct ForkSums {
 class Sweep {
   public:
     Sweep(const Model& model, const Engine& engine, const SensitivityOptions& options)
-        : model_(model), engine_(engine), options_(options), treated_(options.treatment, treats_all),
-          control_(options.treatment, treats_none), sums_(options.items.size() + 1) {
+        : model_(model),
+          engine_(engine),
+          options_(options),
+          treated_(options.treatment, treats_all),
+          control_(options.treatment, treats_none),
+          sums_(options.items.size() + 1) {
         for (std::size_t item : options.items) forks_.push_back({item, &treated_});
         forks_.push_back({options.items.front(), &control_});  // the last fork is the control
     }
@@ -66,10 +74,13 @@ class Sweep {
         };
         add(fork.output_error, sums.output_error);
         sums.propagation.resize(fork.propagation.size());
-        for (std::size_t b = 0; b < fork.propagation.size(); ++b) add(fork.propagation[b], sums.propagation[b]);
+        for (std::size_t b = 0; b < fork.propagation.size(); ++b)
+            add(fork.propagation[b], sums.propagation[b]);
     }
 
-    static double ratio(const compute::SquaredError& s) { return s.reference > 0 ? std::sqrt(s.error / s.reference) : 0; }
+    static double ratio(const compute::SquaredError& s) {
+        return s.reference > 0 ? std::sqrt(s.error / s.reference) : 0;
+    }
 
     SensitivityLinear linear(std::size_t index) const {
         const LinearItem& item = model_.items()[options_.items[index]];
@@ -93,7 +104,8 @@ class Sweep {
             out.depth = depth_name(item.block, model_.config().layers);
             out.relative_output_error = ratio(sums.output_error);
             if (*out.relative_output_error > 0) {
-                out.damage_per_output_error = out.kl / (*out.relative_output_error * *out.relative_output_error);
+                out.damage_per_output_error =
+                    out.kl / (*out.relative_output_error * *out.relative_output_error);
             }
         } else {
             out.depth = item.role == LinearItem::Role::kHead ? "head" : "embedding";
@@ -108,9 +120,13 @@ class Sweep {
         const std::vector<BlockSums>& own = sums_.back().scores.blocks;
         Control out{summarize_damage(reference_.blocks, own, options_.seed).kl, true};
         for (std::size_t i = 0; i < own.size(); ++i) {
-            out.identical = out.identical && own[i].nll_sum == reference_.blocks[i].nll_sum && own[i].kl_sum == 0;
+            out.identical =
+                out.identical && own[i].nll_sum == reference_.blocks[i].nll_sum && own[i].kl_sum == 0;
         }
-        if (!out.identical) throw NumericError("the control, a swap that changes nothing, differs from the reference: this is a bug of Assay");
+        if (!out.identical)
+            throw NumericError(
+                "the control, a swap that changes nothing, differs from the reference: this is a bug of "
+                "Assay");
         return out;
     }
 
@@ -130,28 +146,34 @@ std::int64_t longest(std::span<const TokenWindow> windows) {
 }
 
 void check(std::span<const TokenWindow> windows, const SensitivityOptions& options) {
-    if (options.items.empty()) throw InvalidArgument("no linear is selected; --linears must match at least one name of `assay inspect`");
+    if (options.items.empty())
+        throw InvalidArgument(
+            "no linear is selected; --linears must match at least one name of `assay inspect`");
     if (windows.empty()) throw InvalidArgument("no windows to measure on");
 }
 
 }  // namespace
 
-SensitivityResult measure_sensitivity(const Model& model, const Engine& engine, std::span<const TokenWindow> windows,
+SensitivityResult measure_sensitivity(const Model& model, const Engine& engine,
+                                      std::span<const TokenWindow> windows,
                                       const SensitivityOptions& options) {
     check(windows, options);
     const auto runs = static_cast<std::int64_t>(options.items.size()) + 2;  // the reference, the control
     const std::size_t group = windows_per_group(model, engine.backend, windows, runs, options.state_bytes);
     Sweep sweep(model, engine, options);
     for (std::size_t first = 0; first < windows.size(); first += group) {
-        sweep.add(windows.subspan(first, std::min(group, windows.size() - first)), static_cast<std::int64_t>(first));
+        sweep.add(windows.subspan(first, std::min(group, windows.size() - first)),
+                  static_cast<std::int64_t>(first));
     }
     return sweep.result(longest(windows));
 }
 
-std::vector<BlockSums> measure_swap_naively(const Model& model, const Engine& engine, std::span<const TokenWindow> windows,
+std::vector<BlockSums> measure_swap_naively(const Model& model, const Engine& engine,
+                                            std::span<const TokenWindow> windows,
                                             const SensitivityOptions& options, std::size_t item) {
     const std::string& name = model.items()[item].name;
-    const TreatmentOverlay overlay(options.treatment, [&](const LinearItem& other) { return other.name == name; });
+    const TreatmentOverlay overlay(options.treatment,
+                                   [&](const LinearItem& other) { return other.name == name; });
     const std::vector<Run> runs{{&model, nullptr}, {&model, &overlay}};
     return measure_runs(engine, windows, runs, {.context = options.context})[1].blocks;
 }

@@ -29,16 +29,19 @@ class SensitivityTest : public ::testing::TestWithParam<bool> {
     }
 
     static const SensitivityLinear& find(const SensitivityResult& result, const std::string& name) {
-        return *std::find_if(result.linears.begin(), result.linears.end(), [&](const auto& l) { return l.name == name; });
+        return *std::find_if(result.linears.begin(), result.linears.end(),
+                             [&](const auto& l) { return l.name == name; });
     }
 
     ModelConfig config_ = small_llama_config();
     std::unique_ptr<Model> model_;
-    SensitivityOptions options_{.treatment = parse_treatment("int3-g16"), .items = {}, .context = 5, .seed = 1};
+    SensitivityOptions options_{
+        .treatment = parse_treatment("int3-g16"), .items = {}, .context = 5, .seed = 1};
     std::vector<TokenWindow> windows_ = random_windows({80, 13, 75}, 97);
 };
 
-INSTANTIATE_TEST_SUITE_P(Heads, SensitivityTest, ::testing::Bool(), [](const auto& info) { return info.param ? "Tied" : "Untied"; });
+INSTANTIATE_TEST_SUITE_P(Heads, SensitivityTest, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "Tied" : "Untied"; });
 
 TEST_P(SensitivityTest, TheSweepEqualsEveryNaiveSwapBitForBit) {
     const SensitivityResult result = sweep();
@@ -96,7 +99,9 @@ TEST_P(SensitivityTest, PropagationHasOneNumberABlockFromTheSwapOn) {
     for (const LinearItem& item : model_->items()) {
         const SensitivityLinear& linear = find(result, item.name);
         const bool head = item.role == LinearItem::Role::kHead, block = item.role == LinearItem::Role::kBlock;
-        const std::size_t expected = head ? 0 : block ? static_cast<std::size_t>(config_.layers - item.block) : static_cast<std::size_t>(config_.layers);
+        const std::size_t expected = head    ? 0
+                                     : block ? static_cast<std::size_t>(config_.layers - item.block)
+                                             : static_cast<std::size_t>(config_.layers);
         EXPECT_EQ(linear.propagation.size(), expected) << item.name;
         for (double p : linear.propagation) EXPECT_GT(p, 0) << item.name;
         EXPECT_EQ(linear.block.has_value(), block);
@@ -118,7 +123,8 @@ TEST_P(SensitivityTest, DamagePerOutputErrorIsTheirRatio) {
 class InputTap final : public Tap {
   public:
     explicit InputTap(compute::Backend& backend) : backend_(backend) {}
-    void linear(const LinearItem& item, const TokenChunk& /*chunk*/, const compute::Tensor& input, const compute::Tensor& /*output*/) override {
+    void linear(const LinearItem& item, const TokenChunk& /*chunk*/, const compute::Tensor& input,
+                const compute::Tensor& /*output*/) override {
         Matrix<float> x(input.rows(), input.cols());
         backend_.download(input, x.view());
         inputs[item.name] = std::move(x);
@@ -135,7 +141,8 @@ double squared_norm_of_product(const Matrix<float>& x, const Matrix<float>& w) {
     for (std::int64_t t = 0; t < x.rows(); ++t) {
         for (std::int64_t o = 0; o < w.rows(); ++o) {
             double y = 0;
-            for (std::int64_t c = 0; c < x.cols(); ++c) y += static_cast<double>(x.view()(t, c)) * static_cast<double>(w.view()(o, c));
+            for (std::int64_t c = 0; c < x.cols(); ++c)
+                y += static_cast<double>(x.view()(t, c)) * static_cast<double>(w.view()(o, c));
             total += y * y;
         }
     }
@@ -155,7 +162,8 @@ TEST_P(SensitivityTest, RelativeOutputErrorIsThatOfTheLinearsOwnInput) {
         for (std::size_t i = 0; i < change.values().size(); ++i) change.values()[i] -= w.values()[i];
         const Matrix<float>& x = tap.inputs.at(item.name);
         const double expected = std::sqrt(squared_norm_of_product(x, change) / squared_norm_of_product(x, w));
-        EXPECT_NEAR(find(result, item.name).relative_output_error.value(), expected, 1e-4 * expected) << item.name;
+        EXPECT_NEAR(find(result, item.name).relative_output_error.value(), expected, 1e-4 * expected)
+            << item.name;
     }
 }
 
@@ -165,7 +173,8 @@ TEST_P(SensitivityTest, TheBaselineIsTheModelsOwnPerplexity) {
     EXPECT_EQ(result.baseline.window_tokens, 80);
     EXPECT_EQ(result.treatment, "int3-g16:rtn");
     for (const SensitivityLinear& linear : result.linears) {
-        EXPECT_NEAR(linear.delta_ppl, result.baseline.ppl * linear.relative_delta_ppl, 1e-12 * result.baseline.ppl);
+        EXPECT_NEAR(linear.delta_ppl, result.baseline.ppl * linear.relative_delta_ppl,
+                    1e-12 * result.baseline.ppl);
         EXPECT_EQ(linear.windows.size(), 3u);
     }
 }

@@ -22,7 +22,8 @@ std::filesystem::path temporary_name(const std::filesystem::path& path) {
 
 }  // namespace
 
-AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)), temporary_(temporary_name(path_)) {
+AtomicFile::AtomicFile(std::filesystem::path path)
+    : path_(std::move(path)), temporary_(temporary_name(path_)) {
     file_ = std::fopen(temporary_.c_str(), "wb");
     if (file_ == nullptr) fail(path_, "write");
 }
@@ -38,13 +39,16 @@ void AtomicFile::write(std::span<const std::byte> bytes) {
     if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) fail(path_, "write");
 }
 
-void AtomicFile::write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
+void AtomicFile::write(std::string_view text) {
+    write(std::as_bytes(std::span(text.data(), text.size())));
+}
 
 void AtomicFile::commit() {
     if (std::fflush(file_) != 0 || ::fsync(::fileno(file_)) != 0) fail(path_, "write");
     std::fclose(file_);
     file_ = nullptr;
-    if (std::rename(temporary_.c_str(), path_.c_str()) != 0) fail(path_, "rename a temporary file to this name");
+    if (std::rename(temporary_.c_str(), path_.c_str()) != 0)
+        fail(path_, "rename a temporary file to this name");
 }
 
 void write_file(const std::filesystem::path& path, std::string_view text) {
@@ -70,7 +74,8 @@ AtomicFolder::~AtomicFolder() {
 }
 
 void AtomicFolder::commit() {
-    if (std::rename(temporary_.c_str(), target_.c_str()) != 0) fail(target_, "rename a temporary folder to this name");
+    if (std::rename(temporary_.c_str(), target_.c_str()) != 0)
+        fail(target_, "rename a temporary folder to this name");
     temporary_.clear();
 }
 

@@ -10,7 +10,8 @@
 namespace assay {
 
 // Writes to a temporary name in the same folder; commit() flushes, syncs and renames. Without commit() the
-// temporary file is removed, so an error or interrupt leaves nothing half-written. All calls throw Error on failure.
+// temporary file is removed, so an error or interrupt leaves nothing half-written. All calls throw Error on
+// failure.
 class AtomicFile {
   public:
     explicit AtomicFile(std::filesystem::path path);
@@ -31,7 +32,8 @@ class AtomicFile {
 // Writes a whole text atomically.
 void write_file(const std::filesystem::path& path, std::string_view text);
 
-// A folder that appears under its final name only when whole: fill path(), then commit(). Refuses an existing target.
+// A folder that appears under its final name only when whole: fill path(), then commit(). Refuses an existing
+// target.
 class AtomicFolder {
   public:
     explicit AtomicFolder(std::filesystem::path target);

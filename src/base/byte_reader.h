@@ -14,7 +14,8 @@
 
 namespace assay {
 
-static_assert(std::endian::native == std::endian::little, "file formats are read by copying little-endian bytes");
+static_assert(std::endian::native == std::endian::little,
+              "file formats are read by copying little-endian bytes");
 
 // Reads a span from front to back. `what` names the file for error texts and must outlive the reader.
 class ByteReader {
@@ -36,8 +37,8 @@ class ByteReader {
     // The next `count` bytes. Throws FormatError where fewer remain.
     std::span<const std::byte> take(std::uint64_t count) {
         if (count > remaining()) {
-            throw FormatError(std::string(what_) + ": truncated: " + std::to_string(count) + " bytes expected, " +
-                                  std::to_string(remaining()) + " left",
+            throw FormatError(std::string(what_) + ": truncated: " + std::to_string(count) +
+                                  " bytes expected, " + std::to_string(remaining()) + " left",
                               offset_);
         }
         auto part = bytes_.subspan(offset_, count);

@@ -10,7 +10,8 @@ namespace assay {
 namespace {
 
 TEST(ByteReader, ReadsLittleEndianAndAdvances) {
-    const std::array<std::byte, 6> bytes{std::byte{1}, std::byte{2}, std::byte{0}, std::byte{0}, std::byte{'h'}, std::byte{'i'}};
+    const std::array<std::byte, 6> bytes{std::byte{1}, std::byte{2},   std::byte{0},
+                                         std::byte{0}, std::byte{'h'}, std::byte{'i'}};
     ByteReader reader(bytes, "f");
     EXPECT_EQ(reader.read<std::uint32_t>(), 0x0201u);
     EXPECT_EQ(reader.take_text(2), "hi");

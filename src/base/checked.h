@@ -30,6 +30,8 @@ inline std::optional<std::uint64_t> checked_product(std::span<const std::uint64_
 }
 
 // ceil(a / b) for b > 0, without overflow.
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
+constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) {
+    return a / b + (a % b != 0 ? 1 : 0);
+}
 
 }  // namespace assay

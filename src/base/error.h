@@ -13,14 +13,15 @@ class Error : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// Outside bytes (a file, a JSON text) are not what their format says, or a file is not there. The only exception a
-// parser may throw.
+// Outside bytes (a file, a JSON text) are not what their format says, or a file is not there. The only
+// exception a parser may throw.
 class FormatError : public Error {
   public:
     static constexpr std::uint64_t kNoOffset = ~std::uint64_t{0};
 
     explicit FormatError(const std::string& what, std::uint64_t offset = kNoOffset)
-        : Error(offset == kNoOffset ? what : what + " (at byte " + std::to_string(offset) + ")"), offset_(offset) {}
+        : Error(offset == kNoOffset ? what : what + " (at byte " + std::to_string(offset) + ")"),
+          offset_(offset) {}
 
     std::uint64_t offset() const { return offset_; }
 
@@ -34,7 +35,8 @@ class InvalidArgument : public Error {
     using Error::Error;
 };
 
-// A model or file is well formed, but of a kind that Assay does not support; the text lists what is supported.
+// A model or file is well formed, but of a kind that Assay does not support; the text lists what is
+// supported.
 class Unsupported : public FormatError {
   public:
     using FormatError::FormatError;

@@ -58,8 +58,8 @@ MappedFile::~MappedFile() {
 std::string read_file(const std::filesystem::path& path, std::size_t max_bytes) {
     const auto file = MappedFile::open(path);
     if (file->bytes().size() > max_bytes) {
-        throw FormatError(fmt::format("{}: {} bytes, more than the {} that such a file may have", path.string(),
-                                          file->bytes().size(), max_bytes));
+        throw FormatError(fmt::format("{}: {} bytes, more than the {} that such a file may have",
+                                      path.string(), file->bytes().size(), max_bytes));
     }
     return {reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size()};
 }

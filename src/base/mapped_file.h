@@ -10,7 +10,8 @@ namespace assay {
 
 class MappedFile {
   public:
-    // Maps `path`. Throws FormatError where it cannot be opened (the text says why). An empty file maps to no bytes.
+    // Maps `path`. Throws FormatError where it cannot be opened (the text says why). An empty file maps to no
+    // bytes.
     static std::shared_ptr<const MappedFile> open(const std::filesystem::path& path);
 
     ~MappedFile();

@@ -73,7 +73,9 @@ ThreadPool::~ThreadPool() {
     for (std::thread& worker : shared_->workers) worker.join();
 }
 
-int ThreadPool::threads() const { return static_cast<int>(shared_->workers.size()) + 1; }
+int ThreadPool::threads() const {
+    return static_cast<int>(shared_->workers.size()) + 1;
+}
 
 void ThreadPool::for_each(std::int64_t count, const std::function<void(std::int64_t)>& task) {
     if (count <= 0) return;

@@ -7,8 +7,8 @@
 
 namespace assay {
 
-// Runs independent tasks on `threads` threads (the caller is one of them). What a task computes must depend only on
-// its index, never on the thread or the order: then results are the same bits for any thread count.
+// Runs independent tasks on `threads` threads (the caller is one of them). What a task computes must depend
+// only on its index, never on the thread or the order: then results are the same bits for any thread count.
 // One for_each at a time; tasks must not call for_each of the same pool.
 class ThreadPool {
   public:
@@ -20,8 +20,8 @@ class ThreadPool {
 
     int threads() const;
 
-    // Calls task(i) once for each i in [0, count), in any order; returns when all are done. The exception of the
-    // lowest-numbered failing task (of those that ran) is rethrown here.
+    // Calls task(i) once for each i in [0, count), in any order; returns when all are done. The exception of
+    // the lowest-numbered failing task (of those that ran) is rethrown here.
     void for_each(std::int64_t count, const std::function<void(std::int64_t)>& task);
 
   private:

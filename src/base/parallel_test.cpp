@@ -23,7 +23,11 @@ TEST(ThreadPool, RunsEachTaskExactlyOnceForAnyThreadCount) {
 
 TEST(ThreadPool, RethrowsATasksExceptionAndStaysUsable) {
     ThreadPool pool(3);
-    EXPECT_THROW(pool.for_each(50, [](std::int64_t i) { if (i == 7) throw NumericError("seven"); }), NumericError);
+    EXPECT_THROW(pool.for_each(50,
+                               [](std::int64_t i) {
+                                   if (i == 7) throw NumericError("seven");
+                               }),
+                 NumericError);
     int sum = 0;
     pool.for_each(1, [&](std::int64_t) { ++sum; });
     EXPECT_EQ(sum, 1);
@@ -33,7 +37,8 @@ TEST(ParallelFor, CoversTheRangeInFixedPieces) {
     ThreadPool pool(2);
     std::vector<int> piece_of(10, -1);
     parallel_for(pool, 10, 4, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) piece_of[static_cast<std::size_t>(i)] = static_cast<int>(begin);
+        for (std::int64_t i = begin; i < end; ++i)
+            piece_of[static_cast<std::size_t>(i)] = static_cast<int>(begin);
     });
     EXPECT_EQ(piece_of, (std::vector<int>{0, 0, 0, 0, 4, 4, 4, 4, 8, 8}));
 }

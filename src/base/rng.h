@@ -5,8 +5,8 @@
 
 namespace assay {
 
-// SplitMix64 (Steele, Lea, Flood 2014): a 64-bit counter through a bijective mixer. Streams of different seeds or
-// stream numbers are independent for our purposes (bootstrap draws, random tests).
+// SplitMix64 (Steele, Lea, Flood 2014): a 64-bit counter through a bijective mixer. Streams of different
+// seeds or stream numbers are independent for our purposes (bootstrap draws, random tests).
 class Rng {
   public:
     explicit Rng(std::uint64_t seed, std::uint64_t stream = 0) : state_(mix(seed) ^ mix(~stream)) {}

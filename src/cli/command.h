@@ -39,7 +39,8 @@ void add_treatment_option(CLI::App& verb, std::string& treatment);
 void add_linears_option(CLI::App& verb, std::string& linears);
 void add_json_option(CLI::App& verb, std::string& json);
 
-// Prints the report as text on stdout, or the JSON document where `json` is "-"; writes it to the file that it names else.
+// Prints the report as text on stdout, or the JSON document where `json` is "-"; writes it to the file that
+// it names else.
 void show(const Envelope& envelope, const std::string& json);
 
 }  // namespace assay::cli

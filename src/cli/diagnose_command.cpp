@@ -1,8 +1,8 @@
 // The verb diagnose.
 #include <memory>
 
-#include "cli/command.h"
 #include "base/atomic_file.h"
+#include "cli/command.h"
 #include "report/html_report.h"
 #include "workflow/workflow.h"
 
@@ -15,14 +15,16 @@ void add_diagnose(CLI::App& app, Action& chosen) {
         std::string json;
     };
     const auto values = std::make_shared<Values>();
-    CLI::App& verb = *app.add_subcommand("diagnose", "which linears the treatment breaks: everything measured, results.json and report.html");
+    CLI::App& verb = *app.add_subcommand(
+        "diagnose", "which linears the treatment breaks: everything measured, results.json and report.html");
     verb.footer("Example: assay diagnose MODEL --treatment int4-g64 -o report/");
     add_model_options(verb, values->options.model);
     add_text_options(verb, values->options.text);
     add_treatment_option(verb, values->options.treatment);
     add_linears_option(verb, values->options.linears);
     verb.add_option("--seed", values->options.seed, "of the intervals' bootstrap")->capture_default_str();
-    verb.add_option("-o,--output", values->output, "folder for results.json and report.html")->capture_default_str();
+    verb.add_option("-o,--output", values->output, "folder for results.json and report.html")
+        ->capture_default_str();
     add_json_option(verb, values->json);
     verb.callback([&chosen, values] {
         chosen = [values](const Context& context) {

@@ -12,7 +12,8 @@ void add_inspect(CLI::App& app, Action& chosen) {
         std::string json;
     };
     const auto values = std::make_shared<Values>();
-    CLI::App& verb = *app.add_subcommand("inspect", "architecture, tensors, types, sizes, and what looks wrong");
+    CLI::App& verb =
+        *app.add_subcommand("inspect", "architecture, tensors, types, sizes, and what looks wrong");
     verb.footer("Example: assay inspect SmolLM2-135M/");
     add_model_options(verb, values->options);
     add_json_option(verb, values->json);

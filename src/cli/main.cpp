@@ -45,7 +45,8 @@ int run(const assay::cli::Action& chosen) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    CLI::App app("Assay finds out what quantization breaks in a language model, and proves it by measuring.", "assay");
+    CLI::App app("Assay finds out what quantization breaks in a language model, and proves it by measuring.",
+                 "assay");
     app.set_version_flag("--version", ASSAY_VERSION);
     app.require_subcommand(1);
     app.footer("The main job: assay diagnose MODEL");

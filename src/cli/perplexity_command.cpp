@@ -12,12 +12,16 @@ void add_perplexity(CLI::App& app, Action& chosen) {
         std::string json;
     };
     const auto values = std::make_shared<Values>();
-    CLI::App& verb = *app.add_subcommand("perplexity", "perplexity on a text; beside a reference also KL divergence and differences");
-    verb.footer("Examples:\n  assay perplexity MODEL --max-windows 20\n  assay perplexity QUANTIZED.gguf --against MODEL --window 512\n  assay perplexity MODEL --treatment int4-g64");
+    CLI::App& verb = *app.add_subcommand(
+        "perplexity", "perplexity on a text; beside a reference also KL divergence and differences");
+    verb.footer(
+        "Examples:\n  assay perplexity MODEL --max-windows 20\n  assay perplexity QUANTIZED.gguf --against "
+        "MODEL --window 512\n  assay perplexity MODEL --treatment int4-g64");
     add_model_options(verb, values->options.model);
     add_text_options(verb, values->options.text);
     verb.add_option("--against", values->options.against, "the reference model to compare with");
-    verb.add_option("--treatment", values->options.treatment, "treat all linears of the blocks and compare with the model itself");
+    verb.add_option("--treatment", values->options.treatment,
+                    "treat all linears of the blocks and compare with the model itself");
     verb.add_option("--seed", values->options.seed, "of the intervals' bootstrap")->capture_default_str();
     add_json_option(verb, values->json);
     verb.callback([&chosen, values] {

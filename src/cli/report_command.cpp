@@ -1,9 +1,9 @@
 // The verb report.
 #include <memory>
 
-#include "cli/command.h"
 #include "base/atomic_file.h"
 #include "base/mapped_file.h"
+#include "cli/command.h"
 #include "report/html_report.h"
 
 namespace assay::cli {
@@ -21,8 +21,10 @@ void add_report(CLI::App& app, Action& chosen) {
     verb.callback([&chosen, values] {
         chosen = [values](const Context&) {
             const Envelope envelope = parse_results(read_file(values->results), values->results.string());
-            if (values->output.empty()) show(envelope, "");
-            else write_file(values->output, html_report(envelope));
+            if (values->output.empty())
+                show(envelope, "");
+            else
+                write_file(values->output, html_report(envelope));
         };
     });
 }

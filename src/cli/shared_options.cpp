@@ -1,49 +1,65 @@
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 #include "base/atomic_file.h"
+#include "base/error.h"
 #include "cli/command.h"
 #include "report/text_report.h"
 
 namespace assay::cli {
 
 void add_model_options(CLI::App& verb, ModelOptions& options) {
-    verb.add_option("MODEL", options.model, "a Hugging Face folder (config.json, *.safetensors) or a .gguf file")->required();
-    verb.add_option("--threads", options.threads, "worker threads; 0: all cores. Results do not depend on it")->check(CLI::Range(0, 1024));
+    verb.add_option("MODEL", options.model,
+                    "a Hugging Face folder (config.json, *.safetensors) or a .gguf file")
+        ->required();
+    verb.add_option("--threads", options.threads, "worker threads; 0: all cores. Results do not depend on it")
+        ->check(CLI::Range(0, 1024));
     verb.add_option("--backend", options.backend, "cpu, or reference: naive float64, for tiny models only")
         ->check(CLI::IsMember({"cpu", "reference"}))
         ->capture_default_str();
 }
 
 void add_text_options(CLI::App& verb, EvaluationText& options) {
-    verb.add_option("--text", options.text, "a UTF-8 text file; without it the built-in WikiText-2 test text");
-    verb.add_option("--ids", options.ids, "a JSON array of windows, each an array of token ids, instead of a text");
-    verb.add_option("--window", options.window, "tokens of a window")->check(CLI::Range(2, 1 << 24))->capture_default_str();
+    verb.add_option("--text", options.text,
+                    "a UTF-8 text file; without it the built-in WikiText-2 test text");
+    verb.add_option("--ids", options.ids,
+                    "a JSON array of windows, each an array of token ids, instead of a text");
+    verb.add_option("--window", options.window, "tokens of a window")
+        ->check(CLI::Range(2, 1 << 24))
+        ->capture_default_str();
     verb.add_option("--max-windows", options.max_windows, "measure on at most so many windows; 0: all")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
-    verb.add_option("--context", options.context, "leading positions of each window that are context only, not scored")
+    verb.add_option("--context", options.context,
+                    "leading positions of each window that are context only, not scored")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
 }
 
 void add_treatment_option(CLI::App& verb, std::string& treatment) {
-    verb.add_option("--treatment", treatment, "number format and method, such as int4-g64, int4-sym-g128:rtn, int8-channel, int4-g64(scale=f32)")
+    verb.add_option("--treatment", treatment,
+                    "number format and method, such as int4-g64, int4-sym-g128:rtn, int8-channel, "
+                    "int4-g64(scale=f32)")
         ->capture_default_str();
 }
 
 void add_linears_option(CLI::App& verb, std::string& linears) {
-    verb.add_option("--linears", linears, "only linears whose name contains a match of this regular expression");
+    verb.add_option("--linears", linears,
+                    "only linears whose name contains a match of this regular expression");
 }
 
 void add_json_option(CLI::App& verb, std::string& json) {
-    verb.add_option("--json", json, "write the results as JSON to this file; - prints them instead of the text");
+    verb.add_option("--json", json,
+                    "write the results as JSON to this file; - prints them instead of the text");
 }
 
 void show(const Envelope& envelope, const std::string& json) {
     if (!json.empty() && json != "-") write_file(json, results_text(envelope));
     const std::string text = json == "-" ? results_text(envelope) : text_report(envelope);
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    std::fflush(stdout);
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+        throw Error(std::string("standard output: cannot write the results: ") + std::strerror(errno));
+    }
 }
 
 }  // namespace assay::cli

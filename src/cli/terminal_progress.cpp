@@ -14,7 +14,8 @@ constexpr int kBarWidth = 30;
 
 std::string clock_text(double seconds) {
     const auto s = static_cast<long>(seconds + 0.5);
-    return s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60) : fmt::format("{}:{:02}", s / 60, s % 60);
+    return s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
+                     : fmt::format("{}:{:02}", s / 60, s % 60);
 }
 
 double seconds_between(std::chrono::steady_clock::time_point a, std::chrono::steady_clock::time_point b) {
@@ -64,7 +65,9 @@ void TerminalProgress::abandon() {
     drawn_ = false;
 }
 
-void TerminalProgress::end() { abandon(); }
+void TerminalProgress::end() {
+    abandon();
+}
 
 void TerminalProgress::note(std::string_view line) {
     abandon();

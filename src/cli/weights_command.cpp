@@ -12,7 +12,8 @@ void add_weights(CLI::App& app, Action& chosen) {
         std::string json;
     };
     const auto values = std::make_shared<Values>();
-    CLI::App& verb = *app.add_subcommand("weights", "reconstruction error and outliers of every linear; needs no text");
+    CLI::App& verb =
+        *app.add_subcommand("weights", "reconstruction error and outliers of every linear; needs no text");
     verb.footer("Example: assay weights MODEL --treatment int4-sym-g64");
     add_model_options(verb, values->options.model);
     add_treatment_option(verb, values->options.treatment);

@@ -32,9 +32,9 @@ struct HeadInput {
 
 // What the output layer says of each row's next token.
 struct TokenScores {
-    std::vector<double> nll;          // -ln p(target), nats
-    std::vector<double> kl;           // KL(first input || this input), nats; 0 for the first input itself
-    std::vector<std::int32_t> top1;   // token with the largest logit, the lowest id on ties
+    std::vector<double> nll;         // -ln p(target), nats
+    std::vector<double> kl;          // KL(first input || this input), nats; 0 for the first input itself
+    std::vector<std::int32_t> top1;  // token with the largest logit, the lowest id on ties
 };
 
 // Sums over the rows of one window.
@@ -43,9 +43,9 @@ struct SquaredError {
     double reference = 0;  // sum a^2
 };
 
-// Every operation checks its shapes and throws InvalidArgument where they do not fit. Results of one backend on one
-// instruction set are the same bits for any thread count and any grouping of windows into batches; two backends agree
-// within rounding. Tensors of one backend must not be given to another.
+// Every operation checks its shapes and throws InvalidArgument where they do not fit. Results of one backend
+// on one instruction set are the same bits for any thread count and any grouping of windows into batches; two
+// backends agree within rounding. Tensors of one backend must not be given to another.
 class Backend {
   public:
     virtual ~Backend() = default;
@@ -64,20 +64,25 @@ class Backend {
     virtual void download(const Tensor& tensor, MatrixView<float> out) const = 0;
 
     // out[out_row + i] = in[in_row + i] for i in [0, rows).
-    virtual void copy_rows(const Tensor& in, std::int64_t in_row, Tensor& out, std::int64_t out_row, std::int64_t rows) = 0;
+    virtual void copy_rows(const Tensor& in, std::int64_t in_row, Tensor& out, std::int64_t out_row,
+                           std::int64_t rows) = 0;
 
     // Packs w [out, in] and bias [out] (empty: none) for linear().
-    virtual std::unique_ptr<PackedLinear> pack_linear(MatrixView<const float> w, std::span<const float> bias) = 0;
+    virtual std::unique_ptr<PackedLinear> pack_linear(MatrixView<const float> w,
+                                                      std::span<const float> bias) = 0;
 
     // y = x wᵀ + bias, and + residual where given. Shape x [rows, in], y and residual [rows, out].
-    virtual void linear(const Batch& batch, const Tensor& x, const PackedLinear& w, const Tensor* residual, Tensor& y) = 0;
+    virtual void linear(const Batch& batch, const Tensor& x, const PackedLinear& w, const Tensor* residual,
+                        Tensor& y) = 0;
 
-    // y = x / sqrt(mean(x²) + eps) · weight, row by row (Zhang & Sennrich 2019, eq. 4). Shape weight [1, cols].
-    virtual void rms_norm(const Batch& batch, const Tensor& x, const Tensor& weight, double eps, Tensor& y) = 0;
+    // y = x / sqrt(mean(x²) + eps) · weight, row by row (Zhang & Sennrich 2019, eq. 4). Shape weight [1,
+    // cols].
+    virtual void rms_norm(const Batch& batch, const Tensor& x, const Tensor& weight, double eps,
+                          Tensor& y) = 0;
 
-    // softmax(scale · rot(q) rot(k)ᵀ + causal mask) v, head by head and window by window. Rotation turns the pairs
-    // (i, i + rotary/2) by the row's position in its window (Su et al. 2021, eq. 34, in the half-split order).
-    // Shape q, out [rows, heads·head_dim]; k, v [rows, kv_heads·head_dim].
+    // softmax(scale · rot(q) rot(k)ᵀ + causal mask) v, head by head and window by window. Rotation turns the
+    // pairs (i, i + rotary/2) by the row's position in its window (Su et al. 2021, eq. 34, in the half-split
+    // order). Shape q, out [rows, heads·head_dim]; k, v [rows, kv_heads·head_dim].
     virtual void attention(const Batch& batch, const Tensor& q, const Tensor& k, const Tensor& v,
                            const AttentionSpec& spec, Tensor& out) = 0;
 
@@ -90,9 +95,10 @@ class Backend {
     // Packs the output layer w [vocabulary, hidden].
     virtual std::unique_ptr<PackedHead> pack_head(MatrixView<const float> w) = 0;
 
-    // For each input and row: logits = hidden·wᵀ, then the scores above against targets [rows]; all inputs have the same
-    // rows and vocabulary. With p from the first input and q from another, KL = Σ p (a - b) - lse(a) + lse(b), a and b
-    // their logits: exactly 0 where the logits are the same bits. Logits exist for one slice of the vocabulary only.
+    // For each input and row: logits = hidden·wᵀ, then the scores above against targets [rows]; all inputs
+    // have the same rows and vocabulary. With p from the first input and q from another, KL = Σ p (a - b) -
+    // lse(a) + lse(b), a and b their logits: exactly 0 where the logits are the same bits. Logits exist for
+    // one slice of the vocabulary only.
     virtual std::vector<TokenScores> score_tokens(const Batch& batch, std::span<const HeadInput> inputs,
                                                   std::span<const std::int32_t> targets) = 0;
 
@@ -100,7 +106,8 @@ class Backend {
     virtual void logits(const Batch& batch, const HeadInput& input, MatrixView<float> out) = 0;
 };
 
-// Which of the own kernels to use: the best that the processor has, or at most AVX2 (to test those on a newer machine).
+// Which of the own kernels to use: the best that the processor has, or at most AVX2 (to test those on a newer
+// machine).
 enum class CpuKernels { kBest, kAvx2 };
 
 // Packed f32 GEMMs of oneDNN and own kernels for the rest; AVX-512 or AVX2, chosen at run time.

@@ -1,5 +1,5 @@
-// Every operation of the cpu backend, with both kernel sets, against the naive reference over awkward sizes; and the
-// promise that bits depend on neither threads nor batching.
+// Every operation of the cpu backend, with both kernel sets, against the naive reference over awkward sizes;
+// and the promise that bits depend on neither threads nor batching.
 #include "compute/backend.h"
 
 #include <gtest/gtest.h>
@@ -36,14 +36,15 @@ Matrix<float> to_host(const Backend& backend, const Tensor& t) {
 double difference(const Matrix<float>& expected, const Matrix<float>& actual) {
     double worst = 0, largest = 1e-30;
     for (std::size_t i = 0; i < expected.values().size(); ++i) {
-        worst = std::max(worst, std::abs(static_cast<double>(expected.values()[i]) - static_cast<double>(actual.values()[i])));
+        worst = std::max(worst, std::abs(static_cast<double>(expected.values()[i]) -
+                                         static_cast<double>(actual.values()[i])));
         largest = std::max(largest, std::abs(static_cast<double>(expected.values()[i])));
     }
     return worst / largest;
 }
 
-// Each of the tests' results is a sum of at most 600 products of numbers below 1, or a smooth function of such sums:
-// f32 rounding gives at most a few sqrt(600) · 2^-24 of the largest value.
+// Each of the tests' results is a sum of at most 600 products of numbers below 1, or a smooth function of
+// such sums: f32 rounding gives at most a few sqrt(600) · 2^-24 of the largest value.
 constexpr double kTolerance = 5e-6;
 
 class CpuBackendTest : public ::testing::TestWithParam<CpuKernels> {
@@ -72,7 +73,8 @@ TEST_P(CpuBackendTest, LinearAgreesOverAwkwardSizes) {
                         const auto w = backend.pack_linear(random_matrix(out, in, 2).view(), bias.row(0));
                         Tensor y = backend.allocate(rows, out);
                         const Tensor residual = to_device(backend, random_matrix(rows, out, 4));
-                        backend.linear(Batch({rows}), to_device(backend, random_matrix(rows, in, 1)), *w, &residual, y);
+                        backend.linear(Batch({rows}), to_device(backend, random_matrix(rows, in, 1)), *w,
+                                       &residual, y);
                         return to_host(backend, y);
                     },
                     "linear");
@@ -85,7 +87,8 @@ TEST_P(CpuBackendTest, LinearPacksARowRangeOfALargerMatrix) {
     expect_agreement(
         [&](Backend& backend) {
             const Matrix<float> whole = random_matrix(50, 40, 2);
-            const MatrixView<const float> part(whole.view().data() + 3, 20, 33, 40);  // stride differs from columns
+            const MatrixView<const float> part(whole.view().data() + 3, 20, 33,
+                                               40);  // stride differs from columns
             const auto w = backend.pack_linear(part, {});
             Tensor y = backend.allocate(5, 20);
             backend.linear(Batch({5}), to_device(backend, random_matrix(5, 33, 1)), *w, nullptr, y);
@@ -99,14 +102,16 @@ TEST_P(CpuBackendTest, RmsNormAndGatedSiluAgreeOverAwkwardSizes) {
         expect_agreement(
             [&](Backend& backend) {
                 Tensor y = backend.allocate(3, n);
-                backend.rms_norm(Batch({3}), to_device(backend, random_matrix(3, n, n)), to_device(backend, random_matrix(1, n, 9)), 1e-5, y);
+                backend.rms_norm(Batch({3}), to_device(backend, random_matrix(3, n, n)),
+                                 to_device(backend, random_matrix(1, n, 9)), 1e-5, y);
                 return to_host(backend, y);
             },
             "rms_norm");
         expect_agreement(
             [&](Backend& backend) {
                 Tensor y = backend.allocate(3, n);
-                backend.gated_silu(Batch({3}), to_device(backend, random_matrix(3, n, n, 20)), to_device(backend, random_matrix(3, n, 9)), y);
+                backend.gated_silu(Batch({3}), to_device(backend, random_matrix(3, n, n, 20)),
+                                   to_device(backend, random_matrix(3, n, 9)), y);
                 return to_host(backend, y);
             },
             "gated_silu");
@@ -139,13 +144,15 @@ Matrix<float> attend(Backend& backend, const AttentionCase& c) {
     Matrix<float> cosines(longest, c.rotary / 2), sines(longest, c.rotary / 2);
     for (std::int64_t t = 0; t < longest; ++t) {
         for (std::int64_t i = 0; i < c.rotary / 2; ++i) {
-            const double angle = static_cast<double>(t) * std::pow(100.0, -2.0 * static_cast<double>(i) / static_cast<double>(c.rotary));
+            const double angle = static_cast<double>(t) * std::pow(100.0, -2.0 * static_cast<double>(i) /
+                                                                              static_cast<double>(c.rotary));
             cosines.view()(t, i) = static_cast<float>(std::cos(angle));
             sines.view()(t, i) = static_cast<float>(std::sin(angle));
         }
     }
     const Tensor cos_table = to_device(backend, cosines), sin_table = to_device(backend, sines);
-    AttentionSpec spec{c.heads, c.kv_heads, c.head_dim, 1 / std::sqrt(static_cast<double>(c.head_dim)), nullptr, nullptr};
+    AttentionSpec spec{c.heads, c.kv_heads, c.head_dim, 1 / std::sqrt(static_cast<double>(c.head_dim)),
+                       nullptr, nullptr};
     if (c.rotary > 0) {
         spec.cosines = &cos_table;
         spec.sines = &sin_table;
@@ -158,17 +165,20 @@ Matrix<float> attend(Backend& backend, const AttentionCase& c) {
 }
 
 TEST_P(CpuBackendTest, AttentionAgreesForAnyHeadShape) {
-    const std::vector<AttentionCase> cases{{1, 1, 64, 64, {1}},          {3, 1, 64, 64, {100}}, {4, 2, 24, 24, {33, 1, 49}},
-                                           {2, 2, 80, 40, {31}},         {6, 2, 16, 0, {250, 7}}, {2, 1, 128, 128, {255}},
-                                           {1, 1, 2, 2, {5}}};
-    for (const AttentionCase& c : cases) expect_agreement([&](Backend& backend) { return attend(backend, c); }, "attention");
+    const std::vector<AttentionCase> cases{
+        {1, 1, 64, 64, {1}},  {3, 1, 64, 64, {100}},   {4, 2, 24, 24, {33, 1, 49}},
+        {2, 2, 80, 40, {31}}, {6, 2, 16, 0, {250, 7}}, {2, 1, 128, 128, {255}},
+        {1, 1, 2, 2, {5}}};
+    for (const AttentionCase& c : cases)
+        expect_agreement([&](Backend& backend) { return attend(backend, c); }, "attention");
 }
 
 TEST_P(CpuBackendTest, ScoresAgreeWithReferenceAndControlIsExactlyZero) {
     for (std::int64_t vocabulary : {2, 33, 509, 2500}) {
         const Batch batch({40, 3});
         std::vector<std::int32_t> targets;
-        for (std::int64_t r = 0; r < batch.rows(); ++r) targets.push_back(static_cast<std::int32_t>(r * 7 % vocabulary));
+        for (std::int64_t r = 0; r < batch.rows(); ++r)
+            targets.push_back(static_cast<std::int32_t>(r * 7 % vocabulary));
         const auto score = [&](Backend& backend) {
             const Matrix<float> hidden = random_matrix(batch.rows(), 48, 1, 3);
             Matrix<float> changed = hidden;
@@ -209,7 +219,8 @@ TEST_P(CpuBackendTest, SquaredErrorSumsEachWindow) {
         for (float& v : a.values()) v = 2;
         b = a;
         b.view()(2, 32) = 5;
-        const auto sums = backend->squared_error(Batch({2, 1}), to_device(*backend, a), to_device(*backend, b));
+        const auto sums =
+            backend->squared_error(Batch({2, 1}), to_device(*backend, a), to_device(*backend, b));
         EXPECT_EQ(sums[0].error, 0);
         EXPECT_EQ(sums[0].reference, 2 * 33 * 4);
         EXPECT_EQ(sums[1].error, 9);
@@ -258,11 +269,14 @@ TEST_P(CpuBackendTest, RefusesShapesThatDoNotFit) {
         EXPECT_THROW(backend->linear(Batch({2}), x, *w, nullptr, y), InvalidArgument);
         EXPECT_THROW(backend->gated_silu(Batch({2}), x, y, y), InvalidArgument);
         EXPECT_THROW(backend->copy_rows(x, 1, y, 0, 2), InvalidArgument);
-        EXPECT_THROW(backend->attention(Batch({2}), x, x, x, {3, 2, 1, 1.0, nullptr, nullptr}, y), InvalidArgument);
+        EXPECT_THROW(backend->attention(Batch({2}), x, x, x, {3, 2, 1, 1.0, nullptr, nullptr}, y),
+                     InvalidArgument);
         const auto head = backend->pack_head(random_matrix(4, 5, 1).view());
         const std::vector<HeadInput> inputs{{&x, head.get()}};
-        EXPECT_THROW(backend->score_tokens(Batch({2}), inputs, std::vector<std::int32_t>{0, 4}), InvalidArgument);
-        EXPECT_THROW(backend->score_tokens(Batch({2}), inputs, std::vector<std::int32_t>{0}), InvalidArgument);
+        EXPECT_THROW(backend->score_tokens(Batch({2}), inputs, std::vector<std::int32_t>{0, 4}),
+                     InvalidArgument);
+        EXPECT_THROW(backend->score_tokens(Batch({2}), inputs, std::vector<std::int32_t>{0}),
+                     InvalidArgument);
     }
     EXPECT_THROW(Batch({3, 0}), InvalidArgument);
 }

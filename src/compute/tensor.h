@@ -12,7 +12,8 @@ class Buffer {
     virtual ~Buffer() = default;
 };
 
-// Owns `rows x cols` numbers, contiguous, row-major, in the backend's precision. Movable; copy through Backend::copy_rows.
+// Owns `rows x cols` numbers, contiguous, row-major, in the backend's precision. Movable; copy through
+// Backend::copy_rows.
 class Tensor {
   public:
     Tensor() = default;

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string>
 
 #include "base/error.h"
+#include "measure/nonfinite.h"
 
 namespace assay {
 namespace {
@@ -13,37 +15,57 @@ void expect_same_vocabulary(std::span<const Run> runs) {
     for (const Run& run : runs) {
         const std::int64_t own = run.model->config().vocabulary, first = runs[0].model->config().vocabulary;
         if (own == first) continue;
-        throw FormatError(fmt::format("{} has a vocabulary of {} tokens, {} one of {}: their predictions cannot be compared",
-                                      run.model->path(), own, runs[0].model->path(), first));
+        throw FormatError(fmt::format(
+            "{} has a vocabulary of {} tokens, {} one of {}: their predictions cannot be compared",
+            run.model->path(), own, runs[0].model->path(), first));
     }
+}
+
+// For the error text: the linear at which some run's numbers stop being finite.
+std::string where_it_begins(const Engine& engine, std::span<const TokenChunk> chunks, std::span<const Run> runs) {
+    for (const Run& run : runs) {
+        const auto linear = first_nonfinite_output(*run.model, engine, chunks, run.overlay);
+        if (linear) return fmt::format("; the first output that is not finite is that of {} in {}", *linear, run.model->path());
+    }
+    return "";
 }
 
 }  // namespace
 
-std::size_t windows_per_group(const Model& model, const compute::Backend& backend, std::span<const TokenWindow> windows,
-                              std::int64_t runs, std::int64_t state_bytes) {
+std::size_t windows_per_group(const Model& model, const compute::Backend& backend,
+                              std::span<const TokenWindow> windows, std::int64_t runs,
+                              std::int64_t state_bytes) {
     std::size_t longest = 1;
     for (const TokenWindow& w : windows) longest = std::max(longest, w.size());
-    const std::int64_t per_window = pass_state_bytes(model, backend, static_cast<std::int64_t>(longest), runs);
+    const std::int64_t per_window =
+        pass_state_bytes(model, backend, static_cast<std::int64_t>(longest), runs);
     const auto all = std::max<std::int64_t>(1, static_cast<std::int64_t>(windows.size()));
     return static_cast<std::size_t>(std::clamp<std::int64_t>(state_bytes / per_window, 1, all));
 }
 
-std::vector<RunScores> measure_runs(const Engine& engine, std::span<const TokenWindow> windows, std::span<const Run> runs,
-                                    const MeasureOptions& options) {
+std::vector<RunScores> measure_runs(const Engine& engine, std::span<const TokenWindow> windows,
+                                    std::span<const Run> runs, const MeasureOptions& options) {
     expect_same_vocabulary(runs);
     std::vector<RunScores> all(runs.size());
     const auto count = static_cast<std::int64_t>(runs.size());
-    const std::size_t group = windows_per_group(*runs[0].model, engine.backend, windows, count, options.state_bytes);
+    const std::size_t group =
+        windows_per_group(*runs[0].model, engine.backend, windows, count, options.state_bytes);
     for (std::size_t first = 0; first < windows.size(); first += group) {
         const auto part = windows.subspan(first, std::min(group, windows.size() - first));
         const auto chunks = make_chunks(part, options.context, kChunkRows);
         std::vector<PassResult> passes;
-        for (const Run& run : runs) passes.push_back(run_pass(*run.model, engine, chunks, {.overlay = run.overlay}));
+        for (const Run& run : runs)
+            passes.push_back(run_pass(*run.model, engine, chunks, {.overlay = run.overlay}));
         std::vector<const FinalStates*> variants;
         for (std::size_t i = 1; i < passes.size(); ++i) variants.push_back(&passes[i].reference);
-        const auto scores = score_runs(engine, chunks, passes[0].reference, variants, options.keep_token_kl);
-        for (std::size_t i = 0; i < runs.size(); ++i) append_scores(scores[i], static_cast<std::int64_t>(first), all[i]);
+        std::vector<RunScores> scores;
+        try {
+            scores = score_runs(engine, chunks, passes[0].reference, variants, options.keep_token_kl);
+        } catch (const NumericError& e) {
+            throw NumericError(e.what() + where_it_begins(engine, chunks, runs));
+        }
+        for (std::size_t i = 0; i < runs.size(); ++i)
+            append_scores(scores[i], static_cast<std::int64_t>(first), all[i]);
     }
     return all;
 }

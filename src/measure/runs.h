@@ -25,11 +25,13 @@ inline constexpr std::int64_t kChunkRows = 2048;  // positions that move through
 
 // Scores of each run on the same windows; the first is the reference of the others. Grouping changes no bit.
 // Throws FormatError where the vocabularies differ, else as run_pass() and score_runs().
-std::vector<RunScores> measure_runs(const Engine& engine, std::span<const TokenWindow> windows, std::span<const Run> runs,
-                                    const MeasureOptions& options);
+std::vector<RunScores> measure_runs(const Engine& engine, std::span<const TokenWindow> windows,
+                                    std::span<const Run> runs, const MeasureOptions& options);
 
-// How many windows of the longest one's length fit into `state_bytes` with that many runs beside each other; at least 1.
-std::size_t windows_per_group(const Model& model, const compute::Backend& backend, std::span<const TokenWindow> windows,
-                              std::int64_t runs, std::int64_t state_bytes);
+// How many windows of the longest one's length fit into `state_bytes` with that many runs beside each other;
+// at least 1.
+std::size_t windows_per_group(const Model& model, const compute::Backend& backend,
+                              std::span<const TokenWindow> windows, std::int64_t runs,
+                              std::int64_t state_bytes);
 
 }  // namespace assay

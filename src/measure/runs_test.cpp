@@ -16,7 +16,8 @@ class RunsTest : public ::testing::Test {
   protected:
     std::vector<RunScores> measure(std::int64_t state_bytes, const WeightOverlay* overlay) {
         const std::vector<assay::Run> runs{{&model_, nullptr}, {&model_, overlay}};
-        return measure_runs(engine_, windows_, runs, {.context = 2, .state_bytes = state_bytes, .keep_token_kl = true});
+        return measure_runs(engine_, windows_, runs,
+                            {.context = 2, .state_bytes = state_bytes, .keep_token_kl = true});
     }
 
     Model model_ = random_model(small_llama_config());
@@ -41,7 +42,8 @@ TEST_F(RunsTest, GroupsChangeNoBit) {
 
 TEST_F(RunsTest, TheSameModelTwiceDiffersByNothing) {
     const auto scores = measure(1, nullptr);
-    for (std::size_t i = 0; i < scores[0].blocks.size(); ++i) EXPECT_EQ(scores[1].blocks[i], scores[0].blocks[i]);
+    for (std::size_t i = 0; i < scores[0].blocks.size(); ++i)
+        EXPECT_EQ(scores[1].blocks[i], scores[0].blocks[i]);
     for (double kl : scores[1].token_kl) EXPECT_EQ(kl, 0);
 }
 

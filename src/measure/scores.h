@@ -15,11 +15,13 @@ struct RunScores {
     std::vector<double> token_kl;   // per scored token, where asked for
 };
 
-// Scores the reference (first result) and each variant against it, chunk by chunk; logits of all tokens never exist at
-// once. Every window's sums are the same bits however windows are chunked and whatever other variants there are.
-// Throws NumericError where a run's result is not finite, naming run, window and position.
-std::vector<RunScores> score_runs(const Engine& engine, std::span<const TokenChunk> chunks, const FinalStates& reference,
-                                  std::span<const FinalStates* const> variants, bool keep_token_kl = false);
+// Scores the reference (first result) and each variant against it, chunk by chunk; logits of all tokens never
+// exist at once. Every window's sums are the same bits however windows are chunked and whatever other
+// variants there are. Throws NumericError where a run's result is not finite, naming run, window and
+// position.
+std::vector<RunScores> score_runs(const Engine& engine, std::span<const TokenChunk> chunks,
+                                  const FinalStates& reference, std::span<const FinalStates* const> variants,
+                                  bool keep_token_kl = false);
 
 // Appends a group's scores, whose windows count from 0, as windows from `first_window` on.
 void append_scores(const RunScores& group, std::int64_t first_window, RunScores& all);

@@ -33,12 +33,14 @@ struct Naive {
 };
 
 // Each window alone on the reference backend, each token by itself.
-Naive score_naively(const Model& model, const WeightOverlay& overlay, const std::vector<TokenWindow>& windows) {
+Naive score_naively(const Model& model, const WeightOverlay& overlay,
+                    const std::vector<TokenWindow>& windows) {
     TestEngine engine;
     engine.backend = compute::make_reference_backend();
     Naive out;
     for (std::size_t w = 0; w < windows.size(); ++w) {
-        const Matrix<float> a = window_logits(model, engine, windows[w]), b = window_logits(model, engine, windows[w], &overlay);
+        const Matrix<float> a = window_logits(model, engine, windows[w]),
+                            b = window_logits(model, engine, windows[w], &overlay);
         for (std::int64_t t = kContext; t < a.rows(); ++t) {
             if ((t - kContext) % 64 == 0) {
                 out.reference.push_back({.window = static_cast<std::int64_t>(w)});
@@ -48,7 +50,8 @@ Naive score_naively(const Model& model, const WeightOverlay& overlay, const std:
             const auto target = static_cast<std::size_t>(windows[w][static_cast<std::size_t>(t) + 1]);
             double kl = 0;
             for (std::size_t v = 0; v < p.size(); ++v) kl += std::exp(p[v]) * (p[v] - q[v]);
-            const bool same = std::max_element(p.begin(), p.end()) - p.begin() == std::max_element(q.begin(), q.end()) - q.begin();
+            const bool same = std::max_element(p.begin(), p.end()) - p.begin() ==
+                              std::max_element(q.begin(), q.end()) - q.begin();
             BlockSums &reference = out.reference.back(), &treated = out.treated.back();
             ++reference.tokens;
             ++reference.top1;
@@ -65,15 +68,18 @@ Naive score_naively(const Model& model, const WeightOverlay& overlay, const std:
 
 class ScoresTest : public ::testing::Test {
   protected:
-    std::vector<RunScores> score(compute::Backend& backend, std::int64_t chunk_rows, bool keep_token_kl = true) {
+    std::vector<RunScores> score(compute::Backend& backend, std::int64_t chunk_rows,
+                                 bool keep_token_kl = true) {
         const Engine engine{backend, engine_.pool, silent_progress(), engine_.cancel};
         const auto chunks = make_chunks(windows_, kContext, chunk_rows);
-        const PassResult reference = run_pass(model_, engine, chunks, {}), treated = run_pass(model_, engine, chunks, {.overlay = &overlay_});
+        const PassResult reference = run_pass(model_, engine, chunks, {}),
+                         treated = run_pass(model_, engine, chunks, {.overlay = &overlay_});
         const std::vector<const FinalStates*> variants{&treated.reference};
         return score_runs(engine, chunks, reference.reference, variants, keep_token_kl);
     }
 
-    static void expect_near(const std::vector<BlockSums>& expected, const std::vector<BlockSums>& actual, double per_token) {
+    static void expect_near(const std::vector<BlockSums>& expected, const std::vector<BlockSums>& actual,
+                            double per_token) {
         ASSERT_EQ(expected.size(), actual.size());
         for (std::size_t i = 0; i < actual.size(); ++i) {
             const double tolerance = per_token * static_cast<double>(expected[i].tokens);
@@ -87,7 +93,8 @@ class ScoresTest : public ::testing::Test {
 
     Model model_ = random_model(small_llama_config());
     ScaleOverlay overlay_{"model.layers.0.mlp.up_proj", 1.4f};
-    // Scored positions are 3 fewer than tokens less one: 1, 64 (one whole block), 65, 296 (four blocks and 40).
+    // Scored positions are 3 fewer than tokens less one: 1, 64 (one whole block), 65, 296 (four blocks and
+    // 40).
     std::vector<TokenWindow> windows_ = random_windows({5, 68, 69, 300}, 97);
     TestEngine engine_;
 };
@@ -102,13 +109,16 @@ TEST_F(ScoresTest, BlockSumsEqualNaiveOnesOnBothBackends) {
     expect_near(naive.reference, cpu[0].blocks, 1e-5);
     expect_near(naive.treated, cpu[1].blocks, 1e-5);
     ASSERT_EQ(cpu[1].token_kl.size(), naive.token_kl.size());
-    for (std::size_t t = 0; t < naive.token_kl.size(); ++t) EXPECT_NEAR(cpu[1].token_kl[t], naive.token_kl[t], 1e-5) << t;
+    for (std::size_t t = 0; t < naive.token_kl.size(); ++t)
+        EXPECT_NEAR(cpu[1].token_kl[t], naive.token_kl[t], 1e-5) << t;
 }
 
 TEST_F(ScoresTest, BlocksBeginAnewInEachWindow) {
     std::vector<std::pair<std::int64_t, std::int64_t>> layout;
-    for (const BlockSums& b : score(*engine_.backend, 4096)[0].blocks) layout.emplace_back(b.window, b.tokens);
-    const std::vector<std::pair<std::int64_t, std::int64_t>> expected{{0, 1}, {1, 64}, {2, 64}, {2, 1}, {3, 64}, {3, 64}, {3, 64}, {3, 64}, {3, 40}};
+    const auto scores = score(*engine_.backend, 4096);
+    for (const BlockSums& b : scores[0].blocks) layout.emplace_back(b.window, b.tokens);
+    const std::vector<std::pair<std::int64_t, std::int64_t>> expected{
+        {0, 1}, {1, 64}, {2, 64}, {2, 1}, {3, 64}, {3, 64}, {3, 64}, {3, 64}, {3, 40}};
     EXPECT_EQ(layout, expected);
 }
 
@@ -123,7 +133,8 @@ TEST_F(ScoresTest, ChunksChangeNoBit) {
 TEST_F(ScoresTest, OtherVariantsChangeNoBit) {
     const auto alone = score(*engine_.backend, 4096);
     const auto chunks = make_chunks(windows_, kContext, 4096);
-    const PassResult reference = run_pass(model_, engine_, chunks, {}), treated = run_pass(model_, engine_, chunks, {.overlay = &overlay_});
+    const PassResult reference = run_pass(model_, engine_, chunks, {}),
+                     treated = run_pass(model_, engine_, chunks, {.overlay = &overlay_});
     std::vector<const FinalStates*> variants;
     for (int i = 0; i < 65; ++i) variants.push_back(i % 3 == 0 ? &reference.reference : &treated.reference);
     const auto many = score_runs(engine_, chunks, reference.reference, variants, true);
@@ -160,14 +171,17 @@ TEST_F(ScoresTest, NanNamesTheRunTheWindowAndThePosition) {
     compute::Tensor& states = damaged.reference.chunks[0];
     Matrix<float> values(states.rows(), states.cols());
     engine_.backend->download(states, values.view());
-    values.view()(1 + 64 + 7, 5) = std::numeric_limits<float>::quiet_NaN();  // the eighth scored position of window 2
+    values.view()(1 + 64 + 7, 5) =
+        std::numeric_limits<float>::quiet_NaN();  // the eighth scored position of window 2
     engine_.backend->upload(values.view(), states);
     const std::vector<const FinalStates*> variants{&damaged.reference};
     try {
         score_runs(engine_, chunks, reference.reference, variants);
         FAIL() << "no error";
     } catch (const NumericError& e) {
-        EXPECT_THAT(e.what(), HasSubstr("the treated model gives no finite probability in window 2, scored position 7"));
+        EXPECT_THAT(
+            e.what(),
+            HasSubstr("the treated model gives no finite probability in window 2, scored position 7"));
     }
     try {
         score_runs(engine_, chunks, damaged.reference, {});
@@ -180,14 +194,16 @@ TEST_F(ScoresTest, NanNamesTheRunTheWindowAndThePosition) {
 TEST_F(ScoresTest, OverflowingLogitsAreANumericError) {
     const auto chunks = make_chunks(windows_, kContext, 4096);
     const ScaleOverlay overflow("lm_head", 3e38f);
-    const PassResult reference = run_pass(model_, engine_, chunks, {}), treated = run_pass(model_, engine_, chunks, {.overlay = &overflow});
+    const PassResult reference = run_pass(model_, engine_, chunks, {}),
+                     treated = run_pass(model_, engine_, chunks, {.overlay = &overflow});
     const std::vector<const FinalStates*> variants{&treated.reference};
     EXPECT_THROW(score_runs(engine_, chunks, reference.reference, variants), NumericError);
 }
 
 TEST(AppendScores, ShiftsTheWindowsOfAGroup) {
     RunScores all{.blocks = {{.window = 0, .tokens = 2}}, .token_kl = {0.1, 0.2}};
-    append_scores({.blocks = {{.window = 0, .tokens = 1}, {.window = 1, .tokens = 3}}, .token_kl = {0.3}}, 5, all);
+    append_scores({.blocks = {{.window = 0, .tokens = 1}, {.window = 1, .tokens = 3}}, .token_kl = {0.3}}, 5,
+                  all);
     ASSERT_EQ(all.blocks.size(), 3u);
     EXPECT_EQ(all.blocks[1].window, 5);
     EXPECT_EQ(all.blocks[2].window, 6);

@@ -61,7 +61,8 @@ double mean_nll(std::span<const BlockSums> blocks) {
     return total(blocks, &BlockSums::nll_sum) / static_cast<double>(total(blocks, &BlockSums::tokens));
 }
 
-DamageSummary summarize_damage(std::span<const BlockSums> reference, std::span<const BlockSums> run, std::uint64_t seed) {
+DamageSummary summarize_damage(std::span<const BlockSums> reference, std::span<const BlockSums> run,
+                               std::uint64_t seed) {
     expect_paired(reference, run);
     const Columns c = columns(reference, run);
     const BootstrapOptions options{.seed = seed};
@@ -77,7 +78,8 @@ DamageSummary summarize_damage(std::span<const BlockSums> reference, std::span<c
     s.delta_nll_ci95 = bootstrap_mean(c.delta_nll, c.tokens, options);
     s.relative_delta_ppl = std::expm1(s.delta_nll);
     s.relative_delta_ppl_ci95 = bootstrap(
-        blocks, [&](std::span<const double> m) { return std::expm1(dot(m, c.delta_nll) / dot(m, c.tokens)); }, options);
+        blocks, [&](std::span<const double> m) { return std::expm1(dot(m, c.delta_nll) / dot(m, c.tokens)); },
+        options);
     s.delta_ppl = reference_ppl * s.relative_delta_ppl;
     s.delta_ppl_ci95 = bootstrap(
         blocks,
@@ -94,7 +96,8 @@ std::vector<WindowSums> window_sums(std::span<const BlockSums> blocks, bool with
     std::vector<WindowSums> windows;
     std::int64_t last = -1;
     for (const BlockSums& b : blocks) {
-        if (b.window != last) windows.push_back({.kl_sum = with_kl ? std::optional<double>(0) : std::nullopt});
+        if (b.window != last)
+            windows.push_back({.kl_sum = with_kl ? std::optional<double>(0) : std::nullopt});
         last = b.window;
         windows.back().nll_sum += b.nll_sum;
         windows.back().tokens += b.tokens;
@@ -116,12 +119,14 @@ PerplexityResult perplexity_result(const std::vector<BlockSums>& blocks, std::in
 }
 
 PerplexityResult comparison_result(const std::vector<BlockSums>& reference, const std::vector<BlockSums>& run,
-                                   std::span<const double> token_kl, std::int64_t window_tokens, std::uint64_t seed) {
+                                   std::span<const double> token_kl, std::int64_t window_tokens,
+                                   std::uint64_t seed) {
     const DamageSummary s = summarize_damage(reference, run, seed);
     PerplexityResult result = perplexity_result(run, window_tokens);
     result.windows = window_sums(run, true);
     const auto reference_windows = window_sums(reference, false);
-    for (std::size_t w = 0; w < reference_windows.size(); ++w) result.windows[w].reference_nll_sum = reference_windows[w].nll_sum;
+    for (std::size_t w = 0; w < reference_windows.size(); ++w)
+        result.windows[w].reference_nll_sum = reference_windows[w].nll_sum;
     Comparison c;
     c.kl_mean = s.kl;
     c.kl_ci95 = s.kl_ci95;
@@ -136,7 +141,8 @@ PerplexityResult comparison_result(const std::vector<BlockSums>& reference, cons
         std::vector<double> probabilities;
         for (double percent : kPercents) probabilities.push_back(percent / 100);
         const auto values = quantiles(token_kl, probabilities);
-        for (std::size_t i = 0; i < kPercents.size(); ++i) c.kl_percentiles.push_back({kPercents[i], values[i]});
+        for (std::size_t i = 0; i < kPercents.size(); ++i)
+            c.kl_percentiles.push_back({kPercents[i], values[i]});
     }
     result.comparison = std::move(c);
     return result;

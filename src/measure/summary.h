@@ -12,8 +12,8 @@
 
 namespace assay {
 
-// A treated run beside its reference on the same positions. Intervals: 95 %, paired block bootstrap (stats/bootstrap.h);
-// none where there are fewer than two blocks.
+// A treated run beside its reference on the same positions. Intervals: 95 %, paired block bootstrap
+// (stats/bootstrap.h); none where there are fewer than two blocks.
 struct DamageSummary {
     double kl = 0;  // mean KL(reference ‖ run), nats per token
     std::optional<Interval> kl_ci95;
@@ -27,7 +27,8 @@ struct DamageSummary {
 };
 
 // Shape: both lists hold the same blocks in the same order; throws InvalidArgument otherwise.
-DamageSummary summarize_damage(std::span<const BlockSums> reference, std::span<const BlockSums> run, std::uint64_t seed);
+DamageSummary summarize_damage(std::span<const BlockSums> reference, std::span<const BlockSums> run,
+                               std::uint64_t seed);
 
 // Mean -ln p per scored token: Σ nll_sum / Σ tokens.
 double mean_nll(std::span<const BlockSums> blocks);
@@ -37,7 +38,8 @@ PerplexityResult perplexity_result(const std::vector<BlockSums>& blocks, std::in
 
 // The same for a run beside a reference, with the comparison; `token_kl` gives the percentiles (empty: none).
 PerplexityResult comparison_result(const std::vector<BlockSums>& reference, const std::vector<BlockSums>& run,
-                                   std::span<const double> token_kl, std::int64_t window_tokens, std::uint64_t seed);
+                                   std::span<const double> token_kl, std::int64_t window_tokens,
+                                   std::uint64_t seed);
 
 // Sums per window of the blocks, with the kl sums where `with_kl`.
 std::vector<WindowSums> window_sums(std::span<const BlockSums> blocks, bool with_kl);

@@ -70,7 +70,8 @@ TEST(Summary, OneBlockHasNoInterval) {
 }
 
 TEST(Summary, TheSameSeedGivesTheSameIntervals) {
-    EXPECT_EQ(summarize_damage(kReference, kRun, 7).delta_ppl_ci95, summarize_damage(kReference, kRun, 7).delta_ppl_ci95);
+    EXPECT_EQ(summarize_damage(kReference, kRun, 7).delta_ppl_ci95,
+              summarize_damage(kReference, kRun, 7).delta_ppl_ci95);
 }
 
 TEST(Summary, RunsOnOtherPositionsAreRefused) {

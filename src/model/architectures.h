@@ -22,7 +22,8 @@ struct Architecture {
 
 std::span<const Architecture> architectures();
 
-// The row of a Hugging Face class name or of a GGUF architecture. Throw Unsupported naming it and all supported ones.
+// The row of a Hugging Face class name or of a GGUF architecture. Throw Unsupported naming it and all
+// supported ones.
 const Architecture& find_hf_architecture(std::string_view name, std::string_view what);
 const Architecture& find_gguf_architecture(std::string_view name, std::string_view what);
 

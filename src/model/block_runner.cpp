@@ -36,7 +36,9 @@ BlockRunner::BlockRunner(const Model& model, compute::Backend& backend, std::int
     sines_ = backend.allocate(longest_window, config.head_dim / 2);
     backend.upload(tables.cosines.view(), cosines_);
     backend.upload(tables.sines.view(), sines_);
-    attention_ = {config.heads, config.kv_heads, config.head_dim, 1 / std::sqrt(static_cast<double>(config.head_dim)), &cosines_, &sines_};
+    attention_ = {config.heads,    config.kv_heads,
+                  config.head_dim, 1 / std::sqrt(static_cast<double>(config.head_dim)),
+                  &cosines_,       &sines_};
 }
 
 void BlockRunner::run(const compute::Batch& batch, const BlockWeights& weights, Activations& slots) const {
@@ -44,8 +46,9 @@ void BlockRunner::run(const compute::Batch& batch, const BlockWeights& weights, 
     for (std::size_t i = 0; i < program_.ops.size(); ++i) execute(step, program_.ops[i], i);
 }
 
-void BlockRunner::run_swapped(const compute::Batch& batch, const BlockWeights& weights, const Activations& base, int op,
-                              const compute::PackedLinear& swapped, Activations& own) const {
+void BlockRunner::run_swapped(const compute::Batch& batch, const BlockWeights& weights,
+                              const Activations& base, int op, const compute::PackedLinear& swapped,
+                              Activations& own) const {
     Step step{batch, weights, &base, own, op, &swapped, std::vector<bool>(program_.slot_cols.size(), false)};
     for (std::size_t i = 0; i < program_.ops.size(); ++i) {
         if (!step.affects(program_.ops[i], i)) continue;
@@ -70,7 +73,8 @@ void BlockRunner::execute(const Step& step, const BlockOp& op, std::size_t index
             return;
         }
         case BlockOpKind::kAttention:
-            backend_.attention(step.batch, x, step.slot(op.inputs[1]), step.slot(op.inputs[2]), attention_, out);
+            backend_.attention(step.batch, x, step.slot(op.inputs[1]), step.slot(op.inputs[2]), attention_,
+                               out);
             return;
         case BlockOpKind::kGatedSilu:
             backend_.gated_silu(step.batch, x, step.slot(op.inputs[1]), out);

@@ -15,7 +15,8 @@ struct BlockWeights {
     std::vector<compute::Tensor> norms;
 };
 
-// The slots of one chunk. Tensors are kept from chunk to chunk and made anew only when the number of rows changes.
+// The slots of one chunk. Tensors are kept from chunk to chunk and made anew only when the number of rows
+// changes.
 class Activations {
   public:
     explicit Activations(const BlockProgram& program) : slots_(program.slot_cols.size()) {}
@@ -33,10 +34,10 @@ class BlockRunner {
     // All operations, from slots[input], which the caller has set, to slots[output].
     void run(const compute::Batch& batch, const BlockWeights& weights, Activations& slots) const;
 
-    // As run(), with operation `op` using `swapped` instead, starting from another run's slots: only operations that
-    // depend on it are computed, into `own`. own[output] is then the fork's state.
-    void run_swapped(const compute::Batch& batch, const BlockWeights& weights, const Activations& base, int op,
-                     const compute::PackedLinear& swapped, Activations& own) const;
+    // As run(), with operation `op` using `swapped` instead, starting from another run's slots: only
+    // operations that depend on it are computed, into `own`. own[output] is then the fork's state.
+    void run_swapped(const compute::Batch& batch, const BlockWeights& weights, const Activations& base,
+                     int op, const compute::PackedLinear& swapped, Activations& own) const;
 
   private:
     struct Step;

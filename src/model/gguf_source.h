@@ -11,8 +11,8 @@ namespace assay {
 
 class GgufSource final : public WeightSource {
   public:
-    // `permuted_qk`: rows of q and k are in llama.cpp's interleaved rotary order (within a head of size d, file row
-    // 2i + s holds row s·d/2 + i) and are turned back on reading.
+    // `permuted_qk`: rows of q and k are in llama.cpp's interleaved rotary order (within a head of size d,
+    // file row 2i + s holds row s·d/2 + i) and are turned back on reading.
     GgufSource(std::shared_ptr<const GgufFile> file, bool permuted_qk);
 
     std::vector<StoredTensor> tensors() const override;
@@ -32,7 +32,8 @@ class GgufSource final : public WeightSource {
     static std::int64_t file_row(const Entry& entry, std::int64_t row);
 
     std::shared_ptr<const GgufFile> file_;
-    std::map<std::string, Entry, std::less<>> tensors_;  // by Hugging Face's name, or the file's where there is none
+    std::map<std::string, Entry, std::less<>>
+        tensors_;  // by Hugging Face's name, or the file's where there is none
 };
 
 }  // namespace assay

@@ -68,7 +68,8 @@ TEST_F(GgufSourceTest, SomeRowsOfAPermutedTensorAreTheRightOnes) {
     for (std::int64_t first : {0, 5, 11, 12, 40}) {
         Matrix<float> read(7, query.cols());
         files.weights->read(kQuery, first, read.view());
-        EXPECT_TRUE(std::equal(read.values().begin(), read.values().end(), query.row(first).begin())) << first;
+        EXPECT_TRUE(std::equal(read.values().begin(), read.values().end(), query.row(first).begin()))
+            << first;
     }
 }
 
@@ -84,7 +85,8 @@ TEST_F(GgufSourceTest, LogitsAreThoseOfTheModelThatWasWritten) {
         EXPECT_EQ(written.config().mlp_bias, tied);
         TestEngine engine;
         const TokenWindow window = random_windows({60}, config_.vocabulary)[0];
-        const Matrix<float> a = window_logits(written, engine, window), b = window_logits(original, engine, window);
+        const Matrix<float> a = window_logits(written, engine, window),
+                            b = window_logits(original, engine, window);
         EXPECT_TRUE(std::equal(a.values().begin(), a.values().end(), b.values().begin()));
     }
 }

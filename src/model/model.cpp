@@ -10,19 +10,23 @@
 namespace assay {
 namespace {
 
-std::string last_part(const std::string& name) { return name.substr(name.rfind('.') + 1); }
+std::string last_part(const std::string& name) {
+    return name.substr(name.rfind('.') + 1);
+}
 
 // The first loop is one that the compiler vectorises; the slow search runs only where it found something.
 void expect_finite(std::span<const float> values, const std::string& place, std::int64_t cols) {
     constexpr std::uint32_t kExponent = 0x7f800000u;  // all ones: Inf or NaN
     std::uint32_t bad = 0;
-    for (float v : values) bad |= static_cast<std::uint32_t>((std::bit_cast<std::uint32_t>(v) & kExponent) == kExponent);
+    for (float v : values)
+        bad |= static_cast<std::uint32_t>((std::bit_cast<std::uint32_t>(v) & kExponent) == kExponent);
     if (bad == 0) return;
     for (std::size_t i = 0; i < values.size(); ++i) {
         if (std::isfinite(values[i])) continue;
         const auto at = static_cast<std::int64_t>(i);
-        throw NumericError(fmt::format("{}: {} at row {}, column {}; the weights are damaged: fetch or convert the model again", place,
-                                       values[i], at / cols, at % cols));
+        throw NumericError(fmt::format(
+            "{}: {} at row {}, column {}; the weights are damaged: fetch or convert the model again", place,
+            values[i], at / cols, at % cols));
     }
 }
 
@@ -32,8 +36,12 @@ std::string Model::block_weight_name(std::int64_t block, const std::string& weig
     return fmt::format("model.layers.{}.{}", block, weight);
 }
 
-Model::Model(std::string path, ModelConfig config, BlockProgram block, std::shared_ptr<const WeightSource> weights)
-    : path_(std::move(path)), config_(std::move(config)), block_(std::move(block)), weights_(std::move(weights)) {
+Model::Model(std::string path, ModelConfig config, BlockProgram block,
+             std::shared_ptr<const WeightSource> weights)
+    : path_(std::move(path)),
+      config_(std::move(config)),
+      block_(std::move(block)),
+      weights_(std::move(weights)) {
     list_items();
     for (std::int64_t b = 0; b < config_.layers; ++b) {
         for (const BlockOp& op : block_.ops) {
@@ -48,7 +56,8 @@ Model::Model(std::string path, ModelConfig config, BlockProgram block, std::shar
     }
     expect_tensor(std::string(kFinalNormName) + ".weight", {config_.hidden});
     expect_tensor(std::string(kEmbeddingName) + ".weight", {config_.vocabulary, config_.hidden});
-    if (!config_.tied_head) expect_tensor(std::string(kHeadName) + ".weight", {config_.vocabulary, config_.hidden});
+    if (!config_.tied_head)
+        expect_tensor(std::string(kHeadName) + ".weight", {config_.vocabulary, config_.hidden});
 }
 
 void Model::list_items() {
@@ -56,8 +65,8 @@ void Model::list_items() {
         for (std::size_t i = 0; i < block_.ops.size(); ++i) {
             const BlockOp& op = block_.ops[i];
             if (op.kind != BlockOpKind::kLinear) continue;
-            items_.push_back({block_weight_name(b, op.weight), last_part(op.weight), LinearItem::Role::kBlock, b, static_cast<int>(i),
-                              block_.slot_cols[static_cast<std::size_t>(op.output)],
+            items_.push_back({block_weight_name(b, op.weight), last_part(op.weight), LinearItem::Role::kBlock,
+                              b, static_cast<int>(i), block_.slot_cols[static_cast<std::size_t>(op.output)],
                               block_.slot_cols[static_cast<std::size_t>(op.inputs[0])]});
         }
     }
@@ -70,13 +79,15 @@ void Model::list_items() {
 
 void Model::expect_tensor(const std::string& name, const std::vector<std::int64_t>& shape) const {
     if (!weights_->contains(name)) {
-        throw FormatError(fmt::format("{}: tensor {} {} is missing, which the config calls for; the model is incomplete or its config "
-                                      "belongs to another one",
-                                      path_, name, to_string(shape)));
+        throw FormatError(fmt::format(
+            "{}: tensor {} {} is missing, which the config calls for; the model is incomplete or its config "
+            "belongs to another one",
+            path_, name, to_string(shape)));
     }
     const Shape found = weights_->shape(name);
     if (found != shape) {
-        throw FormatError(fmt::format("{}: tensor {} has shape {}, the config calls for {}", path_, name, to_string(found), to_string(shape)));
+        throw FormatError(fmt::format("{}: tensor {} has shape {}, the config calls for {}", path_, name,
+                                      to_string(found), to_string(shape)));
     }
 }
 

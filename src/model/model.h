@@ -27,9 +27,10 @@ struct LinearItem {
 
 class Model {
   public:
-    // Checks that every tensor that the config calls for is there with its shape; throws FormatError naming the first
-    // that is not. `path` is for messages.
-    Model(std::string path, ModelConfig config, BlockProgram block, std::shared_ptr<const WeightSource> weights);
+    // Checks that every tensor that the config calls for is there with its shape; throws FormatError naming
+    // the first that is not. `path` is for messages.
+    Model(std::string path, ModelConfig config, BlockProgram block,
+          std::shared_ptr<const WeightSource> weights);
 
     const std::string& path() const { return path_; }
     const ModelConfig& config() const { return config_; }
@@ -57,7 +58,8 @@ inline constexpr const char* kEmbeddingName = "model.embed_tokens";
 inline constexpr const char* kHeadName = "lm_head";
 inline constexpr const char* kFinalNormName = "model.norm";
 
-// The whole of a tensor NAME.weight [out, in] as f32. Throws NumericError, naming tensor and place, at a NaN or Inf.
+// The whole of a tensor NAME.weight [out, in] as f32. Throws NumericError, naming tensor and place, at a NaN
+// or Inf.
 Matrix<float> read_weight(const WeightSource& source, const std::string& name);
 
 // A vector NAME (with its suffix) as f32, checked in the same way.

@@ -10,7 +10,8 @@
 
 namespace assay {
 
-// A model's files, opened and checked as files; whether Assay can run the model is known only to load_model().
+// A model's files, opened and checked as files; whether Assay can run the model is known only to
+// load_model().
 struct ModelFiles {
     std::filesystem::path path;
     std::string format;                        // "safetensors" or "gguf"
@@ -22,8 +23,8 @@ struct ModelFiles {
 // Throws FormatError naming what is missing or broken in the files.
 ModelFiles open_model_files(const std::filesystem::path& path);
 
-// The model in those files. Throws Unsupported for an architecture, rope scaling or quantized checkpoint that Assay
-// cannot run, FormatError where config and tensors do not fit together.
+// The model in those files. Throws Unsupported for an architecture, rope scaling or quantized checkpoint that
+// Assay cannot run, FormatError where config and tensors do not fit together.
 Model load_model(const ModelFiles& files);
 
 // Path of config.json in a folder.

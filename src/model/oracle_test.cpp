@@ -36,7 +36,8 @@ TokenWindow ids(const SafetensorsFile& file, const std::string& name) {
 
 double largest_difference(std::span<const float> expected, std::span<const float> actual) {
     double worst = expected.size() <= actual.size() ? 0 : INFINITY;
-    for (std::size_t i = 0; i < expected.size(); ++i) worst = std::max(worst, std::abs(static_cast<double>(expected[i] - actual[i])));
+    for (std::size_t i = 0; i < expected.size(); ++i)
+        worst = std::max(worst, std::abs(static_cast<double>(expected[i] - actual[i])));
     return worst;
 }
 
@@ -44,7 +45,8 @@ double largest_difference(std::span<const float> expected, std::span<const float
 class LayerTap final : public Tap {
   public:
     explicit LayerTap(compute::Backend& backend) : backend_(backend) {}
-    void linear(const LinearItem&, const TokenChunk&, const compute::Tensor&, const compute::Tensor&) override {}
+    void linear(const LinearItem&, const TokenChunk&, const compute::Tensor&,
+                const compute::Tensor&) override {}
     void block(std::int64_t, const TokenChunk&, const compute::Tensor& state) override {
         layers.emplace_back(state.rows(), state.cols());
         backend_.download(state, layers.back().view());
@@ -62,7 +64,9 @@ class OracleTest : public ::testing::TestWithParam<const char*> {
     ThreadPool pool_{2};
 };
 
-INSTANTIATE_TEST_SUITE_P(Tiny, OracleTest, ::testing::Values("llama-tied", "llama-rope-llama3-f32", "llama-rope-linear-f16", "llama-bias-sharded"),
+INSTANTIATE_TEST_SUITE_P(Tiny, OracleTest,
+                         ::testing::Values("llama-tied", "llama-rope-llama3-f32", "llama-rope-linear-f16",
+                                           "llama-bias-sharded"),
                          [](const auto& info) {
                              std::string name = info.param;
                              for (char& c : name) c = c == '-' ? '_' : c;
@@ -79,23 +83,29 @@ void OracleTest::check(compute::Backend& backend, double tolerance) {
     for (; oracle.tensors().contains("p" + std::to_string(prompts) + ".input_ids"); ++prompts) {
         const std::string name = "p" + std::to_string(prompts);
         TokenWindow window = ids(oracle, name + ".input_ids");
-        window.push_back(0);  // the pass scores positions whose next token is known; a later token changes no earlier one
+        window.push_back(
+            0);  // the pass scores positions whose next token is known; a later token changes no earlier one
         const std::vector<TokenWindow> windows{window};
         const auto chunks = make_chunks(windows, 0, 4096);
         LayerTap tap(backend);
         const PassResult result = run_pass(model, engine, chunks, {.tap = &tap});
         const compute::Tensor& hidden = result.reference.chunks[0];
-        Matrix<float> logits(hidden.rows(), model.config().vocabulary), final_hidden(hidden.rows(), hidden.cols());
+        Matrix<float> logits(hidden.rows(), model.config().vocabulary),
+            final_hidden(hidden.rows(), hidden.cols());
         backend.logits(chunks[0].scored, {&hidden, result.reference.head.get()}, logits.view());
         backend.download(hidden, final_hidden.view());
         EXPECT_LT(largest_difference(floats(oracle, name + ".logits"), logits.values()), tolerance) << name;
-        EXPECT_LT(largest_difference(floats(oracle, name + ".final_hidden"), final_hidden.values()), tolerance) << name;
+        EXPECT_LT(largest_difference(floats(oracle, name + ".final_hidden"), final_hidden.values()),
+                  tolerance)
+            << name;
         if (!oracle.tensors().contains(name + ".layers")) continue;
         const auto layers = floats(oracle, name + ".layers");
         const std::size_t size = layers.size() / tap.layers.size();
         // Layer values reach about 30, three times the logits.
         for (std::size_t i = 0; i < tap.layers.size(); ++i) {
-            EXPECT_LT(largest_difference(std::span(layers).subspan(i * size, size), tap.layers[i].values()), 3 * tolerance) << "layer " << i;
+            EXPECT_LT(largest_difference(std::span(layers).subspan(i * size, size), tap.layers[i].values()),
+                      3 * tolerance)
+                << "layer " << i;
         }
     }
     EXPECT_GE(prompts, 3);
@@ -123,7 +133,9 @@ TEST_P(OracleTest, LogitsOfTheReferenceBackendAreTenTimesCloser) {
 class ConfigTest : public ::testing::Test {
   protected:
     void SetUp() override {
-        folder_ = fs::temp_directory_path() / (std::string("assay-config-") + ::testing::UnitTest::GetInstance()->current_test_info()->name());
+        folder_ =
+            fs::temp_directory_path() /
+            (std::string("assay-config-") + ::testing::UnitTest::GetInstance()->current_test_info()->name());
         fs::remove_all(folder_);
         fs::copy(kTiny / "llama-tied", folder_);
         config_ = parse_json(read_file(folder_ / "config.json"), "config");
@@ -163,17 +175,27 @@ TEST_F(ConfigTest, RefusesValuesThatChangeTheFunction) {
     for (const auto& change : changes) {
         config_ = good;
         config_[change.first] = change.second;
-        EXPECT_NE(error().find("not supported") == std::string::npos ? error().find("quantized") : 0, std::string::npos) << change.first;
+        EXPECT_NE(error().find("not supported") == std::string::npos ? error().find("quantized") : 0,
+                  std::string::npos)
+            << change.first;
     }
 }
 
 TEST_F(ConfigTest, NamesBadNumbers) {
     const Json good = config_;
     const std::vector<std::pair<const char*, Json>> changes{
-        {"num_hidden_layers", 0}, {"num_key_value_heads", 4},       {"hidden_size", "96"},
-        {"hidden_size", -1},      {"vocab_size", 1e30},             {"rms_norm_eps", 0},
-        {"rope_theta", -5.0},     {"rope_scaling", {{"type", "linear"}}}, {"head_dim", 15},
-        {"num_hidden_layers", 4}, {"architectures", Json::array()}, {"intermediate_size", 255},
+        {"num_hidden_layers", 0},
+        {"num_key_value_heads", 4},
+        {"hidden_size", "96"},
+        {"hidden_size", -1},
+        {"vocab_size", 1e30},
+        {"rms_norm_eps", 0},
+        {"rope_theta", -5.0},
+        {"rope_scaling", {{"type", "linear"}}},
+        {"head_dim", 15},
+        {"num_hidden_layers", 4},
+        {"architectures", Json::array()},
+        {"intermediate_size", 255},
     };
     for (const auto& change : changes) {
         config_ = good;

@@ -25,9 +25,16 @@ struct Stream {
 
 class PassRun {
   public:
-    PassRun(const Model& model, const Engine& engine, std::span<const TokenChunk> chunks, const PassOptions& options)
-        : model_(model), engine_(engine), backend_(engine.backend), chunks_(chunks), options_(options),
-          runner_(model, engine.backend, longest_window(chunks)), base_(model.block()), scratch_(model.block()) {
+    PassRun(const Model& model, const Engine& engine, std::span<const TokenChunk> chunks,
+            const PassOptions& options)
+        : model_(model),
+          engine_(engine),
+          backend_(engine.backend),
+          chunks_(chunks),
+          options_(options),
+          runner_(model, engine.backend, longest_window(chunks)),
+          base_(model.block()),
+          scratch_(model.block()) {
         fork_streams_.resize(options.forks.size());
         result_.forks.resize(options.forks.size());
         for (Stream& s : fork_streams_) s.chunks.resize(chunks.size());
@@ -61,7 +68,8 @@ class PassRun {
     void begin_progress() {
         std::uint64_t rows = 0, blocks = static_cast<std::uint64_t>(model_.config().layers);
         for (const TokenChunk& chunk : chunks_) rows += static_cast<std::uint64_t>(chunk.rows.rows());
-        for (const Fork& fork : options_.forks) blocks += static_cast<std::uint64_t>(model_.config().layers - first_block(fork));
+        for (const Fork& fork : options_.forks)
+            blocks += static_cast<std::uint64_t>(model_.config().layers - first_block(fork));
         engine_.progress.begin(options_.forks.empty() ? "forward" : "swaps", rows * blocks);
     }
 
@@ -78,11 +86,13 @@ class PassRun {
     }
 
     const LinearItem& embedding_item() const {
-        return *std::find_if(model_.items().begin(), model_.items().end(), [](const LinearItem& i) { return changes_embedding(i); });
+        return *std::find_if(model_.items().begin(), model_.items().end(),
+                             [](const LinearItem& i) { return changes_embedding(i); });
     }
 
     const LinearItem& head_item() const {
-        return *std::find_if(model_.items().begin(), model_.items().end(), [](const LinearItem& i) { return changes_head(i); });
+        return *std::find_if(model_.items().begin(), model_.items().end(),
+                             [](const LinearItem& i) { return changes_head(i); });
     }
 
     // Token embeddings of every chunk, and those of forks that change the embedding.
@@ -91,7 +101,8 @@ class PassRun {
         for (std::size_t f = 0; f < options_.forks.size(); ++f) {
             if (!changes_embedding(this->item(options_.forks[f]))) continue;
             const Matrix<float> table = treated_weight(item, options_.forks[f].overlay);
-            for (std::size_t c = 0; c < chunks_.size(); ++c) fork_streams_[f].chunks[c] = embed_chunk(chunks_[c], &table);
+            for (std::size_t c = 0; c < chunks_.size(); ++c)
+                fork_streams_[f].chunks[c] = embed_chunk(chunks_[c], &table);
         }
         Matrix<float> table;
         const bool treated = options_.overlay != nullptr && options_.overlay->treats(item);
@@ -110,12 +121,15 @@ class PassRun {
         for (const TokenWindow& window : chunk.windows) {
             for (std::int32_t token : window) {
                 if (token < 0 || token >= model_.config().vocabulary) {
-                    throw FormatError("token id " + std::to_string(token) + " is outside the model's vocabulary of " +
-                                      std::to_string(model_.config().vocabulary) + "; the ids belong to another tokenizer");
+                    throw FormatError(
+                        "token id " + std::to_string(token) + " is outside the model's vocabulary of " +
+                        std::to_string(model_.config().vocabulary) + "; the ids belong to another tokenizer");
                 }
                 const auto out = rows.view().row_range(row++, 1);
-                if (table == nullptr) model_.weights().read(name, token, out);
-                else std::copy(table->row(token).begin(), table->row(token).end(), out.row(0).begin());
+                if (table == nullptr)
+                    model_.weights().read(name, token, out);
+                else
+                    std::copy(table->row(token).begin(), table->row(token).end(), out.row(0).begin());
             }
         }
         Tensor state = backend_.allocate(rows.rows(), rows.cols());
@@ -130,7 +144,8 @@ class PassRun {
         std::vector<std::unique_ptr<compute::PackedLinear>> swapped;
     };
 
-    std::unique_ptr<compute::PackedLinear> load_linear(const BlockOp& op, const LinearItem& item, const WeightOverlay* overlay) const {
+    std::unique_ptr<compute::PackedLinear> load_linear(const BlockOp& op, const LinearItem& item,
+                                                       const WeightOverlay* overlay) const {
         const Matrix<float> w = treated_weight(item, overlay);
         std::vector<float> bias;
         if (op.bias) bias = read_vector(model_.weights(), item.name + ".bias");
@@ -149,10 +164,12 @@ class PassRun {
         const std::size_t count = ops.size() + loaded.starting.size();
         engine_.pool.for_each(static_cast<std::int64_t>(count), [&](std::int64_t task) {
             const auto i = static_cast<std::size_t>(task);
-            if (i < ops.size()) load_operand(block, i, loaded.weights);
+            if (i < ops.size())
+                load_operand(block, i, loaded.weights);
             else {
                 const Fork& fork = options_.forks[loaded.starting[i - ops.size()]];
-                loaded.swapped[i - ops.size()] = load_linear(ops[static_cast<std::size_t>(item(fork).op)], item(fork), fork.overlay);
+                loaded.swapped[i - ops.size()] =
+                    load_linear(ops[static_cast<std::size_t>(item(fork).op)], item(fork), fork.overlay);
             }
         });
         return loaded;
@@ -160,9 +177,11 @@ class PassRun {
 
     void load_operand(std::int64_t block, std::size_t index, BlockWeights& weights) const {
         const BlockOp& op = model_.block().ops[index];
-        if (op.kind == BlockOpKind::kLinear) weights.linears[index] = load_linear(op, block_item(block, index), options_.overlay);
+        if (op.kind == BlockOpKind::kLinear)
+            weights.linears[index] = load_linear(op, block_item(block, index), options_.overlay);
         if (op.kind == BlockOpKind::kRmsNorm) {
-            const auto values = read_vector(model_.weights(), Model::block_weight_name(block, op.weight) + ".weight");
+            const auto values =
+                read_vector(model_.weights(), Model::block_weight_name(block, op.weight) + ".weight");
             weights.norms[index] = upload_row(values);
         }
     }
@@ -175,8 +194,9 @@ class PassRun {
     }
 
     const LinearItem& block_item(std::int64_t block, std::size_t op) const {
-        return *std::find_if(model_.items().begin(), model_.items().end(),
-                             [&](const LinearItem& i) { return i.block == block && i.op == static_cast<int>(op); });
+        return *std::find_if(model_.items().begin(), model_.items().end(), [&](const LinearItem& i) {
+            return i.block == block && i.op == static_cast<int>(op);
+        });
     }
 
     void run_block(std::int64_t block) {
@@ -204,7 +224,8 @@ class PassRun {
         if (options_.tap == nullptr) return;
         for (std::size_t i = 0; i < model_.block().ops.size(); ++i) {
             const BlockOp& op = model_.block().ops[i];
-            if (op.kind == BlockOpKind::kLinear) options_.tap->linear(block_item(block, i), chunk, base_[op.inputs[0]], base_[op.output]);
+            if (op.kind == BlockOpKind::kLinear)
+                options_.tap->linear(block_item(block, i), chunk, base_[op.inputs[0]], base_[op.output]);
         }
         options_.tap->block(block, chunk, base_[model_.block().output]);
     }
@@ -263,7 +284,8 @@ class PassRun {
             states.head = changes_head(item(fork)) ? pack_head(fork.overlay) : result_.reference.head;
             for (std::size_t c = 0; c < chunks_.size(); ++c) {
                 const Tensor& own = fork_streams_[f].chunks[c];
-                states.chunks.push_back(final_states(chunks_[c], norm, own.empty() ? reference_.chunks[c] : own));
+                states.chunks.push_back(
+                    final_states(chunks_[c], norm, own.empty() ? reference_.chunks[c] : own));
                 fork_streams_[f].chunks[c] = Tensor();
             }
         }
@@ -275,13 +297,14 @@ class PassRun {
 
     // Normalises a chunk and keeps the scored positions.
     Tensor final_states(const TokenChunk& chunk, const Tensor& norm, const Tensor& state) {
-        if (normed_.empty() || normed_.rows() != chunk.rows.rows()) normed_ = backend_.allocate(chunk.rows.rows(), state.cols());
+        if (normed_.empty() || normed_.rows() != chunk.rows.rows())
+            normed_ = backend_.allocate(chunk.rows.rows(), state.cols());
         backend_.rms_norm(chunk.rows, state, norm, model_.config().rms_eps, normed_);
         Tensor kept = backend_.allocate(chunk.scored.rows(), state.cols());
         for (std::int64_t w = 0; w < chunk.rows.windows(); ++w) {
             const std::int64_t context = chunk.rows.window_rows(w) - 1 - chunk.scored.window_rows(w);
-            backend_.copy_rows(normed_, chunk.rows.window_first_row(w) + context, kept, chunk.scored.window_first_row(w),
-                               chunk.scored.window_rows(w));
+            backend_.copy_rows(normed_, chunk.rows.window_first_row(w) + context, kept,
+                               chunk.scored.window_first_row(w), chunk.scored.window_rows(w));
         }
         return kept;
     }
@@ -302,11 +325,13 @@ class PassRun {
 
 }  // namespace
 
-PassResult run_pass(const Model& model, const Engine& engine, std::span<const TokenChunk> chunks, const PassOptions& options) {
+PassResult run_pass(const Model& model, const Engine& engine, std::span<const TokenChunk> chunks,
+                    const PassOptions& options) {
     return PassRun(model, engine, chunks, options).run();
 }
 
-std::int64_t pass_state_bytes(const Model& model, const compute::Backend& backend, std::int64_t tokens, std::int64_t runs) {
+std::int64_t pass_state_bytes(const Model& model, const compute::Backend& backend, std::int64_t tokens,
+                              std::int64_t runs) {
     // A run's state and its final, normalised copy exist together for a moment: two each.
     return 2 * runs * tokens * model.config().hidden * backend.element_bytes();
 }

@@ -57,7 +57,8 @@ struct ForkResult {
     FinalStates states;
     // Of a block's linear, per window: error = ‖ΔY‖² of its output, reference = ‖Y‖².
     std::vector<compute::SquaredError> output_error;
-    // Per block from the swap's on, per window: ‖h_fork - h_ref‖² and ‖h_ref‖² of the residual stream after the block.
+    // Per block from the swap's on, per window: ‖h_fork - h_ref‖² and ‖h_ref‖² of the residual stream after
+    // the block.
     std::vector<std::vector<compute::SquaredError>> propagation;
 };
 
@@ -74,11 +75,14 @@ struct Engine {
     const CancelToken& cancel;
 };
 
-// Runs the model over all chunks. A fork without effect gives the reference's own bits: same kernels, same order.
-// Throws FormatError or NumericError for weights that cannot be used, Interrupted when asked to stop.
-PassResult run_pass(const Model& model, const Engine& engine, std::span<const TokenChunk> chunks, const PassOptions& options);
+// Runs the model over all chunks. A fork without effect gives the reference's own bits: same kernels, same
+// order. Throws FormatError or NumericError for weights that cannot be used, Interrupted when asked to stop.
+PassResult run_pass(const Model& model, const Engine& engine, std::span<const TokenChunk> chunks,
+                    const PassOptions& options);
 
-// Bytes of states that one window of `tokens` costs `runs` runs (a reference and its forks) kept beside each other.
-std::int64_t pass_state_bytes(const Model& model, const compute::Backend& backend, std::int64_t tokens, std::int64_t runs);
+// Bytes of states that one window of `tokens` costs `runs` runs (a reference and its forks) kept beside each
+// other.
+std::int64_t pass_state_bytes(const Model& model, const compute::Backend& backend, std::int64_t tokens,
+                              std::int64_t runs);
 
 }  // namespace assay

@@ -1,4 +1,5 @@
-// The pass on a small random model: forks equal whole re-evaluations, controls are exact, bits depend on nothing.
+// The pass on a small random model: forks equal whole re-evaluations, controls are exact, bits depend on
+// nothing.
 #include "model/pass.h"
 
 #include <gtest/gtest.h>
@@ -77,7 +78,8 @@ class PassTest : public ::testing::TestWithParam<bool> {
     std::vector<TokenWindow> windows_ = random_windows({40, 300, 7}, 5);
 };
 
-INSTANTIATE_TEST_SUITE_P(Heads, PassTest, ::testing::Bool(), [](const auto& info) { return info.param ? "Tied" : "UntiedWithBias"; });
+INSTANTIATE_TEST_SUITE_P(Heads, PassTest, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "Tied" : "UntiedWithBias"; });
 
 TEST_P(PassTest, EveryForkEqualsAWholeRunOfTheSwappedModelBitForBit) {
     std::vector<Scale> scales;
@@ -123,24 +125,28 @@ TEST_P(PassTest, BitsDependOnNeitherThreadsNorChunks) {
 }
 
 TEST_P(PassTest, OutputErrorOfAScaledLinearIsItsScaleMinusOne) {
-    // Without bias Y scales with W, so ‖ΔY‖/‖Y‖ is exactly |factor - 1| but for rounding (the MLP has no biases in
-    // either variant); down also checks that the residual is left out.
-    for (const char* name : {"model.layers.1.mlp.down_proj", "model.layers.0.mlp.down_proj", "model.layers.0.mlp.gate_proj"}) {
+    // Without bias Y scales with W, so ‖ΔY‖/‖Y‖ is exactly |factor - 1| but for rounding (the MLP has no
+    // biases in either variant); down also checks that the residual is left out.
+    for (const char* name :
+         {"model.layers.1.mlp.down_proj", "model.layers.0.mlp.down_proj", "model.layers.0.mlp.gate_proj"}) {
         const Scale scale(name, 1.5f);
         std::size_t index = 0;
         while (model_->items()[index].name != name) ++index;
         const std::vector<Fork> forks{{index, &scale}};
         const PassResult result = run({.forks = forks});
         ASSERT_EQ(result.forks[0].output_error.size(), windows_.size());
-        for (const auto& sums : result.forks[0].output_error) EXPECT_NEAR(std::sqrt(sums.error / sums.reference), 0.5, 1e-5);
-        EXPECT_EQ(result.forks[0].propagation.size(), static_cast<std::size_t>(2 - model_->items()[index].block));
+        for (const auto& sums : result.forks[0].output_error)
+            EXPECT_NEAR(std::sqrt(sums.error / sums.reference), 0.5, 1e-5);
+        EXPECT_EQ(result.forks[0].propagation.size(),
+                  static_cast<std::size_t>(2 - model_->items()[index].block));
     }
 }
 
 // Counts what it sees and checks shapes.
 class CountingTap final : public Tap {
   public:
-    void linear(const LinearItem& item, const TokenChunk& chunk, const compute::Tensor& input, const compute::Tensor& output) override {
+    void linear(const LinearItem& item, const TokenChunk& chunk, const compute::Tensor& input,
+                const compute::Tensor& output) override {
         ++linears;
         EXPECT_EQ(input.rows(), chunk.rows.rows());
         EXPECT_EQ(input.cols(), item.in);
@@ -177,7 +183,8 @@ TEST(TokenChunks, KeepWindowsWholeAndScoreAfterTheContext) {
 
 TEST(ModelChecks, NameTheMissingOrMisshapenTensor) {
     const ModelConfig config = small_llama_config();
-    const auto expect_error = [&](const std::function<void(MemoryWeights&)>& damage, const std::string& text) {
+    const auto expect_error = [&](const std::function<void(MemoryWeights&)>& damage,
+                                  const std::string& text) {
         const auto weights = random_weights(config, 1);
         damage(*weights);
         try {
@@ -187,7 +194,8 @@ TEST(ModelChecks, NameTheMissingOrMisshapenTensor) {
             EXPECT_NE(std::string(e.what()).find(text), std::string::npos) << e.what();
         }
     };
-    expect_error([](MemoryWeights& w) { w.matrices.erase("model.layers.1.mlp.up_proj.weight"); }, "model.layers.1.mlp.up_proj.weight");
+    expect_error([](MemoryWeights& w) { w.matrices.erase("model.layers.1.mlp.up_proj.weight"); },
+                 "model.layers.1.mlp.up_proj.weight");
     expect_error([](MemoryWeights& w) { w.matrices["lm_head.weight"] = Matrix<float>(97, 47); }, "[97, 47]");
     expect_error([](MemoryWeights& w) { w.vectors.erase("model.norm.weight"); }, "model.norm.weight");
 }
@@ -206,7 +214,8 @@ TEST(ModelChecks, NanWeightsAndForeignTokensStopThePass) {
         run_pass(model, engine, chunks, {});
         FAIL() << "no error";
     } catch (const NumericError& e) {
-        EXPECT_NE(std::string(e.what()).find("up_proj.weight: nan at row 2, column 5"), std::string::npos) << e.what();
+        EXPECT_NE(std::string(e.what()).find("up_proj.weight: nan at row 2, column 5"), std::string::npos)
+            << e.what();
     }
     const std::vector<TokenWindow> foreign{{1, 2, 97, 3}};
     EXPECT_THROW(run_pass(model, engine, make_chunks(foreign, 0, 100), {}), FormatError);

@@ -12,10 +12,13 @@ namespace assay {
 std::vector<StoredTensor> MemoryWeights::tensors() const {
     std::vector<StoredTensor> all;
     for (const auto& [name, m] : matrices) {
-        all.push_back({name, "f32", {m.rows(), m.cols()}, static_cast<std::uint64_t>(m.rows() * m.cols()) * 4});
+        all.push_back(
+            {name, "f32", {m.rows(), m.cols()}, static_cast<std::uint64_t>(m.rows() * m.cols()) * 4});
     }
-    for (const auto& [name, v] : vectors) all.push_back({name, "f32", {static_cast<std::int64_t>(v.size())}, v.size() * 4});
-    std::sort(all.begin(), all.end(), [](const StoredTensor& a, const StoredTensor& b) { return a.name < b.name; });
+    for (const auto& [name, v] : vectors)
+        all.push_back({name, "f32", {static_cast<std::int64_t>(v.size())}, v.size() * 4});
+    std::sort(all.begin(), all.end(),
+              [](const StoredTensor& a, const StoredTensor& b) { return a.name < b.name; });
     return all;
 }
 
@@ -25,7 +28,8 @@ bool MemoryWeights::contains(std::string_view name) const {
 
 Shape MemoryWeights::shape(std::string_view name) const {
     if (const auto m = matrices.find(name); m != matrices.end()) return {m->second.rows(), m->second.cols()};
-    if (const auto v = vectors.find(name); v != vectors.end()) return {static_cast<std::int64_t>(v->second.size())};
+    if (const auto v = vectors.find(name); v != vectors.end())
+        return {static_cast<std::int64_t>(v->second.size())};
     throw FormatError(place(name) + " is missing");
 }
 
@@ -36,7 +40,8 @@ void MemoryWeights::read(std::string_view name, std::int64_t first_row, MatrixVi
     }
     shape(name);  // throws where it is missing
     const Matrix<float>& m = matrices.find(name)->second;
-    for (std::int64_t r = 0; r < out.rows(); ++r) std::copy(m.row(first_row + r).begin(), m.row(first_row + r).end(), out.row(r).begin());
+    for (std::int64_t r = 0; r < out.rows(); ++r)
+        std::copy(m.row(first_row + r).begin(), m.row(first_row + r).end(), out.row(r).begin());
 }
 
 std::shared_ptr<MemoryWeights> random_weights(const ModelConfig& config, std::uint64_t seed) {
@@ -59,8 +64,10 @@ std::shared_ptr<MemoryWeights> random_weights(const ModelConfig& config, std::ui
             if (op.weight.empty()) continue;
             const std::string name = Model::block_weight_name(b, op.weight);
             const std::int64_t out = program.slot_cols[static_cast<std::size_t>(op.output)];
-            if (op.kind == BlockOpKind::kLinear) matrix(name + ".weight", out, program.slot_cols[static_cast<std::size_t>(op.inputs[0])]);
-            else vector(name + ".weight", out, 1);
+            if (op.kind == BlockOpKind::kLinear)
+                matrix(name + ".weight", out, program.slot_cols[static_cast<std::size_t>(op.inputs[0])]);
+            else
+                vector(name + ".weight", out, 1);
             if (op.bias) vector(name + ".bias", out, 0);
         }
     }

@@ -1,4 +1,5 @@
-// A model with seeded random weights in memory, for tests and benchmarks of what does not depend on real weights.
+// A model with seeded random weights in memory, for tests and benchmarks of what does not depend on real
+// weights.
 #pragma once
 
 #include <cstdint>
@@ -22,10 +23,12 @@ class MemoryWeights final : public WeightSource {
     void read(std::string_view name, std::int64_t first_row, MatrixView<float> out) const override;
 };
 
-// Llama-shaped random weights: uniform with standard deviation 1/sqrt(in), norms near one, biases where the config has them.
+// Llama-shaped random weights: uniform with standard deviation 1/sqrt(in), norms near one, biases where the
+// config has them.
 std::shared_ptr<MemoryWeights> random_weights(const ModelConfig& config, std::uint64_t seed);
 
-// A small Llama config for tests: hidden 48, 2 layers, 4 heads of 12 sharing 2 key/value heads, vocabulary 97, untied.
+// A small Llama config for tests: hidden 48, 2 layers, 4 heads of 12 sharing 2 key/value heads, vocabulary
+// 97, untied.
 ModelConfig small_llama_config();
 
 }  // namespace assay

@@ -6,14 +6,15 @@
 namespace assay {
 namespace {
 
-// transformers modeling_rope_utils, _compute_llama3_parameters: long wavelengths are divided by the factor, short ones
-// kept, those between interpolated.
+// transformers modeling_rope_utils, _compute_llama3_parameters: long wavelengths are divided by the factor,
+// short ones kept, those between interpolated.
 double llama3_frequency(const RopeConfig& rope, double f) {
     const double wavelength = 2 * std::numbers::pi / f;
     const double original = rope.original_max_positions;
     if (wavelength < original / rope.high_freq_factor) return f;
     if (wavelength > original / rope.low_freq_factor) return f / rope.factor;
-    const double smooth = (original / wavelength - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
+    const double smooth =
+        (original / wavelength - rope.low_freq_factor) / (rope.high_freq_factor - rope.low_freq_factor);
     return (1 - smooth) * f / rope.factor + smooth * f;
 }
 

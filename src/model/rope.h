@@ -9,8 +9,9 @@
 
 namespace assay {
 
-// Frequencies f_i = theta^(-2i/d), i < d/2, after scaling (linear: f/factor; llama3: by wavelength bands, interpolated
-// between; divisors: f/divisor), rounded to f32 as transformers and llama.cpp hold them. Unit: radians per position.
+// Frequencies f_i = theta^(-2i/d), i < d/2, after scaling (linear: f/factor; llama3: by wavelength bands,
+// interpolated between; divisors: f/divisor), rounded to f32 as transformers and llama.cpp hold them. Unit:
+// radians per position.
 std::vector<float> rope_frequencies(const RopeConfig& rope, std::int64_t head_dim);
 
 struct RopeTables {
@@ -18,7 +19,8 @@ struct RopeTables {
     Matrix<float> sines;
 };
 
-// cos and sin of f32(position · f_i): the angle is rounded to f32 because that is what deployed runtimes compute.
+// cos and sin of f32(position · f_i): the angle is rounded to f32 because that is what deployed runtimes
+// compute.
 RopeTables rope_tables(const RopeConfig& rope, std::int64_t head_dim, std::int64_t positions);
 
 }  // namespace assay

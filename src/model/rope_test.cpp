@@ -31,8 +31,8 @@ TEST(Rope, LinearScalingDividesEveryFrequency) {
     for (std::size_t i = 0; i < plain.size(); ++i) EXPECT_FLOAT_EQ(scaled[i], plain[i] / 4);
 }
 
-// With wavelengths instead of frequencies: below 8192/4 kept, above 8192/1 eight times longer, between them the
-// frequency is interpolated linearly in 8192/wavelength.
+// With wavelengths instead of frequencies: below 8192/4 kept, above 8192/1 eight times longer, between them
+// the frequency is interpolated linearly in 8192/wavelength.
 TEST(Rope, Llama3ScalingHasThreeBands) {
     const RopeConfig llama31{500000, RopeConfig::Scaling::kLlama3, 8, 1, 4, 8192, {}};
     const auto plain = rope_frequencies({.theta = 500000}, 128), scaled = rope_frequencies(llama31, 128);
@@ -59,7 +59,8 @@ TEST(Rope, Llama3ScalingHasThreeBands) {
 TEST(Rope, DivisorsDivideEachFrequencyByItsOwn) {
     const auto plain = rope_frequencies({}, 8);
     const auto divided = rope_frequencies({.divisors = {1, 2, 4, 8}}, 8);
-    for (std::size_t i = 0; i < plain.size(); ++i) EXPECT_FLOAT_EQ(divided[i], plain[i] / static_cast<float>(1 << i));
+    for (std::size_t i = 0; i < plain.size(); ++i)
+        EXPECT_FLOAT_EQ(divided[i], plain[i] / static_cast<float>(1 << i));
 }
 
 TEST(Rope, TablesHoldCosineAndSineOfPositionTimesFrequency) {

@@ -26,14 +26,16 @@ std::string SafetensorsSource::place(std::string_view name) const {
 
 void SafetensorsSource::read(std::string_view name, std::int64_t first_row, MatrixView<float> out) const {
     const TensorView& view = find(name);
-    const std::int64_t cols = view.shape.empty() ? 1 : view.shape.back(), rows = cols == 0 ? 0 : element_count(view.shape) / cols;
+    const std::int64_t cols = view.shape.empty() ? 1 : view.shape.back(),
+                       rows = cols == 0 ? 0 : element_count(view.shape) / cols;
     if (out.cols() != cols || first_row < 0 || out.rows() > rows - first_row) {
-        throw InvalidArgument(fmt::format("{} {}: rows {}+{} of {} columns were asked for", place(name), to_string(view.shape), first_row,
-                                          out.rows(), out.cols()));
+        throw InvalidArgument(fmt::format("{} {}: rows {}+{} of {} columns were asked for", place(name),
+                                          to_string(view.shape), first_row, out.rows(), out.cols()));
     }
     if (view.dtype != DType::kF32 && view.dtype != DType::kF16 && view.dtype != DType::kBF16) {
-        throw Unsupported(fmt::format("{} is stored as {}, which cannot be read as weights; f32, f16 and bf16 can", place(name),
-                                      dtype_name(view.dtype)));
+        throw Unsupported(
+            fmt::format("{} is stored as {}, which cannot be read as weights; f32, f16 and bf16 can",
+                        place(name), dtype_name(view.dtype)));
     }
     for (std::int64_t r = 0; r < out.rows(); ++r) to_f32(view, (first_row + r) * cols, out.row(r));
 }

@@ -21,8 +21,9 @@ using ::testing::HasSubstr;
 class SafetensorsSourceTest : public TemporaryFolder {
   protected:
     SafetensorsSourceTest() {
-        SafetensorsWriter writer(folder_ / "model.safetensors",
-                                 {{"w", DType::kBF16, {3, 2}}, {"v", DType::kF32, {4}}, {"codes", DType::kI32, {2, 2}}});
+        SafetensorsWriter writer(
+            folder_ / "model.safetensors",
+            {{"w", DType::kBF16, {3, 2}}, {"v", DType::kF32, {4}}, {"codes", DType::kI32, {2, 2}}});
         const std::vector<float> v{1, -2, 3.5f, 1e-30f};
         std::vector<std::uint16_t> w;
         for (int i = 0; i < 6; ++i) w.push_back(f32_to_bf16(static_cast<float>(i)));
@@ -37,7 +38,8 @@ class SafetensorsSourceTest : public TemporaryFolder {
 
     SafetensorsSource open() const { return SafetensorsSource(SafetensorsSet::open(folder_)); }
 
-    std::vector<float> read(const std::string& name, std::int64_t first, std::int64_t rows, std::int64_t cols) const {
+    std::vector<float> read(const std::string& name, std::int64_t first, std::int64_t rows,
+                            std::int64_t cols) const {
         Matrix<float> out(rows, cols);
         open().read(name, first, out.view());
         return {out.values().begin(), out.values().end()};

@@ -13,20 +13,26 @@ TokenChunk make_chunk(std::span<const TokenWindow> windows, std::int64_t first, 
     for (const TokenWindow& window : windows) {
         const auto tokens = static_cast<std::int64_t>(window.size());
         if (tokens < context + 2) {
-            throw InvalidArgument(fmt::format("a window of {} tokens has nothing to score after {} context positions; use longer windows "
-                                              "or a smaller --context",
-                                              tokens, context));
+            throw InvalidArgument(fmt::format(
+                "a window of {} tokens has nothing to score after {} context positions; use longer windows "
+                "or a smaller --context",
+                tokens, context));
         }
         rows.push_back(tokens);
         scored.push_back(tokens - 1 - context);
         targets.insert(targets.end(), window.begin() + context + 1, window.end());
     }
-    return {first, {windows.begin(), windows.end()}, compute::Batch(rows), compute::Batch(scored), std::move(targets)};
+    return {first,
+            {windows.begin(), windows.end()},
+            compute::Batch(rows),
+            compute::Batch(scored),
+            std::move(targets)};
 }
 
 }  // namespace
 
-std::vector<TokenChunk> make_chunks(std::span<const TokenWindow> windows, std::int64_t context, std::int64_t max_rows) {
+std::vector<TokenChunk> make_chunks(std::span<const TokenWindow> windows, std::int64_t context,
+                                    std::int64_t max_rows) {
     if (context < 0) throw InvalidArgument("--context cannot be negative");
     std::vector<TokenChunk> chunks;
     std::size_t begin = 0;
@@ -36,7 +42,8 @@ std::vector<TokenChunk> make_chunks(std::span<const TokenWindow> windows, std::i
         while (end < windows.size() && rows + static_cast<std::int64_t>(windows[end].size()) <= max_rows) {
             rows += static_cast<std::int64_t>(windows[end++].size());
         }
-        chunks.push_back(make_chunk(windows.subspan(begin, end - begin), static_cast<std::int64_t>(begin), context));
+        chunks.push_back(
+            make_chunk(windows.subspan(begin, end - begin), static_cast<std::int64_t>(begin), context));
         begin = end;
     }
     return chunks;

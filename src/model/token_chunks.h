@@ -11,7 +11,8 @@ namespace assay {
 
 using TokenWindow = std::vector<std::int32_t>;
 
-// One chunk: whole windows. Rows are positions; a scored row is a position from `context` on whose next token is known.
+// One chunk: whole windows. Rows are positions; a scored row is a position from `context` on whose next token
+// is known.
 struct TokenChunk {
     std::int64_t first_window = 0;
     std::vector<TokenWindow> windows;
@@ -22,6 +23,7 @@ struct TokenChunk {
 
 // Chunks of whole windows, up to `max_rows` positions each (at least one window). Grouping changes no result.
 // Throws InvalidArgument where a window has no scored position (it needs context + 2 tokens).
-std::vector<TokenChunk> make_chunks(std::span<const TokenWindow> windows, std::int64_t context, std::int64_t max_rows);
+std::vector<TokenChunk> make_chunks(std::span<const TokenWindow> windows, std::int64_t context,
+                                    std::int64_t max_rows);
 
 }  // namespace assay

@@ -7,7 +7,9 @@
 namespace assay {
 
 // bfloat16 bits -> f32: the upper half of an f32, exact.
-inline float bf16_to_f32(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
+inline float bf16_to_f32(std::uint16_t bits) {
+    return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
 
 // f32 -> bfloat16 bits. NaN stays NaN (made quiet); overflow becomes infinity.
 inline std::uint16_t f32_to_bf16(float value) {
@@ -44,6 +46,8 @@ inline std::uint16_t f32_to_f16(float value) {
 }
 
 // The nearest f16 as an f32.
-inline float round_to_f16(float value) { return f16_to_f32(f32_to_f16(value)); }
+inline float round_to_f16(float value) {
+    return f16_to_f32(f32_to_f16(value));
+}
 
 }  // namespace assay

@@ -24,7 +24,8 @@ TEST(F16, DecodesByTheDefinition) {
     for (std::uint32_t b = 0; b < 0x7c00u; ++b) {
         const int exponent = static_cast<int>(b >> 10);
         const double fraction = b & 0x3ffu;
-        const double expected = exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25);
+        const double expected =
+            exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25);
         ASSERT_EQ(static_cast<double>(f16_to_f32(static_cast<std::uint16_t>(b))), expected);
     }
 }

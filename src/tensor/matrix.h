@@ -22,7 +22,9 @@ class MatrixView {
     std::int64_t stride() const { return stride_; }
     T* data() const { return data_; }
     std::span<T> row(std::int64_t r) const { return {data_ + r * stride_, static_cast<std::size_t>(cols_)}; }
-    MatrixView row_range(std::int64_t first, std::int64_t count) const { return {data_ + first * stride_, count, cols_, stride_}; }
+    MatrixView row_range(std::int64_t first, std::int64_t count) const {
+        return {data_ + first * stride_, count, cols_, stride_};
+    }
     T& operator()(std::int64_t r, std::int64_t c) const { return data_[r * stride_ + c]; }
 
   private:
@@ -35,7 +37,8 @@ template <class T>
 class Matrix {
   public:
     Matrix() = default;
-    Matrix(std::int64_t rows, std::int64_t cols) : rows_(rows), cols_(cols), values_(static_cast<std::size_t>(rows * cols)) {}
+    Matrix(std::int64_t rows, std::int64_t cols)
+        : rows_(rows), cols_(cols), values_(static_cast<std::size_t>(rows * cols)) {}
 
     std::int64_t rows() const { return rows_; }
     std::int64_t cols() const { return cols_; }

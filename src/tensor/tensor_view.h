@@ -20,8 +20,8 @@ struct TensorView {
 // Throws InvalidArgument for a range outside the tensor or an element type that is not a float.
 void to_f32(const TensorView& tensor, std::int64_t first, std::span<float> out);
 
-// Rounds f32 values to `dtype` (f32, f16 or bf16; round to nearest, ties to even) into out, whose size must fit.
-// Throws InvalidArgument for another element type and NumericError where a finite value overflows.
+// Rounds f32 values to `dtype` (f32, f16 or bf16; round to nearest, ties to even) into out, whose size must
+// fit. Throws InvalidArgument for another element type and NumericError where a finite value overflows.
 void from_f32(std::span<const float> values, DType dtype, std::span<std::byte> out);
 
 }  // namespace assay

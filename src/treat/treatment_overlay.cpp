@@ -5,7 +5,8 @@
 
 namespace assay {
 
-void apply_treatment(const Treatment& treatment, const LinearItem& item, MatrixView<float> w, ThreadPool& pool) {
+void apply_treatment(const Treatment& treatment, const LinearItem& item, MatrixView<float> w,
+                     ThreadPool& pool) {
     if (treatment.method != "rtn") throw InvalidArgument("method " + treatment.method + " cannot be applied");
     try {
         rtn(w, treatment.format, w, pool);

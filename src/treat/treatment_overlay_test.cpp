@@ -18,7 +18,8 @@ using ::testing::HasSubstr;
 TEST(TreatmentOverlay, AppliesTheFormatToTheChosenItemsOnly) {
     const Model model = random_model(small_llama_config());
     const Treatment treatment = parse_treatment("int4-g16");
-    const TreatmentOverlay overlay(treatment, [](const LinearItem& item) { return item.projection == "q_proj"; });
+    const TreatmentOverlay overlay(treatment,
+                                   [](const LinearItem& item) { return item.projection == "q_proj"; });
     ThreadPool pool(2);
     int chosen = 0;
     for (const LinearItem& item : model.items()) {
@@ -28,8 +29,10 @@ TEST(TreatmentOverlay, AppliesTheFormatToTheChosenItemsOnly) {
         Matrix<float> treated = w, decoded = w;
         overlay.apply(item, treated.view());
         decode_int(encode_int(w.view(), treatment.format, pool), treatment.format, decoded.view(), pool);
-        EXPECT_TRUE(std::equal(treated.values().begin(), treated.values().end(), decoded.values().begin())) << item.name;
-        EXPECT_FALSE(std::equal(treated.values().begin(), treated.values().end(), w.values().begin())) << item.name;
+        EXPECT_TRUE(std::equal(treated.values().begin(), treated.values().end(), decoded.values().begin()))
+            << item.name;
+        EXPECT_FALSE(std::equal(treated.values().begin(), treated.values().end(), w.values().begin()))
+            << item.name;
     }
     EXPECT_EQ(chosen, 2);
 }

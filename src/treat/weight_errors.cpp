@@ -32,7 +32,8 @@ void add_errors(const ReconstructionError& e, WeightsLinear& out) {
     out.sqnr_db = e.sqnr_db;
 }
 
-WeightsLinear measure_item(const Model& model, const LinearItem& item, const Treatment& treatment, ThreadPool& pool) {
+WeightsLinear measure_item(const Model& model, const LinearItem& item, const Treatment& treatment,
+                           ThreadPool& pool) {
     const Matrix<float> w = read_weight(model.weights(), item.name);
     Matrix<float> treated = w;
     apply_treatment(treatment, item, treated.view(), pool);
@@ -48,10 +49,12 @@ WeightsLinear measure_item(const Model& model, const LinearItem& item, const Tre
 
 }  // namespace
 
-WeightsResult measure_weight_errors(const Model& model, std::span<const std::size_t> items, const Treatment& treatment,
-                                    const Engine& engine) {
+WeightsResult measure_weight_errors(const Model& model, std::span<const std::size_t> items,
+                                    const Treatment& treatment, const Engine& engine) {
     std::uint64_t total = 0;
-    const auto elements = [&](std::size_t i) { return static_cast<std::uint64_t>(model.items()[i].out * model.items()[i].in); };
+    const auto elements = [&](std::size_t i) {
+        return static_cast<std::uint64_t>(model.items()[i].out * model.items()[i].in);
+    };
     for (std::size_t i : items) total += elements(i);
     engine.progress.begin("weights", total);
     WeightsResult result;

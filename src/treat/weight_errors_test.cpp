@@ -48,7 +48,8 @@ TEST_F(WeightErrorsTest, EqualTheFormulasForEveryItem) {
         const Matrix<float> w = read_weight(model_.weights(), model_.items()[i].name);
         Matrix<float> treated = w;
         apply_treatment(treatment, model_.items()[i], treated.view(), engine_.pool);
-        double error2 = 0, weight2 = 0, sum = 0, abs_error = 0, max_error = 0, low = INFINITY, high = -INFINITY;
+        double error2 = 0, weight2 = 0, sum = 0, abs_error = 0, max_error = 0, low = INFINITY,
+               high = -INFINITY;
         for (std::size_t e = 0; e < w.values().size(); ++e) {
             const double x = w.values()[e], error = x - treated.values()[e];
             error2 += error * error;
@@ -80,8 +81,10 @@ TEST_F(WeightErrorsTest, EffectiveBitsCountScalesAndZeros) {
     const std::vector<std::size_t> query{0};  // [48, 48]
     EXPECT_DOUBLE_EQ(measure("int4-g16", query).linears[0].effective_bits, 4 + (16 + 4) / 16.0);
     EXPECT_DOUBLE_EQ(measure("int4-sym-g16", query).linears[0].effective_bits, 4 + 16 / 16.0);
-    EXPECT_DOUBLE_EQ(measure("int8-channel(scale=f32)", query).linears[0].effective_bits, 8 + (32 + 8) / 48.0);
-    EXPECT_DOUBLE_EQ(measure("int4-g32", query).linears[0].effective_bits, 4 + 2 * (16 + 4) / 48.0);  // ragged: 32 and 16
+    EXPECT_DOUBLE_EQ(measure("int8-channel(scale=f32)", query).linears[0].effective_bits,
+                     8 + (32 + 8) / 48.0);
+    EXPECT_DOUBLE_EQ(measure("int4-g32", query).linears[0].effective_bits,
+                     4 + 2 * (16 + 4) / 48.0);  // ragged: 32 and 16
 }
 
 TEST_F(WeightErrorsTest, OneOutlierIsCountedAndItsRangeIsWasted) {
@@ -89,7 +92,8 @@ TEST_F(WeightErrorsTest, OneOutlierIsCountedAndItsRangeIsWasted) {
     for (std::size_t i = 0; i < w.values().size(); ++i) w.values()[i] = i % 2 == 0 ? 1.0f : -1.0f;
     w.view()(5, 5) = 99;
     const WeightsLinear linear = measure("int4-g16", {0}).linears[0];
-    for (double fraction : {linear.outlier_fraction_3s, linear.outlier_fraction_4s, linear.outlier_fraction_6s}) {
+    for (double fraction :
+         {linear.outlier_fraction_3s, linear.outlier_fraction_4s, linear.outlier_fraction_6s}) {
         EXPECT_DOUBLE_EQ(fraction, 1.0 / (48 * 48));
     }
     EXPECT_DOUBLE_EQ(linear.range_ratio.value(), 50);
@@ -112,11 +116,13 @@ TEST_F(WeightErrorsTest, ThreadsChangeNoBit) {
     TestEngine one(1), three(3);
     const std::vector<std::size_t> items{0, 6, 14};
     const Treatment treatment = parse_treatment("int3-g16");
-    EXPECT_EQ(measure_weight_errors(model_, items, treatment, one), measure_weight_errors(model_, items, treatment, three));
+    EXPECT_EQ(measure_weight_errors(model_, items, treatment, one),
+              measure_weight_errors(model_, items, treatment, three));
 }
 
 TEST_F(WeightErrorsTest, NanNamesTheTensorAndThePlace) {
-    weights_->matrices["model.layers.0.self_attn.k_proj.weight"].view()(7, 2) = std::numeric_limits<float>::quiet_NaN();
+    weights_->matrices["model.layers.0.self_attn.k_proj.weight"].view()(7, 2) =
+        std::numeric_limits<float>::quiet_NaN();
     EXPECT_THAT(error("int4-g16", 1), HasSubstr("model.layers.0.self_attn.k_proj"));
     EXPECT_THAT(error("int4-g16", 1), HasSubstr("row 7, column 2"));
 }

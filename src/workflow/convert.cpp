@@ -13,8 +13,8 @@
 #include "model/model_files.h"
 #include "model/rope.h"
 #include "tensor/tensor_view.h"
-#include "text/gguf_vocabulary.h"
 #include "text/gguf_tokenizer_json.h"
+#include "text/gguf_vocabulary.h"
 #include "workflow/workflow.h"
 
 namespace assay {
@@ -40,7 +40,9 @@ const OutputType& output_type(const std::string& name) {
 // Tensors that the model uses, in the names and shapes of Hugging Face.
 std::vector<TensorDeclaration> declare(const Model& model, DType dtype) {
     std::vector<TensorDeclaration> tensors;
-    const auto add = [&](const std::string& name) { tensors.push_back({name, dtype, model.weights().shape(name)}); };
+    const auto add = [&](const std::string& name) {
+        tensors.push_back({name, dtype, model.weights().shape(name)});
+    };
     for (const LinearItem& item : model.items()) add(item.name + ".weight");
     for (std::int64_t b = 0; b < model.config().layers; ++b) {
         for (const BlockOp& op : model.block().ops) {
@@ -64,7 +66,8 @@ void write_tensor(const Model& model, const TensorDeclaration& tensor, Safetenso
         Matrix<float> piece(std::min(kRowsPerPiece, rows - first), cols);
         model.weights().read(tensor.name, first, piece.view());
         expect_finite(piece.values(), model.weights().place(tensor.name));
-        std::vector<std::byte> bytes(piece.values().size() * static_cast<std::size_t>(dtype_bits(tensor.dtype)) / 8);
+        std::vector<std::byte> bytes(piece.values().size() *
+                                     static_cast<std::size_t>(dtype_bits(tensor.dtype)) / 8);
         try {
             from_f32(piece.values(), tensor.dtype, bytes);
         } catch (const NumericError& e) {
@@ -74,10 +77,12 @@ void write_tensor(const Model& model, const TensorDeclaration& tensor, Safetenso
     }
 }
 
-void write_tensors(const Model& model, DType dtype, const std::filesystem::path& path, Progress& progress, const CancelToken& cancel) {
+void write_tensors(const Model& model, DType dtype, const std::filesystem::path& path, Progress& progress,
+                   const CancelToken& cancel) {
     SafetensorsWriter writer(path, declare(model, dtype));
     std::uint64_t total = 0;
-    for (const TensorDeclaration& t : writer.order()) total += static_cast<std::uint64_t>(element_count(t.shape));
+    for (const TensorDeclaration& t : writer.order())
+        total += static_cast<std::uint64_t>(element_count(t.shape));
     progress.begin("converting", total);
     for (const TensorDeclaration& t : writer.order()) {
         write_tensor(model, t, writer);
@@ -96,32 +101,39 @@ Json llama3_json(const RopeConfig& rope) {
             {"original_max_position_embeddings", static_cast<std::int64_t>(rope.original_max_positions)}};
 }
 
-// GGUF keeps llama3 scaling as divisors only. The parameters of the released models are tried; whichever gives the same
-// frequencies is what the file was made from.
+// GGUF keeps llama3 scaling as divisors only. The parameters of the released models are tried; whichever
+// gives the same frequencies is what the file was made from.
 Json scaling_of_divisors(const ModelConfig& config) {
     const auto wanted = rope_frequencies(config.rope, config.head_dim);
     for (double factor : {8.0, 32.0}) {
         RopeConfig tried{config.rope.theta, RopeConfig::Scaling::kLlama3, factor, 1, 4, 8192, {}};
         const auto frequencies = rope_frequencies(tried, config.head_dim);
         bool same = true;
-        for (std::size_t i = 0; i < wanted.size(); ++i) same = same && std::abs(frequencies[i] - wanted[i]) <= 1e-5f * wanted[i];
+        for (std::size_t i = 0; i < wanted.size(); ++i)
+            same = same && std::abs(frequencies[i] - wanted[i]) <= 1e-5f * wanted[i];
         if (same) return llama3_json(tried);
     }
-    throw Unsupported("rope_freqs.weight holds frequency divisors that no known rope_scaling of a config.json gives");
+    throw Unsupported(
+        "rope_freqs.weight holds frequency divisors that no known rope_scaling of a config.json gives");
 }
 
 Json rope_scaling(const ModelConfig& config) {
     if (!config.rope.divisors.empty()) return scaling_of_divisors(config);
     switch (config.rope.scaling) {
-        case RopeConfig::Scaling::kNone: return nullptr;
-        case RopeConfig::Scaling::kLinear: return {{"rope_type", "linear"}, {"factor", config.rope.factor}};
-        case RopeConfig::Scaling::kLlama3: return llama3_json(config.rope);
+        case RopeConfig::Scaling::kNone:
+            return nullptr;
+        case RopeConfig::Scaling::kLinear:
+            return {{"rope_type", "linear"}, {"factor", config.rope.factor}};
+        case RopeConfig::Scaling::kLlama3:
+            return llama3_json(config.rope);
     }
     return nullptr;
 }
 
 // The shortest decimal of an f32: GGUF's 9.99999975e-06 is the 1e-05 that its maker read.
-double shortest(double value) { return std::stod(fmt::format("{}", static_cast<float>(value))); }
+double shortest(double value) {
+    return std::stod(fmt::format("{}", static_cast<float>(value)));
+}
 
 Json make_config(const ModelConfig& c, const GgufVocabulary& vocabulary) {
     const auto id = [](const std::optional<std::int32_t>& value) { return value ? Json(*value) : Json(); };
@@ -147,7 +159,8 @@ Json make_config(const ModelConfig& c, const GgufVocabulary& vocabulary) {
 }
 
 // Config and tokenizer files beside the weights.
-void write_companions(const ModelFiles& files, const Model& model, const char* torch_dtype, const std::filesystem::path& out) {
+void write_companions(const ModelFiles& files, const Model& model, const char* torch_dtype,
+                      const std::filesystem::path& out) {
     Json config;
     if (files.format == "gguf") {
         const GgufFile file = GgufFile::open(files.path);
@@ -157,8 +170,10 @@ void write_companions(const ModelFiles& files, const Model& model, const char* t
     } else {
         config = parse_json(read_file(config_path(files.path)), config_path(files.path).string());
         config.erase("dtype");
-        for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json"}) {
-            if (std::filesystem::exists(files.path / name)) write_file(out / name, read_file(files.path / name));
+        for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
+                                 "generation_config.json"}) {
+            if (std::filesystem::exists(files.path / name))
+                write_file(out / name, read_file(files.path / name));
         }
     }
     config["torch_dtype"] = torch_dtype;
@@ -167,7 +182,8 @@ void write_companions(const ModelFiles& files, const Model& model, const char* t
 
 }  // namespace
 
-std::filesystem::path convert_model(const ConvertOptions& options, Progress& progress, const CancelToken& cancel) {
+std::filesystem::path convert_model(const ConvertOptions& options, Progress& progress,
+                                    const CancelToken& cancel) {
     const OutputType& type = output_type(options.dtype);
     const ModelFiles files = open_model_files(options.model);
     const Model model = load_model(files);

@@ -31,7 +31,8 @@ class ConvertTest : public TemporaryFolder {
     }
 
     // Every tensor of the converted model is that of the source after `round`.
-    void expect_weights(const fs::path& source, const fs::path& converted, const std::function<float(float)>& round) {
+    void expect_weights(const fs::path& source, const fs::path& converted,
+                        const std::function<float(float)>& round) {
         const ModelFiles from = open_model_files(source), to = open_model_files(converted);
         ASSERT_EQ(from.weights->tensors().size(), to.weights->tensors().size());
         for (const StoredTensor& tensor : from.weights->tensors()) {
@@ -50,7 +51,8 @@ class ConvertTest : public TemporaryFolder {
         TestEngine engine;
         const Model first = load_model(open_model_files(a)), second = load_model(open_model_files(b));
         const TokenWindow window = random_windows({70}, first.config().vocabulary)[0];
-        const Matrix<float> x = window_logits(first, engine, window), y = window_logits(second, engine, window);
+        const Matrix<float> x = window_logits(first, engine, window),
+                            y = window_logits(second, engine, window);
         EXPECT_TRUE(std::equal(x.values().begin(), x.values().end(), y.values().begin()));
     }
 
@@ -110,7 +112,8 @@ TEST_F(ConvertTest, NarrowingRoundsToTheNearest) {
     expect_weights(kTiny / "llama-rope-llama3-f32", output_, round_to_f16);
     fs::remove_all(output_);
     convert(kTiny / "llama-rope-llama3-f32", "bf16");
-    expect_weights(kTiny / "llama-rope-llama3-f32", output_, [](float v) { return bf16_to_f32(f32_to_bf16(v)); });
+    expect_weights(kTiny / "llama-rope-llama3-f32", output_,
+                   [](float v) { return bf16_to_f32(f32_to_bf16(v)); });
 }
 
 TEST_F(ConvertTest, TheConfigStaysAndSaysTheNewType) {
@@ -143,7 +146,8 @@ TEST_F(ConvertTest, AGgufModelComputesTheSameAsItsFolder) {
 TEST_F(ConvertTest, AGgufTokenizerEncodesTheSameInItsFolder) {
     const fs::path gguf = write_gguf();
     convert(gguf, "bf16");
-    const Tokenizer from = load_tokenizer(open_model_files(gguf)), to = load_tokenizer(open_model_files(output_));
+    const Tokenizer from = load_tokenizer(open_model_files(gguf)),
+                    to = load_tokenizer(open_model_files(output_));
     for (const char* text : {"abcab", "", "x", "12ab<s>a"}) {
         EXPECT_EQ(from.encode(text, true), to.encode(text, true)) << text;
     }
@@ -155,7 +159,8 @@ TEST_F(ConvertTest, AGgufTokenizerEncodesTheSameInItsFolder) {
 // What the converter of llama.cpp writes for llama3 scaling: how much longer each wavelength becomes.
 std::vector<float> llama3_divisors(const ModelConfig& config, double factor) {
     const auto plain = rope_frequencies({.theta = config.rope.theta}, config.head_dim);
-    const auto scaled = rope_frequencies({config.rope.theta, RopeConfig::Scaling::kLlama3, factor, 1, 4, 8192, {}}, config.head_dim);
+    const auto scaled = rope_frequencies(
+        {config.rope.theta, RopeConfig::Scaling::kLlama3, factor, 1, 4, 8192, {}}, config.head_dim);
     std::vector<float> divisors;
     for (std::size_t i = 0; i < plain.size(); ++i) divisors.push_back(plain[i] / scaled[i]);
     return divisors;
@@ -172,14 +177,17 @@ TEST_F(ConvertTest, RopeDivisorsBecomeTheScalingThatMadeThem) {
         const Json config = parse_json(read_file(output_ / "config.json"), "config");
         EXPECT_EQ(config.at("rope_scaling").at("rope_type"), "llama3");
         EXPECT_EQ(config.at("rope_scaling").at("factor"), factor);
-        const ModelConfig a = load_model(open_model_files(gguf)).config(), b = load_model(open_model_files(output_)).config();
+        const ModelConfig a = load_model(open_model_files(gguf)).config(),
+                          b = load_model(open_model_files(output_)).config();
         const auto x = rope_frequencies(a.rope, a.head_dim), y = rope_frequencies(b.rope, b.head_dim);
         for (std::size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(x[i], y[i], 1e-6 * x[i]) << i;
     }
 }
 
 TEST_F(ConvertTest, UnknownRopeDivisorsAreRefused) {
-    const fs::path gguf = write_gguf([](ModelConfig&, MemoryWeights& weights) { weights.vectors["rope_freqs.weight"] = {1, 1, 1, 3, 3, 3}; });
+    const fs::path gguf = write_gguf([](ModelConfig&, MemoryWeights& weights) {
+        weights.vectors["rope_freqs.weight"] = {1, 1, 1, 3, 3, 3};
+    });
     EXPECT_THAT(refusal<Unsupported>(gguf, "f32"), HasSubstr("rope_freqs.weight"));
     EXPECT_FALSE(fs::exists(output_));
 }
@@ -191,7 +199,9 @@ TEST_F(ConvertTest, AnExistingOutputIsRefusedAndKept) {
     EXPECT_TRUE(fs::exists(output_ / "mine"));
 }
 
-TEST_F(ConvertTest, AnUnknownTypeIsRefused) { EXPECT_THAT(refusal<InvalidArgument>(kTiny / "llama-tied", "int4"), HasSubstr("int4")); }
+TEST_F(ConvertTest, AnUnknownTypeIsRefused) {
+    EXPECT_THAT(refusal<InvalidArgument>(kTiny / "llama-tied", "int4"), HasSubstr("int4"));
+}
 
 TEST_F(ConvertTest, AnInterruptLeavesNothing) {
     cancel_.request();
@@ -200,14 +210,17 @@ TEST_F(ConvertTest, AnInterruptLeavesNothing) {
 }
 
 TEST_F(ConvertTest, NanLeavesNothingAndNamesTheTensor) {
-    const fs::path gguf = write_gguf([](ModelConfig&, MemoryWeights& weights) { weights.matrices["lm_head.weight"].view()(3, 3) = std::nanf(""); });
+    const fs::path gguf = write_gguf([](ModelConfig&, MemoryWeights& weights) {
+        weights.matrices["lm_head.weight"].view()(3, 3) = std::nanf("");
+    });
     EXPECT_THAT(refusal<NumericError>(gguf, "f32"), HasSubstr("lm_head.weight"));
     fs::remove(gguf);
     EXPECT_TRUE(fs::is_empty(folder_));
 }
 
 TEST_F(ConvertTest, AValueThatOverflowsF16NamesItsTensor) {
-    const fs::path gguf = write_gguf([](ModelConfig&, MemoryWeights& weights) { weights.matrices["lm_head.weight"].view()(3, 3) = 1e6f; });
+    const fs::path gguf = write_gguf(
+        [](ModelConfig&, MemoryWeights& weights) { weights.matrices["lm_head.weight"].view()(3, 3) = 1e6f; });
     EXPECT_THAT(refusal<NumericError>(gguf, "f16"), HasSubstr("lm_head.weight"));
     EXPECT_FALSE(fs::exists(output_));
 }

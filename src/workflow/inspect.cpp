@@ -12,16 +12,28 @@ namespace {
 
 std::string scaling_name(RopeConfig::Scaling scaling) {
     switch (scaling) {
-        case RopeConfig::Scaling::kNone: return "none";
-        case RopeConfig::Scaling::kLinear: return "linear";
-        case RopeConfig::Scaling::kLlama3: return "llama3";
+        case RopeConfig::Scaling::kNone:
+            return "none";
+        case RopeConfig::Scaling::kLinear:
+            return "linear";
+        case RopeConfig::Scaling::kLlama3:
+            return "llama3";
     }
     return "";
 }
 
 ConfigSummary summarize(const ModelConfig& c) {
-    return {c.hidden, c.intermediate, c.layers, c.heads, c.kv_heads, c.head_dim, c.vocabulary, c.max_positions, c.tied_head,
-            c.rope.theta, scaling_name(c.rope.scaling)};
+    return {c.hidden,
+            c.intermediate,
+            c.layers,
+            c.heads,
+            c.kv_heads,
+            c.head_dim,
+            c.vocabulary,
+            c.max_positions,
+            c.tied_head,
+            c.rope.theta,
+            scaling_name(c.rope.scaling)};
 }
 
 void add_tensors(const WeightSource& weights, InspectResult& result) {
@@ -38,6 +50,24 @@ void add_tensors(const WeightSource& weights, InspectResult& result) {
         total.bytes += static_cast<std::int64_t>(t.bytes);
     }
     for (auto& [type, total] : totals) result.dtype_totals.push_back(std::move(total));
+}
+
+// Norms and biases: small, but one NaN there spoils every token.
+void check_vectors(const Model& model, InspectResult& result) {
+    const auto check = [&](const std::string& name) {
+        try {
+            read_vector(model.weights(), name);
+        } catch (const Error& e) {
+            result.warnings.push_back(e.what());
+        }
+    };
+    for (std::int64_t b = 0; b < model.config().layers; ++b) {
+        for (const BlockOp& op : model.block().ops) {
+            if (op.kind == BlockOpKind::kRmsNorm) check(Model::block_weight_name(b, op.weight) + ".weight");
+            if (op.bias) check(Model::block_weight_name(b, op.weight) + ".bias");
+        }
+    }
+    check(std::string(kFinalNormName) + ".weight");
 }
 
 // Reads every item once: damaged and already quantized weights show.
@@ -63,9 +93,10 @@ void check_weights(Session& session, InspectResult& result) {
     }
     engine.progress.end();
     for (const auto& [type, count] : quantized) {
-        result.warnings.push_back(fmt::format("{} linears are already quantized ({}): damage measured from here adds to what that did; "
-                                              "use the original weights where you can",
-                                              count, type));
+        result.warnings.push_back(fmt::format(
+            "{} linears are already quantized ({}): damage measured from here adds to what that did; "
+            "use the original weights where you can",
+            count, type));
     }
 }
 
@@ -83,6 +114,7 @@ Envelope inspect_model(const ModelOptions& options, Progress& progress, const Ca
         result.config = summarize(session.model().config());
         result.linear_count = static_cast<std::int64_t>(session.model().items().size());
         check_weights(session, result);
+        check_vectors(session.model(), result);
     } catch (const Unsupported& e) {
         result.warnings.push_back(e.what());
     }

@@ -16,9 +16,12 @@
 namespace assay {
 namespace {
 
-bool is_block_linear(const LinearItem& item) { return item.role == LinearItem::Role::kBlock; }
+bool is_block_linear(const LinearItem& item) {
+    return item.role == LinearItem::Role::kBlock;
+}
 
-// The items that are treated together: those of `items` that sit in blocks, as runtimes keep embedding and head in 16 bits.
+// The items that are treated together: those of `items` that sit in blocks, as runtimes keep embedding and
+// head in 16 bits.
 TreatmentOverlay::Choice block_linears_of(const Model& model, const std::vector<std::size_t>& items) {
     std::set<std::string> names;
     for (std::size_t i : items) {
@@ -34,19 +37,22 @@ std::int64_t longest(std::span<const TokenWindow> windows) {
 }
 
 // The model treated, beside itself untreated.
-std::vector<RunScores> treated_and_not(Session& session, std::span<const TokenWindow> windows, const TreatmentOverlay& overlay,
-                                       std::int64_t context) {
+std::vector<RunScores> treated_and_not(Session& session, std::span<const TokenWindow> windows,
+                                       const TreatmentOverlay& overlay, std::int64_t context) {
     const std::vector<Run> runs{{&session.model(), nullptr}, {&session.model(), &overlay}};
     return measure_runs(session.engine(), windows, runs, {.context = context, .keep_token_kl = true});
 }
 
-PerplexityResult beside_reference(Session& session, std::span<const TokenWindow> windows, const PerplexityOptions& options) {
+PerplexityResult beside_reference(Session& session, std::span<const TokenWindow> windows,
+                                  const PerplexityOptions& options) {
     const ModelFiles files = open_model_files(*options.against);
     const Model reference = load_model(files);
     for (const auto& path : files.files) session.add_input(path);
     const std::vector<Run> runs{{&reference, nullptr}, {&session.model(), nullptr}};
-    const auto scores = measure_runs(session.engine(), windows, runs, {.context = options.text.context, .keep_token_kl = true});
-    return comparison_result(scores[0].blocks, scores[1].blocks, scores[1].token_kl, longest(windows), options.seed);
+    const auto scores = measure_runs(session.engine(), windows, runs,
+                                     {.context = options.text.context, .keep_token_kl = true});
+    return comparison_result(scores[0].blocks, scores[1].blocks, scores[1].token_kl, longest(windows),
+                             options.seed);
 }
 
 SensitivityResult sweep(Session& session, std::span<const TokenWindow> windows, const SweepOptions& options) {
@@ -60,7 +66,8 @@ SensitivityResult sweep(Session& session, std::span<const TokenWindow> windows, 
 }  // namespace
 
 Envelope measure_perplexity(const PerplexityOptions& options, Progress& progress, const CancelToken& cancel) {
-    if (options.against && options.treatment) throw InvalidArgument("give --against or --treatment, not both");
+    if (options.against && options.treatment)
+        throw InvalidArgument("give --against or --treatment, not both");
     Session session(options.model, progress, cancel);
     const auto windows = session.windows(options.text);
     session.set("seed", options.seed);
@@ -71,8 +78,10 @@ Envelope measure_perplexity(const PerplexityOptions& options, Progress& progress
     if (options.treatment) {
         const Treatment treatment = parse_treatment(*options.treatment);
         session.set("treatment", to_string(treatment));
-        const auto scores = treated_and_not(session, windows, TreatmentOverlay(treatment, is_block_linear), options.text.context);
-        return session.finish(comparison_result(scores[0].blocks, scores[1].blocks, scores[1].token_kl, longest(windows), options.seed));
+        const auto scores = treated_and_not(session, windows, TreatmentOverlay(treatment, is_block_linear),
+                                            options.text.context);
+        return session.finish(comparison_result(scores[0].blocks, scores[1].blocks, scores[1].token_kl,
+                                                longest(windows), options.seed));
     }
     const std::vector<Run> runs{{&session.model(), nullptr}};
     const auto scores = measure_runs(session.engine(), windows, runs, {.context = options.text.context});
@@ -107,11 +116,13 @@ Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelT
     const TreatmentOverlay together(treatment, block_linears_of(session.model(), items));
     const auto scores = treated_and_not(session, windows, together, options.text.context);
     result.perplexity = perplexity_result(scores[0].blocks, longest(windows));
-    result.all_treated = comparison_result(scores[0].blocks, scores[1].blocks, scores[1].token_kl, longest(windows), options.seed);
+    result.all_treated = comparison_result(scores[0].blocks, scores[1].blocks, scores[1].token_kl,
+                                           longest(windows), options.seed);
     result.weights = measure_weight_errors(session.model(), items, treatment, session.engine());
     result.sensitivity = sweep(session, windows, options);
     result.shares = damage_shares(result.sensitivity.linears);
-    result.rank_correlation_weight_error_damage = weight_error_correlation(result.weights.linears, result.sensitivity.linears);
+    result.rank_correlation_weight_error_damage =
+        weight_error_correlation(result.weights.linears, result.sensitivity.linears);
     return session.finish(std::move(result));
 }
 

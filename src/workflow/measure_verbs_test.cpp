@@ -41,7 +41,10 @@ class VerbsTest : public TemporaryFolder {
     }
 
     SweepOptions sweep_options() {
-        return {.model = {.model = kModel}, .text = {.ids = folder_ / "ids.json", .context = 20}, .treatment = "int4-g32", .linears = "layers\\.1|embed"};
+        return {.model = {.model = kModel},
+                .text = {.ids = folder_ / "ids.json", .context = 20},
+                .treatment = "int4-g32",
+                .linears = "layers\\.1|embed"};
     }
 
     TokenWindow window_;
@@ -60,7 +63,8 @@ TEST_F(VerbsTest, PerplexityIsThatOfPyTorchsLogits) {
         nll += std::log(sum) - row[static_cast<std::size_t>(window_[t + 1])];
     }
     for (const char* backend : {"cpu", "reference"}) {
-        const PerplexityResult result = perplexity({.model = {.backend = backend}, .text = {.ids = folder_ / "one.json", .context = 10}});
+        const PerplexityResult result =
+            perplexity({.model = {.backend = backend}, .text = {.ids = folder_ / "one.json", .context = 10}});
         EXPECT_EQ(result.tokens_scored, 85);
         EXPECT_NEAR(result.nll_mean, nll / 85, 2e-5) << backend;
         EXPECT_NEAR(result.ppl, std::exp(nll / 85), 2e-5 * std::exp(nll / 85)) << backend;
@@ -92,7 +96,9 @@ TEST_F(VerbsTest, AgainstAndTreatmentTogetherAreRefused) {
 }
 
 TEST_F(VerbsTest, WeightsNeedNoText) {
-    const Envelope envelope = measure_weights({.model = {.model = kModel}, .treatment = "int4-g32", .linears = "down_proj"}, silent_progress(), cancel_);
+    const Envelope envelope =
+        measure_weights({.model = {.model = kModel}, .treatment = "int4-g32", .linears = "down_proj"},
+                        silent_progress(), cancel_);
     const auto& result = std::get<WeightsResult>(envelope.result);
     ASSERT_EQ(result.linears.size(), 3u);
     EXPECT_EQ(result.linears[0].name, "model.layers.0.mlp.down_proj");
@@ -104,12 +110,16 @@ TEST_F(VerbsTest, DiagnoseHoldsWhatItsPartsSay) {
     const SweepOptions options = sweep_options();
     const Envelope whole = diagnose(options, silent_progress(), cancel_);
     const auto& result = std::get<DiagnoseResult>(whole.result);
-    EXPECT_EQ(result.sensitivity, std::get<SensitivityResult>(measure_sensitivity(options, silent_progress(), cancel_).result));
-    const WeightsOptions weights{.model = options.model, .treatment = options.treatment, .linears = options.linears};
-    EXPECT_EQ(result.weights, std::get<WeightsResult>(measure_weights(weights, silent_progress(), cancel_).result));
+    EXPECT_EQ(result.sensitivity,
+              std::get<SensitivityResult>(measure_sensitivity(options, silent_progress(), cancel_).result));
+    const WeightsOptions weights{
+        .model = options.model, .treatment = options.treatment, .linears = options.linears};
+    EXPECT_EQ(result.weights,
+              std::get<WeightsResult>(measure_weights(weights, silent_progress(), cancel_).result));
     EXPECT_EQ(result.perplexity, result.sensitivity.baseline);
     EXPECT_EQ(result.sensitivity.linears.size(), 8u);
-    EXPECT_EQ(result.shares.worst_5_percent.linears, std::vector<std::string>{result.sensitivity.linears[0].name});
+    EXPECT_EQ(result.shares.worst_5_percent.linears,
+              std::vector<std::string>{result.sensitivity.linears[0].name});
     EXPECT_TRUE(result.rank_correlation_weight_error_damage);
     ASSERT_TRUE(result.all_treated.comparison);
     EXPECT_GT(result.all_treated.comparison->kl_mean, 0);

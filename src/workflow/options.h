@@ -18,17 +18,18 @@ struct ModelOptions {
 struct EvaluationText {
     std::optional<std::filesystem::path> text;
     std::optional<std::filesystem::path> ids;  // a JSON array of windows of token ids
-    std::int64_t window = 2048;      // tokens; at most the model's context length
-    std::int64_t max_windows = 0;    // 0: all
-    std::int64_t context = 0;        // leading positions of each window that are not scored
-    bool bos_per_window = false;     // each window starts with BOS where the tokenizer uses it
+    std::int64_t window = 2048;                // tokens; at most the model's context length
+    std::int64_t max_windows = 0;              // 0: all
+    std::int64_t context = 0;                  // leading positions of each window that are not scored
+    bool bos_per_window = false;               // each window starts with BOS where the tokenizer uses it
 };
 
 struct PerplexityOptions {
     ModelOptions model;
     EvaluationText text;
     std::optional<std::filesystem::path> against;  // the reference
-    std::optional<std::string> treatment;          // treat the model's block linears; the reference is then the model itself
+    std::optional<std::string>
+        treatment;  // treat the model's block linears; the reference is then the model itself
     std::uint64_t seed = 0;
 };
 

@@ -22,7 +22,8 @@ std::unique_ptr<compute::Backend> make_backend(const std::string& name, ThreadPo
 }
 
 // Each window with BOS in front, its last token given up for it, so that lengths stay as asked for.
-std::vector<Window> windows_with_bos(std::span<const std::int32_t> ids, std::int32_t bos, WindowOptions options) {
+std::vector<Window> windows_with_bos(std::span<const std::int32_t> ids, std::int32_t bos,
+                                     WindowOptions options) {
     --options.window_tokens;
     auto windows = make_windows(ids, options);
     for (Window& w : windows) w.insert(w.begin(), bos);
@@ -49,8 +50,13 @@ std::string file_sha256(const std::filesystem::path& path, Progress& progress, c
 }
 
 Session::Session(const ModelOptions& options, Progress& progress, const CancelToken& cancel)
-    : options_(options), pool_(options.threads), backend_(make_backend(options.backend, pool_)), progress_(progress), cancel_(cancel),
-      files_(open_model_files(options.model)), inputs_(files_.files) {
+    : options_(options),
+      pool_(options.threads),
+      backend_(make_backend(options.backend, pool_)),
+      progress_(progress),
+      cancel_(cancel),
+      files_(open_model_files(options.model)),
+      inputs_(files_.files) {
     settings_["model"] = options.model.string();
     settings_["threads"] = pool_.threads();
     settings_["backend"] = backend_->description();
@@ -73,13 +79,15 @@ std::vector<TokenWindow> Session::windows(const EvaluationText& options) {
         settings_["text"] = "ids of " + options.ids->string();
     } else {
         windows = text_windows(options);
-        settings_["text"] = options.text ? options.text->string() : std::string(builtin_evaluation_text_name());
+        settings_["text"] =
+            options.text ? options.text->string() : std::string(builtin_evaluation_text_name());
     }
     std::int64_t longest = 0;
     for (const TokenWindow& w : windows) longest = std::max(longest, static_cast<std::int64_t>(w.size()));
     if (longest > model().config().max_positions) {
-        throw InvalidArgument(fmt::format("a window of {} tokens is longer than the model's context of {}; use a shorter --window", longest,
-                                          model().config().max_positions));
+        throw InvalidArgument(fmt::format(
+            "a window of {} tokens is longer than the model's context of {}; use a shorter --window", longest,
+            model().config().max_positions));
     }
     settings_["window"] = longest;
     settings_["windows"] = windows.size();
@@ -91,8 +99,9 @@ std::vector<TokenWindow> Session::windows(const EvaluationText& options) {
 std::vector<TokenWindow> Session::text_windows(const EvaluationText& options) {
     const Tokenizer tokenizer = load_tokenizer(files_);
     if (tokenizer.vocabulary_size() > model().config().vocabulary) {
-        throw FormatError(fmt::format("{}: its tokenizer has {} tokens, its embedding only {} rows; they do not belong together",
-                                      files_.path.string(), tokenizer.vocabulary_size(), model().config().vocabulary));
+        throw FormatError(fmt::format(
+            "{}: its tokenizer has {} tokens, its embedding only {} rows; they do not belong together",
+            files_.path.string(), tokenizer.vocabulary_size(), model().config().vocabulary));
     }
     std::string own;
     if (options.text) {
@@ -100,13 +109,16 @@ std::vector<TokenWindow> Session::text_windows(const EvaluationText& options) {
         add_input(*options.text);
     }
     const bool bos = options.bos_per_window && tokenizer.adds_bos() && tokenizer.bos_id();
-    const WindowOptions window{std::min(options.window, model().config().max_positions), options.max_windows, 0};
+    const WindowOptions window{std::min(options.window, model().config().max_positions), options.max_windows,
+                               0};
     settings_["bos_per_window"] = bos;
     try {
-        const auto ids = tokenizer.encode(options.text ? std::string_view(own) : builtin_evaluation_text(), !bos);
+        const auto ids =
+            tokenizer.encode(options.text ? std::string_view(own) : builtin_evaluation_text(), !bos);
         return bos ? windows_with_bos(ids, *tokenizer.bos_id(), window) : make_windows(ids, window);
     } catch (const FormatError& e) {
-        throw FormatError(fmt::format("{}: {}", options.text ? options.text->string() : "the built-in text", e.what()));
+        throw FormatError(
+            fmt::format("{}: {}", options.text ? options.text->string() : "the built-in text", e.what()));
     }
 }
 
@@ -119,11 +131,12 @@ std::vector<std::size_t> Session::select_items(const std::string& expression) {
             if (std::regex_search(items[i].name, pattern)) selected.push_back(i);
         }
     } catch (const std::regex_error& e) {
-        throw InvalidArgument(fmt::format("--linears '{}' is not a regular expression: {}", expression, e.what()));
+        throw InvalidArgument(
+            fmt::format("--linears '{}' is not a regular expression: {}", expression, e.what()));
     }
     if (selected.empty()) {
-        throw InvalidArgument(fmt::format("--linears '{}' matches none of the model's {} linears, such as {}", expression,
-                                          model().items().size(), model().items().front().name));
+        throw InvalidArgument(fmt::format("--linears '{}' matches none of the model's {} linears, such as {}",
+                                          expression, model().items().size(), model().items().front().name));
     }
     settings_["linears"] = expression;
     return selected;
@@ -132,7 +145,8 @@ std::vector<std::size_t> Session::select_items(const std::string& expression) {
 Envelope Session::finish(Result result) {
     Envelope envelope;
     envelope.settings = settings_;
-    for (const auto& path : inputs_) envelope.inputs.push_back({path.string(), file_sha256(path, progress_, cancel_)});
+    for (const auto& path : inputs_)
+        envelope.inputs.push_back({path.string(), file_sha256(path, progress_, cancel_)});
     envelope.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
     envelope.result = std::move(result);
     return envelope;

@@ -28,7 +28,8 @@ class SessionTest : public TemporaryFolder {
         config.vocabulary = 259;
         write_llama_gguf(folder_ / "m.gguf", config, *random_weights(config, 3), [](GgufHeader& header) {
             std::vector<std::string> tokens;
-            for (int byte = 0; byte < 256; ++byte) tokens.push_back(bytes_to_characters(std::string(1, static_cast<char>(byte))));
+            for (int byte = 0; byte < 256; ++byte)
+                tokens.push_back(bytes_to_characters(std::string(1, static_cast<char>(byte))));
             tokens.insert(tokens.end(), {"ab", "<s>", "</s>"});
             std::vector<std::int32_t> types(tokens.size(), 1);
             types[257] = types[258] = 3;
@@ -40,11 +41,14 @@ class SessionTest : public TemporaryFolder {
             header.set_u32("tokenizer.ggml.bos_token_id", kBos);
             header.set_bool("tokenizer.ggml.add_bos_token", true);
         });
-        std::ofstream(folder_ / "text.txt") << "abcdefghijklmno";  // "ab" and 13 letters: 14 tokens, 15 with BOS
+        std::ofstream(folder_ / "text.txt")
+            << "abcdefghijklmno";  // "ab" and 13 letters: 14 tokens, 15 with BOS
         std::ofstream(folder_ / "ids.json") << "[[1,2,3],[4,5,6,7],[8,9]]";
     }
 
-    Session open() { return Session({.model = folder_ / "m.gguf", .threads = 1}, silent_progress(), cancel_); }
+    Session open() {
+        return Session({.model = folder_ / "m.gguf", .threads = 1}, silent_progress(), cancel_);
+    }
 
     std::vector<TokenWindow> windows(const EvaluationText& text) {
         Session session = open();
@@ -92,12 +96,14 @@ TEST_F(SessionTest, TheBuiltInTextIsTheDefault) {
 }
 
 TEST_F(SessionTest, IdsAndTextTogetherAreRefused) {
-    EXPECT_THAT(refusal<InvalidArgument>({.text = folder_ / "text.txt", .ids = folder_ / "ids.json"}), HasSubstr("--text or --ids"));
+    EXPECT_THAT(refusal<InvalidArgument>({.text = folder_ / "text.txt", .ids = folder_ / "ids.json"}),
+                HasSubstr("--text or --ids"));
 }
 
 TEST_F(SessionTest, AWindowLongerThanTheContextIsRefused) {
     std::ofstream(folder_ / "long.json") << Json(std::vector<std::vector<int>>{std::vector<int>(513, 1)});
-    EXPECT_THAT(refusal<InvalidArgument>({.ids = folder_ / "long.json"}), HasSubstr("513 tokens is longer than the model's context of 512"));
+    EXPECT_THAT(refusal<InvalidArgument>({.ids = folder_ / "long.json"}),
+                HasSubstr("513 tokens is longer than the model's context of 512"));
     std::ofstream(folder_ / "whole.json") << Json(std::vector<std::vector<int>>{std::vector<int>(512, 1)});
     EXPECT_EQ(windows({.ids = folder_ / "whole.json"}).size(), 1u);
 }
@@ -123,7 +129,8 @@ TEST_F(SessionTest, ATokenizerLargerThanTheEmbeddingIsRefused) {
         header.set_string("tokenizer.ggml.model", "gpt2");
         header.set_strings("tokenizer.ggml.tokens", tokens);
     });
-    EXPECT_THAT(refusal<FormatError>({.text = folder_ / "text.txt", .window = 6}), HasSubstr("98 tokens, its embedding only 97 rows"));
+    EXPECT_THAT(refusal<FormatError>({.text = folder_ / "text.txt", .window = 6}),
+                HasSubstr("98 tokens, its embedding only 97 rows"));
 }
 
 TEST_F(SessionTest, ItemsAreSelectedByAnExpressionInTheirNames) {
@@ -134,7 +141,8 @@ TEST_F(SessionTest, ItemsAreSelectedByAnExpressionInTheirNames) {
         return all;
     };
     EXPECT_EQ(names("").size(), 16u);
-    EXPECT_THAT(names("layers\\.1\\..*(q|k)_proj"), ElementsAre("model.layers.1.self_attn.q_proj", "model.layers.1.self_attn.k_proj"));
+    EXPECT_THAT(names("layers\\.1\\..*(q|k)_proj"),
+                ElementsAre("model.layers.1.self_attn.q_proj", "model.layers.1.self_attn.k_proj"));
     EXPECT_THAT(names("lm_head$"), ElementsAre("lm_head"));
     EXPECT_THROW(names("nothing"), InvalidArgument);
     EXPECT_THROW(names("("), InvalidArgument);
@@ -156,11 +164,14 @@ TEST_F(SessionTest, TheEnvelopeSaysWhatWasMeasuredOnWhat) {
 
 TEST_F(SessionTest, AFileHashesAsItsBytes) {
     std::ofstream(folder_ / "abc") << "abc";  // FIPS 180-2, appendix B.1
-    EXPECT_EQ(file_sha256(folder_ / "abc", silent_progress(), cancel_), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    EXPECT_EQ(file_sha256(folder_ / "abc", silent_progress(), cancel_),
+              "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
 TEST_F(SessionTest, AnUnknownBackendIsRefused) {
-    EXPECT_THROW(Session({.model = folder_ / "m.gguf", .threads = 1, .backend = "cuda"}, silent_progress(), cancel_), InvalidArgument);
+    EXPECT_THROW(
+        Session({.model = folder_ / "m.gguf", .threads = 1, .backend = "cuda"}, silent_progress(), cancel_),
+        InvalidArgument);
 }
 
 }  // namespace

@@ -13,7 +13,8 @@ Tokenizer load_tokenizer(const ModelFiles& files) {
     }
     const auto path = files.path / "tokenizer.json";
     if (!std::filesystem::exists(path)) {
-        throw FormatError(path.string() + ": missing; put the model's tokenizer.json there, or give token ids with --ids");
+        throw FormatError(path.string() +
+                          ": missing; put the model's tokenizer.json there, or give token ids with --ids");
     }
     return Tokenizer::from_json(read_file(path), path.string());
 }

@@ -11,10 +11,12 @@ namespace assay {
 // All throw FormatError for bad input (files, texts, ids), InvalidArgument for options that make no sense,
 // NumericError for NaN or Inf, Interrupted when asked to stop. None prints.
 
-// Architecture, tensors, types, sizes and what looks wrong; works for architectures that Assay cannot run, too.
+// Architecture, tensors, types, sizes and what looks wrong; works for architectures that Assay cannot run,
+// too.
 Envelope inspect_model(const ModelOptions& options, Progress& progress, const CancelToken& cancel);
 
-// Perplexity on the windows; beside a reference (another model, or the model itself untreated) also KL and differences.
+// Perplexity on the windows; beside a reference (another model, or the model itself untreated) also KL and
+// differences.
 Envelope measure_perplexity(const PerplexityOptions& options, Progress& progress, const CancelToken& cancel);
 
 // Moments, outliers and reconstruction errors of the selected linears; needs no text.
@@ -23,11 +25,13 @@ Envelope measure_weights(const WeightsOptions& options, Progress& progress, cons
 // Exact sensitivity of the selected linears.
 Envelope measure_sensitivity(const SweepOptions& options, Progress& progress, const CancelToken& cancel);
 
-// All of it: baseline, the model with all block linears treated, weight errors, the sweep, and what the worst cause.
+// All of it: baseline, the model with all block linears treated, weight errors, the sweep, and what the worst
+// cause.
 Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelToken& cancel);
 
-// Writes a Hugging Face folder (model.safetensors, config.json, tokenizer.json where it can be made) of any model that
-// Assay reads. The folder appears only when whole. Returns the path of the folder.
-std::filesystem::path convert_model(const ConvertOptions& options, Progress& progress, const CancelToken& cancel);
+// Writes a Hugging Face folder (model.safetensors, config.json, tokenizer.json where it can be made) of any
+// model that Assay reads. The folder appears only when whole. Returns the path of the folder.
+std::filesystem::path convert_model(const ConvertOptions& options, Progress& progress,
+                                    const CancelToken& cancel);
 
 }  // namespace assay

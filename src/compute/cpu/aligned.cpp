@@ -7,7 +7,9 @@
 
 namespace assay::compute {
 
-void AlignedFree::operator()(float* p) const { std::free(p); }
+void AlignedFree::operator()(float* p) const {
+    std::free(p);
+}
 
 AlignedFloats aligned_floats(std::int64_t n) {
     constexpr std::size_t kHugePage = std::size_t{2} << 20, kLine = 64;

@@ -1,4 +1,5 @@
-// The CPU backend: oneDNN for the linears and the head, own kernels for the rest, fixed tiles over the thread pool.
+// The CPU backend: oneDNN for the linears and the head, own kernels for the rest, fixed tiles over the thread
+// pool.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,17 +19,22 @@
 namespace assay::compute {
 namespace {
 
-constexpr std::int64_t kVocabularySlice = 1024;   // logits of a tile and a slice stay in the second-level cache
+constexpr std::int64_t kVocabularySlice =
+    1024;  // logits of a tile and a slice stay in the second-level cache
 constexpr std::int64_t kElementsPerTask = 1 << 15;  // of element-wise operations
-constexpr std::int64_t kQueryRowsPerTask = 240;   // five query tiles of the attention kernel
+constexpr std::int64_t kQueryRowsPerTask = 240;     // five query tiles of the attention kernel
 
 struct CpuBuffer final : Buffer {
     explicit CpuBuffer(std::int64_t n) : values(aligned_floats(n)) {}
     AlignedFloats values;
 };
 
-float* data(Tensor& t) { return static_cast<CpuBuffer&>(t.buffer()).values.get(); }
-const float* data(const Tensor& t) { return static_cast<const CpuBuffer&>(t.buffer()).values.get(); }
+float* data(Tensor& t) {
+    return static_cast<CpuBuffer&>(t.buffer()).values.get();
+}
+const float* data(const Tensor& t) {
+    return static_cast<const CpuBuffer&>(t.buffer()).values.get();
+}
 
 struct CpuLinear final : PackedLinear {
     CpuLinear(PackedMatrix w, std::span<const float> b) : matrix(std::move(w)), bias(b.begin(), b.end()) {}
@@ -76,7 +82,8 @@ class ScratchPool {
 };
 
 const Kernels& choose_kernels(CpuKernels wanted) {
-    if (wanted == CpuKernels::kBest && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+    if (wanted == CpuKernels::kBest && __builtin_cpu_supports("avx512f") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl")) {
         return kAvx512Kernels;
     }
@@ -96,7 +103,9 @@ class CpuBackend final : public Backend {
   public:
     CpuBackend(ThreadPool& pool, CpuKernels kernels) : pool_(pool), kernels_(choose_kernels(kernels)) {}
 
-    std::string description() const override { return fmt::format("cpu f32 {} ({})", kernels_.name, Gemm::version()); }
+    std::string description() const override {
+        return fmt::format("cpu f32 {} ({})", kernels_.name, Gemm::version());
+    }
     std::int64_t element_bytes() const override { return 4; }
 
     Tensor allocate(std::int64_t rows, std::int64_t cols) override {
@@ -117,24 +126,30 @@ class CpuBackend final : public Backend {
         }
     }
 
-    void copy_rows(const Tensor& in, std::int64_t in_row, Tensor& out, std::int64_t out_row, std::int64_t rows) override {
+    void copy_rows(const Tensor& in, std::int64_t in_row, Tensor& out, std::int64_t out_row,
+                   std::int64_t rows) override {
         check_copy_rows(in, in_row, out, out_row, rows);
-        std::memcpy(data(out) + out_row * out.cols(), data(in) + in_row * in.cols(), static_cast<std::size_t>(rows * in.cols()) * 4);
+        std::memcpy(data(out) + out_row * out.cols(), data(in) + in_row * in.cols(),
+                    static_cast<std::size_t>(rows * in.cols()) * 4);
     }
 
-    std::unique_ptr<PackedLinear> pack_linear(MatrixView<const float> w, std::span<const float> bias) override {
-        if (!bias.empty() && static_cast<std::int64_t>(bias.size()) != w.rows()) throw InvalidArgument("pack_linear: bias size");
+    std::unique_ptr<PackedLinear> pack_linear(MatrixView<const float> w,
+                                              std::span<const float> bias) override {
+        if (!bias.empty() && static_cast<std::int64_t>(bias.size()) != w.rows())
+            throw InvalidArgument("pack_linear: bias size");
         return std::make_unique<CpuLinear>(gemm_.pack(w), bias);
     }
 
-    void linear(const Batch& batch, const Tensor& x, const PackedLinear& w, const Tensor* residual, Tensor& y) override {
+    void linear(const Batch& batch, const Tensor& x, const PackedLinear& w, const Tensor* residual,
+                Tensor& y) override {
         check_linear(batch, x, w, residual, y);
         const auto& packed = static_cast<const CpuLinear&>(w);
         pool_.for_each(static_cast<std::int64_t>(batch.tiles().size()), [&](std::int64_t i) {
             const Tile tile = batch.tiles()[static_cast<std::size_t>(i)];
             float* out = data(y) + tile.first_row * y.cols();
             if (residual != nullptr) {
-                std::memcpy(out, data(*residual) + tile.first_row * y.cols(), static_cast<std::size_t>(tile.rows * y.cols()) * 4);
+                std::memcpy(out, data(*residual) + tile.first_row * y.cols(),
+                            static_cast<std::size_t>(tile.rows * y.cols()) * 4);
             }
             gemm_.multiply(tile.rows, data(x) + tile.first_row * x.cols(), packed.matrix,
                            packed.bias.empty() ? nullptr : packed.bias.data(), residual != nullptr, out);
@@ -144,22 +159,27 @@ class CpuBackend final : public Backend {
     void rms_norm(const Batch& batch, const Tensor& x, const Tensor& weight, double eps, Tensor& y) override {
         check_rms_norm(batch, x, weight, y);
         const std::int64_t n = x.cols();
-        parallel_for(pool_, batch.rows(), ceil_div(kElementsPerTask, n), [&](std::int64_t begin, std::int64_t end) {
-            for (std::int64_t r = begin; r < end; ++r) kernels_.rms_norm(data(x) + r * n, data(weight), n, eps, data(y) + r * n);
-        });
+        parallel_for(pool_, batch.rows(), ceil_div(kElementsPerTask, n),
+                     [&](std::int64_t begin, std::int64_t end) {
+                         for (std::int64_t r = begin; r < end; ++r)
+                             kernels_.rms_norm(data(x) + r * n, data(weight), n, eps, data(y) + r * n);
+                     });
     }
 
-    void attention(const Batch& batch, const Tensor& q, const Tensor& k, const Tensor& v, const AttentionSpec& spec,
-                   Tensor& out) override {
+    void attention(const Batch& batch, const Tensor& q, const Tensor& k, const Tensor& v,
+                   const AttentionSpec& spec, Tensor& out) override {
         check_attention(batch, q, k, v, spec, out);
         std::vector<AttentionTask> tasks;
         for (std::int64_t w = 0; w < batch.windows(); ++w) {
             for (std::int64_t row = 0; row < batch.window_rows(w); row += kQueryRowsPerTask) {
-                for (std::int64_t h = 0; h < spec.kv_heads; ++h) tasks.push_back(attention_task(batch, w, row, h, q, k, v, spec, out));
+                for (std::int64_t h = 0; h < spec.kv_heads; ++h)
+                    tasks.push_back(attention_task(batch, w, row, h, q, k, v, spec, out));
             }
         }
         // Later rows see more keys: start with them, so that no thread is left alone with a long task.
-        std::stable_sort(tasks.begin(), tasks.end(), [](const AttentionTask& a, const AttentionTask& b) { return a.first_row > b.first_row; });
+        std::stable_sort(tasks.begin(), tasks.end(), [](const AttentionTask& a, const AttentionTask& b) {
+            return a.first_row > b.first_row;
+        });
         pool_.for_each(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t i) {
             const AttentionTask& task = tasks[static_cast<std::size_t>(i)];
             ScratchPool::Block scratch = scratch_.take(kernels_.attention_scratch(task));
@@ -172,9 +192,11 @@ class CpuBackend final : public Backend {
         check_same_shape("gated_silu", batch, std::vector<const Tensor*>{&gate, &up, &y});
         // Row by row: which elements fall into a vector's tail must not depend on the batch.
         const std::int64_t n = gate.cols();
-        parallel_for(pool_, batch.rows(), ceil_div(kElementsPerTask, n), [&](std::int64_t begin, std::int64_t end) {
-            for (std::int64_t r = begin; r < end; ++r) kernels_.gated_silu(data(gate) + r * n, data(up) + r * n, n, data(y) + r * n);
-        });
+        parallel_for(pool_, batch.rows(), ceil_div(kElementsPerTask, n),
+                     [&](std::int64_t begin, std::int64_t end) {
+                         for (std::int64_t r = begin; r < end; ++r)
+                             kernels_.gated_silu(data(gate) + r * n, data(up) + r * n, n, data(y) + r * n);
+                     });
     }
 
     std::vector<SquaredError> squared_error(const Batch& batch, const Tensor& a, const Tensor& b) override {
@@ -182,8 +204,10 @@ class CpuBackend final : public Backend {
         std::vector<SquaredError> sums(static_cast<std::size_t>(batch.windows()));
         pool_.for_each(batch.windows(), [&](std::int64_t w) {
             SquaredError& sum = sums[static_cast<std::size_t>(w)];
-            for (std::int64_t r = batch.window_first_row(w); r < batch.window_first_row(w) + batch.window_rows(w); ++r) {
-                kernels_.squared_error(data(a) + r * a.cols(), data(b) + r * a.cols(), a.cols(), &sum.error, &sum.reference);
+            for (std::int64_t r = batch.window_first_row(w);
+                 r < batch.window_first_row(w) + batch.window_rows(w); ++r) {
+                kernels_.squared_error(data(a) + r * a.cols(), data(b) + r * a.cols(), a.cols(), &sum.error,
+                                       &sum.reference);
             }
         });
         return sums;
@@ -193,7 +217,8 @@ class CpuBackend final : public Backend {
         auto head = std::make_unique<CpuHead>();
         head->rows = w.rows();
         head->cols = w.cols();
-        std::vector<std::unique_ptr<PackedMatrix>> slices(static_cast<std::size_t>(ceil_div(w.rows(), kVocabularySlice)));
+        std::vector<std::unique_ptr<PackedMatrix>> slices(
+            static_cast<std::size_t>(ceil_div(w.rows(), kVocabularySlice)));
         parallel_for(pool_, w.rows(), kVocabularySlice, [&](std::int64_t begin, std::int64_t end) {
             slices[static_cast<std::size_t>(begin / kVocabularySlice)] =
                 std::make_unique<PackedMatrix>(gemm_.pack(w.row_range(begin, end - begin)));
@@ -220,7 +245,8 @@ class CpuBackend final : public Backend {
     }
 
     void logits(const Batch& batch, const HeadInput& input, MatrixView<float> out) override {
-        if (out.rows() != batch.rows() || out.cols() != input.head->vocabulary()) throw InvalidArgument("logits: output shape");
+        if (out.rows() != batch.rows() || out.cols() != input.head->vocabulary())
+            throw InvalidArgument("logits: output shape");
         const auto& head = static_cast<const CpuHead&>(*input.head);
         pool_.for_each(static_cast<std::int64_t>(batch.tiles().size()), [&](std::int64_t i) {
             const Tile tile = batch.tiles()[static_cast<std::size_t>(i)];
@@ -229,7 +255,8 @@ class CpuBackend final : public Backend {
             for (const PackedMatrix& slice : head.slices) {
                 slice_logits(tile, input, slice, block.floats.get());
                 for (std::int64_t r = 0; r < tile.rows; ++r) {
-                    std::memcpy(&out(tile.first_row + r, first), block.floats.get() + r * slice.out(), static_cast<std::size_t>(slice.out()) * 4);
+                    std::memcpy(&out(tile.first_row + r, first), block.floats.get() + r * slice.out(),
+                                static_cast<std::size_t>(slice.out()) * 4);
                 }
                 first += slice.out();
             }
@@ -238,8 +265,9 @@ class CpuBackend final : public Backend {
     }
 
   private:
-    static AttentionTask attention_task(const Batch& batch, std::int64_t window, std::int64_t row, std::int64_t kv_head, const Tensor& q,
-                                        const Tensor& k, const Tensor& v, const AttentionSpec& spec, Tensor& out) {
+    static AttentionTask attention_task(const Batch& batch, std::int64_t window, std::int64_t row,
+                                        std::int64_t kv_head, const Tensor& q, const Tensor& k,
+                                        const Tensor& v, const AttentionSpec& spec, Tensor& out) {
         const std::int64_t first = batch.window_first_row(window), group = spec.heads / spec.kv_heads;
         AttentionTask task;
         task.q_stride = q.cols();
@@ -262,15 +290,18 @@ class CpuBackend final : public Backend {
     }
 
     void slice_logits(const Tile& tile, const HeadInput& input, const PackedMatrix& slice, float* out) {
-        gemm_.multiply(tile.rows, data(*input.hidden) + tile.first_row * input.hidden->cols(), slice, nullptr, false, out);
+        gemm_.multiply(tile.rows, data(*input.hidden) + tile.first_row * input.hidden->cols(), slice, nullptr,
+                       false, out);
     }
 
     // Walks the vocabulary slice by slice: the reference's logits once, each variant's against them.
-    HeadTile sum_tile(const Tile& tile, std::span<const HeadInput> inputs, std::span<const std::int32_t> targets) {
+    HeadTile sum_tile(const Tile& tile, std::span<const HeadInput> inputs,
+                      std::span<const std::int32_t> targets) {
         HeadTile result(inputs.size(), tile.rows);
         const std::int64_t area = tile.rows * kVocabularySlice;
         ScratchPool::Block block = scratch_.take(3 * area);
-        float *reference = block.floats.get(), *exponentials = reference + area, *variant = exponentials + area;
+        float *reference = block.floats.get(), *exponentials = reference + area,
+              *variant = exponentials + area;
         const auto& slices = static_cast<const CpuHead&>(*inputs[0].head).slices;
         std::int32_t first = 0;
         for (std::size_t s = 0; s < slices.size(); ++s) {
@@ -279,12 +310,15 @@ class CpuBackend final : public Backend {
                 float* own = i == 0 ? reference : variant;
                 slice_logits(tile, inputs[i], static_cast<const CpuHead&>(*inputs[i].head).slices[s], own);
                 for (std::int64_t r = 0; r < tile.rows; ++r) {
-                    const std::size_t row = i * static_cast<std::size_t>(tile.rows) + static_cast<std::size_t>(r);
+                    const std::size_t row =
+                        i * static_cast<std::size_t>(tile.rows) + static_cast<std::size_t>(r);
                     LogitSums& sums = result.sums[row];
-                    kernels_.add_logits(own + r * n, n, first, &sums, i == 0 && inputs.size() > 1 ? exponentials + r * n : nullptr);
+                    kernels_.add_logits(own + r * n, n, first, &sums,
+                                        i == 0 && inputs.size() > 1 ? exponentials + r * n : nullptr);
                     if (i > 0) {
                         kernels_.add_divergence(exponentials + r * n, reference + r * n, own + r * n, n,
-                                                result.sums[static_cast<std::size_t>(r)].rescale, &sums.weighted);
+                                                result.sums[static_cast<std::size_t>(r)].rescale,
+                                                &sums.weighted);
                     }
                     const std::int64_t target = targets[static_cast<std::size_t>(tile.first_row + r)] - first;
                     if (target >= 0 && target < n) result.target_logits[row] = own[r * n + target];

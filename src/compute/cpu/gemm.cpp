@@ -28,11 +28,13 @@ void stay_on_this_thread() {
 // rows, in, out, bias, accumulate
 using Key = std::tuple<std::int64_t, std::int64_t, std::int64_t, bool, bool>;
 
-dnnl::matmul::primitive_desc describe(const dnnl::engine& engine, const Key& key, const memory::desc& weights) {
+dnnl::matmul::primitive_desc describe(const dnnl::engine& engine, const Key& key,
+                                      const memory::desc& weights) {
     const auto [rows, in, out, bias, accumulate] = key;
     const memory::desc x({rows, in}, memory::data_type::f32, memory::format_tag::ab);
     const memory::desc y({rows, out}, memory::data_type::f32, memory::format_tag::ab);
-    const memory::desc b = bias ? memory::desc({1, out}, memory::data_type::f32, memory::format_tag::ab) : memory::desc();
+    const memory::desc b =
+        bias ? memory::desc({1, out}, memory::data_type::f32, memory::format_tag::ab) : memory::desc();
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     if (accumulate) {
@@ -49,8 +51,10 @@ dnnl::matmul::primitive_desc describe(const dnnl::engine& engine, const Key& key
 #endif
     const std::string implementation = description.impl_info_str();
     if (implementation.find("ref") != std::string::npos) {
-        throw Error(fmt::format("oneDNN has only its reference kernel ({}) for a [{}, {}] x [{}, {}] f32 product on this processor",
-                                implementation, rows, in, in, out));
+        throw Error(
+            fmt::format("oneDNN has only its reference kernel ({}) for a [{}, {}] x [{}, {}] f32 product on "
+                        "this processor",
+                        implementation, rows, in, in, out));
     }
     return description;
 }
@@ -96,7 +100,9 @@ struct Gemm::State {
         auto found = primitives.find(key);
         if (found == primitives.end()) {
             const auto description = describe(engine, key, weights);
-            found = primitives.emplace(key, Primitive{dnnl::matmul(description), description.scratchpad_desc()}).first;
+            found =
+                primitives.emplace(key, Primitive{dnnl::matmul(description), description.scratchpad_desc()})
+                    .first;
         }
         return found->second;
     }
@@ -133,19 +139,23 @@ PackedMatrix Gemm::pack(MatrixView<const float> w) {
     const memory::desc layout = state_->layout(w.cols(), w.rows());
     const memory::desc plain({w.cols(), w.rows()}, memory::data_type::f32, memory::dims{1, w.stride()});
     memory source(plain, state_->engine, const_cast<float*>(w.data()));
-    AlignedFloats buffer = aligned_floats(static_cast<std::int64_t>((layout.get_size() + sizeof(float) - 1) / sizeof(float)));
+    AlignedFloats buffer =
+        aligned_floats(static_cast<std::int64_t>((layout.get_size() + sizeof(float) - 1) / sizeof(float)));
     memory packed(layout, state_->engine, buffer.get());
-    auto storage = std::make_unique<PackedMatrix::Storage>(PackedMatrix::Storage{std::move(buffer), std::move(packed)});
+    auto storage =
+        std::make_unique<PackedMatrix::Storage>(PackedMatrix::Storage{std::move(buffer), std::move(packed)});
     dnnl::stream stream(state_->engine);
     dnnl::reorder(source, storage->values).execute(stream, source, storage->values);
     stream.wait();
     return {std::move(storage), w.rows(), w.cols()};
 }
 
-void Gemm::multiply(std::int64_t rows, const float* x, const PackedMatrix& w, const float* bias, bool accumulate, float* y) {
+void Gemm::multiply(std::int64_t rows, const float* x, const PackedMatrix& w, const float* bias,
+                    bool accumulate, float* y) {
     stay_on_this_thread();
     const memory& weights = w.storage().values;
-    const auto& primitive = state_->primitive({rows, w.in(), w.out(), bias != nullptr, accumulate}, weights.get_desc());
+    const auto& primitive =
+        state_->primitive({rows, w.in(), w.out(), bias != nullptr, accumulate}, weights.get_desc());
     const dnnl::engine& engine = state_->engine;
     std::vector<std::byte> pad = state_->take_scratchpad(primitive.scratchpad.get_size());
     void* aligned = pad.data();
@@ -153,13 +163,15 @@ void Gemm::multiply(std::int64_t rows, const float* x, const PackedMatrix& w, co
     std::align(64, primitive.scratchpad.get_size(), aligned, space);
 
     std::unordered_map<int, memory> arguments{
-        {DNNL_ARG_SRC, memory({{rows, w.in()}, memory::data_type::f32, memory::format_tag::ab}, engine, const_cast<float*>(x))},
+        {DNNL_ARG_SRC, memory({{rows, w.in()}, memory::data_type::f32, memory::format_tag::ab}, engine,
+                              const_cast<float*>(x))},
         {DNNL_ARG_WEIGHTS, weights},
         {DNNL_ARG_DST, memory({{rows, w.out()}, memory::data_type::f32, memory::format_tag::ab}, engine, y)},
         {DNNL_ARG_SCRATCHPAD, memory(primitive.scratchpad, engine, aligned)}};
     if (bias != nullptr) {
-        arguments.insert({DNNL_ARG_BIAS, memory({{1, w.out()}, memory::data_type::f32, memory::format_tag::ab}, engine,
-                                                const_cast<float*>(bias))});
+        arguments.insert(
+            {DNNL_ARG_BIAS, memory({{1, w.out()}, memory::data_type::f32, memory::format_tag::ab}, engine,
+                                   const_cast<float*>(bias))});
     }
     dnnl::stream stream(engine);
     primitive.run.execute(stream, arguments);

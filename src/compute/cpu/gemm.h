@@ -35,11 +35,14 @@ class Gemm {
     Gemm(const Gemm&) = delete;
     Gemm& operator=(const Gemm&) = delete;
 
-    // Throws Error where oneDNN has only a reference implementation for the shape (it would be a hundred times slower).
+    // Throws Error where oneDNN has only a reference implementation for the shape (it would be a hundred
+    // times slower).
     PackedMatrix pack(MatrixView<const float> w);
 
-    // y = x wᵀ + bias (null: none), or y += that where `accumulate`. Shape x [rows, in], y [rows, out], contiguous.
-    void multiply(std::int64_t rows, const float* x, const PackedMatrix& w, const float* bias, bool accumulate, float* y);
+    // y = x wᵀ + bias (null: none), or y += that where `accumulate`. Shape x [rows, in], y [rows, out],
+    // contiguous.
+    void multiply(std::int64_t rows, const float* x, const PackedMatrix& w, const float* bias,
+                  bool accumulate, float* y);
 
     // "oneDNN 2.6.3"
     static std::string version();

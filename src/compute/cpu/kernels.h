@@ -5,15 +5,16 @@
 
 namespace assay::compute {
 
-// Causal attention of one group of query heads that share a key/value head, for rows [first_row, first_row + rows) of
-// one window. q, k, v, out point at the window's first row and the group's first head; strides are in floats.
+// Causal attention of one group of query heads that share a key/value head, for rows [first_row, first_row +
+// rows) of one window. q, k, v, out point at the window's first row and the group's first head; strides are
+// in floats.
 struct AttentionTask {
     const float* q = nullptr;
     const float* k = nullptr;
     const float* v = nullptr;
     float* out = nullptr;
-    std::int64_t q_stride = 0;   // of q and out
-    std::int64_t kv_stride = 0;  // of k and v
+    std::int64_t q_stride = 0;       // of q and out
+    std::int64_t kv_stride = 0;      // of k and v
     const float* cosines = nullptr;  // [positions, half]; null: no rotation
     const float* sines = nullptr;
     std::int64_t half = 0;
@@ -24,13 +25,14 @@ struct AttentionTask {
     float scale = 0;
 };
 
-// Running sums of one row of logits, fed a slice of the vocabulary at a time (online softmax, Milakov & Gimelshein 2018).
+// Running sums of one row of logits, fed a slice of the vocabulary at a time (online softmax, Milakov &
+// Gimelshein 2018).
 struct LogitSums {
-    float max = -3.0e38f;      // largest logit so far
-    double sum = 0;            // Σ exp(logit - max)
-    double weighted = 0;       // Σ exp(a - max of a)·(a - b), for a variant b of a reference a
-    double rescale = 1;        // what the last slice multiplied older sums by
-    std::int32_t top1 = 0;     // id of the largest logit, the lowest on ties
+    float max = -3.0e38f;   // largest logit so far
+    double sum = 0;         // Σ exp(logit - max)
+    double weighted = 0;    // Σ exp(a - max of a)·(a - b), for a variant b of a reference a
+    double rescale = 1;     // what the last slice multiplied older sums by
+    std::int32_t top1 = 0;  // id of the largest logit, the lowest on ties
 };
 
 struct Kernels {
@@ -42,10 +44,13 @@ struct Kernels {
     // Floats of scratch that a task needs, and the task itself. The scratch is 64-byte aligned.
     std::int64_t (*attention_scratch)(const AttentionTask& task);
     void (*attention)(const AttentionTask& task, float* scratch);
-    // Feeds logits x[0, n) of ids first_id.. to `sums`; where `exponentials` is given, keeps exp(x - max) there.
-    void (*add_logits)(const float* x, std::int64_t n, std::int32_t first_id, LogitSums* sums, float* exponentials);
+    // Feeds logits x[0, n) of ids first_id.. to `sums`; where `exponentials` is given, keeps exp(x - max)
+    // there.
+    void (*add_logits)(const float* x, std::int64_t n, std::int32_t first_id, LogitSums* sums,
+                       float* exponentials);
     // Adds Σ e·(a - b) to weighted, after multiplying it by `rescale` (of the reference's last slice).
-    void (*add_divergence)(const float* e, const float* a, const float* b, std::int64_t n, double rescale, double* weighted);
+    void (*add_divergence)(const float* e, const float* a, const float* b, std::int64_t n, double rescale,
+                           double* weighted);
 };
 
 extern const Kernels kAvx2Kernels;

@@ -1,5 +1,6 @@
-// The kernels' source, compiled once per instruction set. Everything here is in an unnamed namespace and calls no inline
-// function of another header: code built for AVX-512 must never be what the linker keeps for an AVX2 machine.
+// The kernels' source, compiled once per instruction set. Everything here is in an unnamed namespace and
+// calls no inline function of another header: code built for AVX-512 must never be what the linker keeps for
+// an AVX2 machine.
 #pragma once
 
 #include <utility>
@@ -9,7 +10,8 @@
 namespace assay::compute {
 namespace {
 
-// Isa names the vector types of one instruction set, and the registers kRows x kVectors of a GEMM's output tile.
+// Isa names the vector types of one instruction set, and the registers kRows x kVectors of a GEMM's output
+// tile.
 template <class Isa>
 struct KernelSet {
     using Vec = typename Isa::Vec;              // kWidth floats
@@ -17,8 +19,8 @@ struct KernelSet {
     using HalfVec = typename Isa::HalfVec;      // kWidth / 2 floats
     using DoubleVec = typename Isa::DoubleVec;  // kWidth / 2 doubles
     static constexpr int kWidth = Isa::kWidth, kRows = Isa::kRows, kVectors = Isa::kVectors;
-    static constexpr std::int64_t kPanel = kWidth * kVectors;          // columns of a packed panel
-    static constexpr std::int64_t kQueryTile = 48;                     // a multiple of kRows
+    static constexpr std::int64_t kPanel = kWidth * kVectors;  // columns of a packed panel
+    static constexpr std::int64_t kQueryTile = 48;             // a multiple of kRows
     static_assert(kQueryTile % kRows == 0);
 
     static Vec load(const float* p) {
@@ -51,8 +53,8 @@ struct KernelSet {
         return __builtin_convertvector(v, DoubleVec);
     }
 
-    // exp(x), relative error below 2e-7 for x in [-87, 88], the value at the nearer end outside. x = n ln2 + r,
-    // |r| <= ln2/2, polynomial of Cephes expf (Moshier).
+    // exp(x), relative error below 2e-7 for x in [-87, 88], the value at the nearer end outside. x = n ln2 +
+    // r, |r| <= ln2/2, polynomial of Cephes expf (Moshier).
     static Vec exp(Vec x) {
         x = smaller(larger(x, splat(-87.0f)), splat(88.0f));
         const Vec shift = splat(12582912.0f);  // 1.5·2^23: adding it rounds to an integer in the low bits
@@ -106,7 +108,8 @@ struct KernelSet {
         for (std::int64_t k = 0; k < n - i; ++k) y[i + k] = r[k];
     }
 
-    static void squared_error(const float* a, const float* b, std::int64_t n, double* error, double* reference) {
+    static void squared_error(const float* a, const float* b, std::int64_t n, double* error,
+                              double* reference) {
         DoubleVec errors{}, squares{};
         std::int64_t i = 0;
         for (; i + kWidth / 2 <= n; i += kWidth / 2) {
@@ -124,11 +127,12 @@ struct KernelSet {
         *reference += s;
     }
 
-    // c[kRows, kPanel] = a[kRows, depth] · panel[depth, kPanel]. The pack expansions make every index a constant, so that
-    // the compiler keeps all accumulators in registers (it does not for unrolled loops over an array).
+    // c[kRows, kPanel] = a[kRows, depth] · panel[depth, kPanel]. The pack expansions make every index a
+    // constant, so that the compiler keeps all accumulators in registers (it does not for unrolled loops over
+    // an array).
     template <int... R>
-    static void gemm_tile(std::integer_sequence<int, R...>, const float* a, std::int64_t a_stride, const float* panel,
-                          std::int64_t depth, float* c, std::int64_t c_stride) {
+    static void gemm_tile(std::integer_sequence<int, R...>, const float* a, std::int64_t a_stride,
+                          const float* panel, std::int64_t depth, float* c, std::int64_t c_stride) {
         static_assert(sizeof...(R) == kRows && kVectors == 2);
         Vec low[kRows] = {}, high[kRows] = {};
         for (std::int64_t k = 0; k < depth; ++k) {
@@ -140,12 +144,12 @@ struct KernelSet {
     }
 
     // c[kQueryTile, panels·kPanel] = a[kQueryTile, depth] · b, b packed in panels of [depth, kPanel].
-    static void gemm(const float* a, std::int64_t a_stride, const float* b, std::int64_t panel_stride, std::int64_t depth,
-                     std::int64_t panels, float* c, std::int64_t c_stride) {
+    static void gemm(const float* a, std::int64_t a_stride, const float* b, std::int64_t panel_stride,
+                     std::int64_t depth, std::int64_t panels, float* c, std::int64_t c_stride) {
         for (std::int64_t p = 0; p < panels; ++p) {
             for (std::int64_t r = 0; r < kQueryTile; r += kRows) {
-                gemm_tile(std::make_integer_sequence<int, kRows>{}, a + r * a_stride, a_stride, b + p * panel_stride, depth,
-                          c + r * c_stride + p * kPanel, c_stride);
+                gemm_tile(std::make_integer_sequence<int, kRows>{}, a + r * a_stride, a_stride,
+                          b + p * panel_stride, depth, c + r * c_stride + p * kPanel, c_stride);
             }
         }
     }
@@ -170,7 +174,8 @@ struct KernelSet {
     static std::int64_t attention_scratch(const AttentionTask& t) { return scratch_layout(t).total; }
 
     // out = scale · rot(head) for the row at `position`.
-    static void rotate(const AttentionTask& t, const float* head, std::int64_t position, float scale, float* out) {
+    static void rotate(const AttentionTask& t, const float* head, std::int64_t position, float scale,
+                       float* out) {
         for (std::int64_t i = 2 * t.half; i < t.head_dim; ++i) out[i] = head[i] * scale;
         const float* cosines = t.cosines + position * t.half;
         const float* sines = t.sines + position * t.half;
@@ -181,7 +186,8 @@ struct KernelSet {
         }
     }
 
-    // Keys as panels [head_dim, kPanel] of kPanel positions; values as panels [positions, kPanel] of kPanel channels.
+    // Keys as panels [head_dim, kPanel] of kPanel positions; values as panels [positions, kPanel] of kPanel
+    // channels.
     static void pack_keys_values(const AttentionTask& t, const Scratch& s, float* scratch) {
         const std::int64_t n = t.first_row + t.rows, n_up = round_up(n), d_up = round_up(t.head_dim);
         float* rows = scratch + s.rows;
@@ -189,8 +195,10 @@ struct KernelSet {
             float* panel = scratch + s.keys + p * t.head_dim;
             for (std::int64_t j = 0; j < kPanel; ++j) {
                 float* row = rows + j * t.head_dim;
-                if (p + j < n) rotate(t, t.k + (p + j) * t.kv_stride, p + j, 1.0f, row);
-                else for (std::int64_t c = 0; c < t.head_dim; ++c) row[c] = 0.0f;
+                if (p + j < n)
+                    rotate(t, t.k + (p + j) * t.kv_stride, p + j, 1.0f, row);
+                else
+                    for (std::int64_t c = 0; c < t.head_dim; ++c) row[c] = 0.0f;
             }
             for (std::int64_t c = 0; c < t.head_dim; ++c) {  // transposes within the first-level cache
                 for (std::int64_t j = 0; j < kPanel; ++j) panel[c * kPanel + j] = rows[j * t.head_dim + c];
@@ -239,17 +247,23 @@ struct KernelSet {
         float *query = scratch + s.query, *weights = scratch + s.weights, *output = scratch + s.output;
         for (std::int64_t h = 0; h < t.group; ++h) {
             for (std::int64_t r0 = t.first_row; r0 < t.first_row + t.rows; r0 += kQueryTile) {
-                const std::int64_t left = t.first_row + t.rows - r0, rows = left < kQueryTile ? left : kQueryTile;
+                const std::int64_t left = t.first_row + t.rows - r0,
+                                   rows = left < kQueryTile ? left : kQueryTile;
                 const std::int64_t keys = round_up(r0 + rows);
                 for (std::int64_t r = 0; r < kQueryTile; ++r) {
                     float* q = query + r * d_up;
-                    if (r < rows) rotate(t, t.q + (r0 + r) * t.q_stride + h * t.head_dim, r0 + r, t.scale, q);
-                    else for (std::int64_t c = 0; c < t.head_dim; ++c) q[c] = 0.0f;
+                    if (r < rows)
+                        rotate(t, t.q + (r0 + r) * t.q_stride + h * t.head_dim, r0 + r, t.scale, q);
+                    else
+                        for (std::int64_t c = 0; c < t.head_dim; ++c) q[c] = 0.0f;
                 }
-                gemm(query, d_up, scratch + s.keys, kPanel * t.head_dim, t.head_dim, keys / kPanel, weights, n_up);
+                gemm(query, d_up, scratch + s.keys, kPanel * t.head_dim, t.head_dim, keys / kPanel, weights,
+                     n_up);
                 float sums[kQueryTile];
-                for (std::int64_t r = 0; r < rows; ++r) sums[r] = exponentiate(weights + r * n_up, r0 + r + 1, keys);
-                gemm(weights, n_up, scratch + s.values, kPanel * n_up, r0 + rows, d_up / kPanel, output, d_up);
+                for (std::int64_t r = 0; r < rows; ++r)
+                    sums[r] = exponentiate(weights + r * n_up, r0 + r + 1, keys);
+                gemm(weights, n_up, scratch + s.values, kPanel * n_up, r0 + rows, d_up / kPanel, output,
+                     d_up);
                 for (std::int64_t r = 0; r < rows; ++r) {
                     float* out = t.out + (r0 + r) * t.q_stride + h * t.head_dim;
                     for (std::int64_t c = 0; c < t.head_dim; ++c) out[c] = output[r * d_up + c] / sums[r];
@@ -266,11 +280,14 @@ struct KernelSet {
         return largest_lane(tops);
     }
 
-    static void add_logits(const float* x, std::int64_t n, std::int32_t first_id, LogitSums* sums, float* exponentials) {
+    static void add_logits(const float* x, std::int64_t n, std::int32_t first_id, LogitSums* sums,
+                           float* exponentials) {
         const float top = largest(x, n);
         sums->rescale = 1;
         if (top > sums->max) {
-            sums->rescale = sums->sum == 0 ? 0.0 : __builtin_exp(static_cast<double>(sums->max) - static_cast<double>(top));
+            sums->rescale = sums->sum == 0
+                                ? 0.0
+                                : __builtin_exp(static_cast<double>(sums->max) - static_cast<double>(top));
             sums->max = top;
             std::int64_t i = 0;
             while (x[i] != top) ++i;
@@ -297,17 +314,20 @@ struct KernelSet {
         sums->sum = sums->sum * sums->rescale + sum;
     }
 
-    static void add_divergence(const float* e, const float* a, const float* b, std::int64_t n, double rescale, double* weighted) {
+    static void add_divergence(const float* e, const float* a, const float* b, std::int64_t n, double rescale,
+                               double* weighted) {
         DoubleVec sums{};
         std::int64_t i = 0;
         for (; i + kWidth / 2 <= n; i += kWidth / 2) sums += widen(e + i) * (widen(a + i) - widen(b + i));
         double sum = sum_lanes(sums);
-        for (; i < n; ++i) sum += static_cast<double>(e[i]) * (static_cast<double>(a[i]) - static_cast<double>(b[i]));
+        for (; i < n; ++i)
+            sum += static_cast<double>(e[i]) * (static_cast<double>(a[i]) - static_cast<double>(b[i]));
         *weighted = *weighted * rescale + sum;
     }
 
     static constexpr Kernels table(const char* name) {
-        return {name, rms_norm, gated_silu, squared_error, attention_scratch, attention, add_logits, add_divergence};
+        return {name,      rms_norm,   gated_silu,    squared_error, attention_scratch,
+                attention, add_logits, add_divergence};
     }
 };
 

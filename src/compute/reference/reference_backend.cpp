@@ -17,7 +17,9 @@ struct DoubleBuffer final : Buffer {
     std::vector<double> values;
 };
 
-MatrixView<double> view(Tensor& t) { return {static_cast<DoubleBuffer&>(t.buffer()).values.data(), t.rows(), t.cols()}; }
+MatrixView<double> view(Tensor& t) {
+    return {static_cast<DoubleBuffer&>(t.buffer()).values.data(), t.rows(), t.cols()};
+}
 MatrixView<const double> view(const Tensor& t) {
     return {static_cast<const DoubleBuffer&>(t.buffer()).values.data(), t.rows(), t.cols()};
 }
@@ -37,7 +39,8 @@ struct ReferenceHead final : PackedHead {
 
 Matrix<double> widen(MatrixView<const float> values) {
     Matrix<double> out(values.rows(), values.cols());
-    for (std::int64_t r = 0; r < values.rows(); ++r) std::copy(values.row(r).begin(), values.row(r).end(), out.row(r).begin());
+    for (std::int64_t r = 0; r < values.rows(); ++r)
+        std::copy(values.row(r).begin(), values.row(r).end(), out.row(r).begin());
     return out;
 }
 
@@ -86,7 +89,8 @@ class ReferenceBackend final : public Backend {
 
     void upload(MatrixView<const float> values, Tensor& out) override {
         check_host_shape("upload", out, values.rows(), values.cols());
-        for (std::int64_t r = 0; r < out.rows(); ++r) std::copy(values.row(r).begin(), values.row(r).end(), view(out).row(r).begin());
+        for (std::int64_t r = 0; r < out.rows(); ++r)
+            std::copy(values.row(r).begin(), values.row(r).end(), view(out).row(r).begin());
     }
 
     void download(const Tensor& tensor, MatrixView<float> out) const override {
@@ -96,7 +100,8 @@ class ReferenceBackend final : public Backend {
         }
     }
 
-    void copy_rows(const Tensor& in, std::int64_t in_row, Tensor& out, std::int64_t out_row, std::int64_t rows) override {
+    void copy_rows(const Tensor& in, std::int64_t in_row, Tensor& out, std::int64_t out_row,
+                   std::int64_t rows) override {
         check_copy_rows(in, in_row, out, out_row, rows);
         for (std::int64_t r = 0; r < rows; ++r) {
             const auto from = view(in).row(in_row + r);
@@ -104,14 +109,16 @@ class ReferenceBackend final : public Backend {
         }
     }
 
-    std::unique_ptr<PackedLinear> pack_linear(MatrixView<const float> w, std::span<const float> bias) override {
+    std::unique_ptr<PackedLinear> pack_linear(MatrixView<const float> w,
+                                              std::span<const float> bias) override {
         auto packed = std::make_unique<ReferenceLinear>();
         packed->w = widen(w);
         packed->bias.assign(bias.begin(), bias.end());
         return packed;
     }
 
-    void linear(const Batch& batch, const Tensor& x, const PackedLinear& w, const Tensor* residual, Tensor& y) override {
+    void linear(const Batch& batch, const Tensor& x, const PackedLinear& w, const Tensor* residual,
+                Tensor& y) override {
         check_linear(batch, x, w, residual, y);
         const auto& packed = static_cast<const ReferenceLinear&>(w);
         for (std::int64_t r = 0; r < batch.rows(); ++r) {
@@ -129,12 +136,13 @@ class ReferenceBackend final : public Backend {
         for (std::int64_t r = 0; r < batch.rows(); ++r) {
             const auto row = view(x).row(r);
             const double factor = 1 / std::sqrt(dot(row, row) / static_cast<double>(x.cols()) + eps);
-            for (std::int64_t c = 0; c < x.cols(); ++c) view(y)(r, c) = view(x)(r, c) * factor * view(weight)(0, c);
+            for (std::int64_t c = 0; c < x.cols(); ++c)
+                view(y)(r, c) = view(x)(r, c) * factor * view(weight)(0, c);
         }
     }
 
-    void attention(const Batch& batch, const Tensor& q, const Tensor& k, const Tensor& v, const AttentionSpec& spec,
-                   Tensor& out) override {
+    void attention(const Batch& batch, const Tensor& q, const Tensor& k, const Tensor& v,
+                   const AttentionSpec& spec, Tensor& out) override {
         check_attention(batch, q, k, v, spec, out);
         for (std::int64_t w = 0; w < batch.windows(); ++w) {
             for (std::int64_t head = 0; head < spec.heads; ++head) attend(batch, w, head, q, k, v, spec, out);
@@ -156,7 +164,8 @@ class ReferenceBackend final : public Backend {
         std::vector<SquaredError> sums(static_cast<std::size_t>(batch.windows()));
         for (std::int64_t w = 0; w < batch.windows(); ++w) {
             for (std::int64_t r = 0; r < batch.window_rows(w); ++r) {
-                const auto x = view(a).row(batch.window_first_row(w) + r), y = view(b).row(batch.window_first_row(w) + r);
+                const auto x = view(a).row(batch.window_first_row(w) + r),
+                           y = view(b).row(batch.window_first_row(w) + r);
                 for (std::size_t c = 0; c < x.size(); ++c) {
                     sums[static_cast<std::size_t>(w)].error += (y[c] - x[c]) * (y[c] - x[c]);
                     sums[static_cast<std::size_t>(w)].reference += x[c] * x[c];
@@ -181,19 +190,23 @@ class ReferenceBackend final : public Backend {
             for (std::size_t i = 0; i < inputs.size(); ++i) {
                 const std::vector<double> own = i == 0 ? reference : row_logits(inputs[i], r);
                 const double lse = log_sum_exp(own);
-                scores[i].nll.push_back(lse - own[static_cast<std::size_t>(targets[static_cast<std::size_t>(r)])]);
+                scores[i].nll.push_back(lse -
+                                        own[static_cast<std::size_t>(targets[static_cast<std::size_t>(r)])]);
                 scores[i].kl.push_back(i == 0 ? 0 : divergence(reference, own));
-                scores[i].top1.push_back(static_cast<std::int32_t>(std::max_element(own.begin(), own.end()) - own.begin()));
+                scores[i].top1.push_back(
+                    static_cast<std::int32_t>(std::max_element(own.begin(), own.end()) - own.begin()));
             }
         }
         return scores;
     }
 
     void logits(const Batch& batch, const HeadInput& input, MatrixView<float> out) override {
-        if (out.rows() != batch.rows() || out.cols() != input.head->vocabulary()) throw InvalidArgument("logits: output shape");
+        if (out.rows() != batch.rows() || out.cols() != input.head->vocabulary())
+            throw InvalidArgument("logits: output shape");
         for (std::int64_t r = 0; r < batch.rows(); ++r) {
             const auto row = row_logits(input, r);
-            for (std::int64_t c = 0; c < out.cols(); ++c) out(r, c) = static_cast<float>(row[static_cast<std::size_t>(c)]);
+            for (std::int64_t c = 0; c < out.cols(); ++c)
+                out(r, c) = static_cast<float>(row[static_cast<std::size_t>(c)]);
         }
     }
 
@@ -201,20 +214,22 @@ class ReferenceBackend final : public Backend {
     static std::vector<double> row_logits(const HeadInput& input, std::int64_t row) {
         const auto& w = static_cast<const ReferenceHead&>(*input.head).w;
         std::vector<double> logits(static_cast<std::size_t>(w.rows()));
-        for (std::int64_t o = 0; o < w.rows(); ++o) logits[static_cast<std::size_t>(o)] = dot(view(*input.hidden).row(row), w.row(o));
+        for (std::int64_t o = 0; o < w.rows(); ++o)
+            logits[static_cast<std::size_t>(o)] = dot(view(*input.hidden).row(row), w.row(o));
         return logits;
     }
 
     static double divergence(std::span<const double> a, std::span<const double> b) {
         const double lse_a = log_sum_exp(a), lse_b = log_sum_exp(b);
         double sum = 0;
-        for (std::size_t i = 0; i < a.size(); ++i) sum += std::exp(a[i] - lse_a) * ((a[i] - lse_a) - (b[i] - lse_b));
+        for (std::size_t i = 0; i < a.size(); ++i)
+            sum += std::exp(a[i] - lse_a) * ((a[i] - lse_a) - (b[i] - lse_b));
         return sum;
     }
 
     // One head of one window.
-    static void attend(const Batch& batch, std::int64_t window, std::int64_t head, const Tensor& q, const Tensor& k,
-                       const Tensor& v, const AttentionSpec& spec, Tensor& out) {
+    static void attend(const Batch& batch, std::int64_t window, std::int64_t head, const Tensor& q,
+                       const Tensor& k, const Tensor& v, const AttentionSpec& spec, Tensor& out) {
         const std::int64_t d = spec.head_dim, first = batch.window_first_row(window);
         const std::int64_t kv_head = head / (spec.heads / spec.kv_heads);
         const auto part = [d](auto matrix, std::int64_t row, std::int64_t which) {
@@ -231,7 +246,8 @@ class ReferenceBackend final : public Backend {
             std::fill(target.begin(), target.end(), 0.0);
             for (std::int64_t s = 0; s <= t; ++s) {
                 const auto value = part(view(v), first + s, kv_head);
-                for (std::size_t c = 0; c < target.size(); ++c) target[c] += p[static_cast<std::size_t>(s)] * value[c];
+                for (std::size_t c = 0; c < target.size(); ++c)
+                    target[c] += p[static_cast<std::size_t>(s)] * value[c];
             }
         }
     }
@@ -239,6 +255,8 @@ class ReferenceBackend final : public Backend {
 
 }  // namespace
 
-std::unique_ptr<Backend> make_reference_backend() { return std::make_unique<ReferenceBackend>(); }
+std::unique_ptr<Backend> make_reference_backend() {
+    return std::make_unique<ReferenceBackend>();
+}
 
 }  // namespace assay::compute

@@ -3,11 +3,35 @@
 namespace assay {
 
 BlockProgram llama_block(const ModelConfig& config) {
-    const std::int64_t hidden = config.hidden, query = config.heads * config.head_dim, key = config.kv_heads * config.head_dim;
-    enum Slot { kInput, kNormed, kQuery, kKey, kValue, kContext, kMiddle, kMlpNormed, kGate, kUp, kGated, kOutput };
+    const std::int64_t hidden = config.hidden, query = config.heads * config.head_dim,
+                       key = config.kv_heads * config.head_dim;
+    enum Slot {
+        kInput,
+        kNormed,
+        kQuery,
+        kKey,
+        kValue,
+        kContext,
+        kMiddle,
+        kMlpNormed,
+        kGate,
+        kUp,
+        kGated,
+        kOutput
+    };
     BlockProgram program;
-    program.slot_cols = {hidden, hidden, query, key, key, query, hidden, hidden,
-                         config.intermediate, config.intermediate, config.intermediate, hidden};
+    program.slot_cols = {hidden,
+                         hidden,
+                         query,
+                         key,
+                         key,
+                         query,
+                         hidden,
+                         hidden,
+                         config.intermediate,
+                         config.intermediate,
+                         config.intermediate,
+                         hidden};
     program.input = kInput;
     program.output = kOutput;
     const bool attention_bias = config.attention_bias, mlp_bias = config.mlp_bias;

@@ -18,21 +18,25 @@ void apply_rope_type(const std::string& type, const Json& rope, const std::strin
         out.high_freq_factor = require_number(rope, "high_freq_factor", where);
         out.original_max_positions = require_number(rope, "original_max_position_embeddings", where);
     } else {
-        throw Unsupported(fmt::format("{}: rope type '{}' is not supported; default, linear and llama3 are", where, type));
+        throw Unsupported(
+            fmt::format("{}: rope type '{}' is not supported; default, linear and llama3 are", where, type));
     }
 }
 
-// rope_scaling (flat configs) or rope_parameters (nested ones); where both exist rope_scaling wins, as in transformers.
+// rope_scaling (flat configs) or rope_parameters (nested ones); where both exist rope_scaling wins, as in
+// transformers.
 RopeConfig parse_rope(const Json& config, std::string_view what) {
     RopeConfig rope;
     rope.theta = optional_number(config, "rope_theta", what).value_or(10000);
-    const char* key = optional_member(config, "rope_scaling", what) != nullptr ? "rope_scaling" : "rope_parameters";
+    const char* key =
+        optional_member(config, "rope_scaling", what) != nullptr ? "rope_scaling" : "rope_parameters";
     const Json* nested = optional_object(config, key, what);
     if (nested == nullptr) return rope;
     const std::string where = json_path(what, key);
     rope.theta = optional_number(*nested, "rope_theta", where).value_or(rope.theta);
     if (optional_number(*nested, "partial_rotary_factor", where).value_or(1) != 1) {
-        throw Unsupported(where + ": partial_rotary_factor other than 1 is not supported for this architecture");
+        throw Unsupported(where +
+                          ": partial_rotary_factor other than 1 is not supported for this architecture");
     }
     const auto type = optional_string(*nested, "rope_type", where);
     const auto legacy = optional_string(*nested, "type", where);
@@ -42,7 +46,8 @@ RopeConfig parse_rope(const Json& config, std::string_view what) {
 
 std::int64_t require_size(const GgufFile& file, const std::string& key) {
     const std::uint64_t value = file.require_uint(key);
-    if (value == 0 || value > (std::uint64_t{1} << 31)) throw FormatError(fmt::format("{}: {} is {}", file.what(), key, value));
+    if (value == 0 || value > (std::uint64_t{1} << 31))
+        throw FormatError(fmt::format("{}: {} is {}", file.what(), key, value));
     return static_cast<std::int64_t>(value);
 }
 
@@ -52,7 +57,8 @@ void refuse_unhandled(const GgufFile& file, const std::string& prefix) {
     }
     const auto scaling = file.find_string(prefix + "rope.scaling.type").value_or("none");
     if (scaling != "none" && scaling != "linear") {
-        throw Unsupported(fmt::format("{}: rope scaling '{}' is not supported; none and linear are", file.what(), scaling));
+        throw Unsupported(
+            fmt::format("{}: rope scaling '{}' is not supported; none and linear are", file.what(), scaling));
     }
     if (file.contains(prefix + "attention.sliding_window")) {
         throw Unsupported(file.what() + ": sliding-window attention is not supported for this architecture");
@@ -96,8 +102,11 @@ ModelConfig parse_llama_gguf(const GgufFile& file) {
     out.intermediate = require_size(file, prefix + "feed_forward_length");
     out.layers = require_size(file, prefix + "block_count");
     out.heads = require_size(file, prefix + "attention.head_count");
-    out.kv_heads = static_cast<std::int64_t>(file.find_uint(prefix + "attention.head_count_kv").value_or(static_cast<std::uint64_t>(out.heads)));
-    out.head_dim = static_cast<std::int64_t>(file.find_uint(prefix + "attention.key_length").value_or(static_cast<std::uint64_t>(out.hidden / out.heads)));
+    out.kv_heads = static_cast<std::int64_t>(
+        file.find_uint(prefix + "attention.head_count_kv").value_or(static_cast<std::uint64_t>(out.heads)));
+    out.head_dim =
+        static_cast<std::int64_t>(file.find_uint(prefix + "attention.key_length")
+                                      .value_or(static_cast<std::uint64_t>(out.hidden / out.heads)));
     out.vocabulary = embedding->second.shape[0];
     out.max_positions = require_size(file, prefix + "context_length");
     out.rms_eps = file.require_float(prefix + "attention.layer_norm_rms_epsilon");
@@ -111,8 +120,9 @@ ModelConfig parse_llama_gguf(const GgufFile& file) {
     }
     const auto rotary = file.find_uint(prefix + "rope.dimension_count");
     if (rotary && *rotary != static_cast<std::uint64_t>(out.head_dim)) {
-        throw Unsupported(fmt::format("{}: rotary dimension {} differs from the head dimension {}, which is not supported", file.what(),
-                                      *rotary, out.head_dim));
+        throw Unsupported(
+            fmt::format("{}: rotary dimension {} differs from the head dimension {}, which is not supported",
+                        file.what(), *rotary, out.head_dim));
     }
     return out;
 }

@@ -16,7 +16,11 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const Json kLeast{{"hidden_size", 48}, {"intermediate_size", 80}, {"num_hidden_layers", 2}, {"num_attention_heads", 4}, {"vocab_size", 97}};
+const Json kLeast{{"hidden_size", 48},
+                  {"intermediate_size", 80},
+                  {"num_hidden_layers", 2},
+                  {"num_attention_heads", 4},
+                  {"vocab_size", 97}};
 
 ModelConfig parse(const Json& changes = Json::object()) {
     Json config = kLeast;
@@ -52,15 +56,24 @@ TEST(LlamaHfConfig, AbsentKeysHaveTransformersDefaults) {
 }
 
 TEST(LlamaHfConfig, NullMeansAbsent) {
-    const ModelConfig c = parse({{"num_key_value_heads", nullptr}, {"head_dim", nullptr}, {"rope_scaling", nullptr}, {"rope_theta", nullptr}});
+    const ModelConfig c = parse({{"num_key_value_heads", nullptr},
+                                 {"head_dim", nullptr},
+                                 {"rope_scaling", nullptr},
+                                 {"rope_theta", nullptr}});
     EXPECT_EQ(c.kv_heads, 4);
     EXPECT_EQ(c.head_dim, 12);
     EXPECT_EQ(c.rope.theta, 10000);
 }
 
 TEST(LlamaHfConfig, EveryKeyIsRead) {
-    const ModelConfig c = parse({{"num_key_value_heads", 2}, {"head_dim", 10}, {"max_position_embeddings", 77}, {"rms_norm_eps", 1e-3},
-                                 {"tie_word_embeddings", true}, {"attention_bias", true}, {"mlp_bias", true}, {"rope_theta", 5}});
+    const ModelConfig c = parse({{"num_key_value_heads", 2},
+                                 {"head_dim", 10},
+                                 {"max_position_embeddings", 77},
+                                 {"rms_norm_eps", 1e-3},
+                                 {"tie_word_embeddings", true},
+                                 {"attention_bias", true},
+                                 {"mlp_bias", true},
+                                 {"rope_theta", 5}});
     EXPECT_EQ(c.hidden, 48);
     EXPECT_EQ(c.intermediate, 80);
     EXPECT_EQ(c.layers, 2);
@@ -75,40 +88,58 @@ TEST(LlamaHfConfig, EveryKeyIsRead) {
 }
 
 TEST(LlamaHfConfig, RopeScalingWinsOverRopeParameters) {
-    const ModelConfig c = parse({{"rope_scaling", {{"rope_type", "linear"}, {"factor", 2}}},
-                                 {"rope_parameters", {{"rope_type", "linear"}, {"factor", 3}, {"rope_theta", 7}}}});
+    const ModelConfig c =
+        parse({{"rope_scaling", {{"rope_type", "linear"}, {"factor", 2}}},
+               {"rope_parameters", {{"rope_type", "linear"}, {"factor", 3}, {"rope_theta", 7}}}});
     EXPECT_EQ(c.rope.factor, 2);
     EXPECT_EQ(c.rope.theta, 10000);
 }
 
 TEST(LlamaHfConfig, TheOldKeyOfTheRopeTypeIsRead) {
-    EXPECT_EQ(parse({{"rope_scaling", {{"type", "linear"}, {"factor", 2}}}}).rope.scaling, RopeConfig::Scaling::kLinear);
-    EXPECT_EQ(parse({{"rope_scaling", {{"type", "linear"}, {"rope_type", "default"}}}}).rope.scaling, RopeConfig::Scaling::kNone);
+    EXPECT_EQ(parse({{"rope_scaling", {{"type", "linear"}, {"factor", 2}}}}).rope.scaling,
+              RopeConfig::Scaling::kLinear);
+    EXPECT_EQ(parse({{"rope_scaling", {{"type", "linear"}, {"rope_type", "default"}}}}).rope.scaling,
+              RopeConfig::Scaling::kNone);
 }
 
 TEST(LlamaHfConfig, Llama3ScalingNeedsAllItsNumbers) {
-    const Json whole{{"rope_type", "llama3"}, {"factor", 8}, {"low_freq_factor", 1}, {"high_freq_factor", 4}, {"original_max_position_embeddings", 64}};
+    const Json whole{{"rope_type", "llama3"},
+                     {"factor", 8},
+                     {"low_freq_factor", 1},
+                     {"high_freq_factor", 4},
+                     {"original_max_position_embeddings", 64}};
     const RopeConfig rope = parse({{"rope_parameters", whole}}).rope;
     EXPECT_EQ(rope.scaling, RopeConfig::Scaling::kLlama3);
     EXPECT_EQ(rope.factor, 8);
     EXPECT_EQ(rope.low_freq_factor, 1);
     EXPECT_EQ(rope.high_freq_factor, 4);
     EXPECT_EQ(rope.original_max_positions, 64);
-    for (const char* key : {"factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"}) {
+    for (const char* key :
+         {"factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"}) {
         Json part = whole;
         part.erase(key);
         EXPECT_THAT(hf_refusal({{"rope_parameters", part}}), HasSubstr(key));
     }
     Json crossed = whole;
     crossed["high_freq_factor"] = 1;
-    EXPECT_THAT(hf_refusal({{"rope_parameters", crossed}}), HasSubstr("high_freq_factor 1 must be above low_freq_factor 1"));
+    EXPECT_THAT(hf_refusal({{"rope_parameters", crossed}}),
+                HasSubstr("high_freq_factor 1 must be above low_freq_factor 1"));
 }
 
-TEST(LlamaHfConfig, RefusesAnUnknownRopeType) { EXPECT_THAT(hf_refusal({{"rope_scaling", {{"type", "yarn"}, {"factor", 2}}}}), HasSubstr("'yarn' is not supported")); }
-TEST(LlamaHfConfig, RefusesPartialRotary) { EXPECT_THAT(hf_refusal({{"rope_parameters", {{"partial_rotary_factor", 0.5}}}}), HasSubstr("partial_rotary_factor")); }
-TEST(LlamaHfConfig, RefusesAnotherActivation) { EXPECT_THAT(hf_refusal({{"hidden_act", "gelu"}}), HasSubstr("hidden_act 'gelu'")); }
+TEST(LlamaHfConfig, RefusesAnUnknownRopeType) {
+    EXPECT_THAT(hf_refusal({{"rope_scaling", {{"type", "yarn"}, {"factor", 2}}}}),
+                HasSubstr("'yarn' is not supported"));
+}
+TEST(LlamaHfConfig, RefusesPartialRotary) {
+    EXPECT_THAT(hf_refusal({{"rope_parameters", {{"partial_rotary_factor", 0.5}}}}),
+                HasSubstr("partial_rotary_factor"));
+}
+TEST(LlamaHfConfig, RefusesAnotherActivation) {
+    EXPECT_THAT(hf_refusal({{"hidden_act", "gelu"}}), HasSubstr("hidden_act 'gelu'"));
+}
 TEST(LlamaHfConfig, RefusesAMissingSize) {
-    for (const auto& [key, value] : kLeast.items()) EXPECT_THAT(hf_refusal({{key, nullptr}}), HasSubstr(key + " is missing"));
+    for (const auto& [key, value] : kLeast.items())
+        EXPECT_THAT(hf_refusal({{key, nullptr}}), HasSubstr(key + " is missing"));
 }
 TEST(LlamaHfConfig, RefusesASizeOutOfBounds) {
     for (const auto& [key, value] : kLeast.items()) {
@@ -117,15 +148,34 @@ TEST(LlamaHfConfig, RefusesASizeOutOfBounds) {
         EXPECT_THAT(hf_refusal({{key, 1.5}}), HasSubstr(key));
     }
 }
-TEST(LlamaHfConfig, RefusesHeadsThatCannotShare) { EXPECT_THAT(hf_refusal({{"num_key_value_heads", 3}}), HasSubstr("cannot share 3 key/value heads")); }
-TEST(LlamaHfConfig, RefusesAnOddHeadDimension) { EXPECT_THAT(hf_refusal({{"head_dim", 11}}), HasSubstr("11 is odd")); }
-TEST(LlamaHfConfig, RefusesMoreHeadsThanHidden) { EXPECT_THAT(hf_refusal({{"num_attention_heads", 64}}), HasSubstr("head dimension is 0")); }
-TEST(LlamaHfConfig, RefusesAbsurdlyManyLayers) { EXPECT_THAT(hf_refusal({{"num_hidden_layers", 100001}}), HasSubstr("100001 layers")); }
-TEST(LlamaHfConfig, RefusesAQueryWiderThanAnyMatrix) { EXPECT_THAT(hf_refusal({{"head_dim", 1 << 30}}), HasSubstr("heads times head dimension")); }
-TEST(LlamaHfConfig, RefusesAnEpsilonOfZero) { EXPECT_THAT(hf_refusal({{"rms_norm_eps", 0}}), HasSubstr("epsilon is 0")); }
-TEST(LlamaHfConfig, RefusesANegativeTheta) { EXPECT_THAT(hf_refusal({{"rope_theta", -1}}), HasSubstr("rope theta is -1")); }
-TEST(LlamaHfConfig, RefusesAFactorOfZero) { EXPECT_THAT(hf_refusal({{"rope_scaling", {{"type", "linear"}, {"factor", 0}}}}), HasSubstr("factor is 0")); }
-TEST(LlamaHfConfig, RefusesARopeScalingThatIsNoObject) { EXPECT_THAT(hf_refusal({{"rope_scaling", 2}}), HasSubstr("rope_scaling is 2, expected an object")); }
+TEST(LlamaHfConfig, RefusesHeadsThatCannotShare) {
+    EXPECT_THAT(hf_refusal({{"num_key_value_heads", 3}}), HasSubstr("cannot share 3 key/value heads"));
+}
+TEST(LlamaHfConfig, RefusesAnOddHeadDimension) {
+    EXPECT_THAT(hf_refusal({{"head_dim", 11}}), HasSubstr("11 is odd"));
+}
+TEST(LlamaHfConfig, RefusesMoreHeadsThanHidden) {
+    EXPECT_THAT(hf_refusal({{"num_attention_heads", 64}}), HasSubstr("head dimension is 0"));
+}
+TEST(LlamaHfConfig, RefusesAbsurdlyManyLayers) {
+    EXPECT_THAT(hf_refusal({{"num_hidden_layers", 100001}}), HasSubstr("100001 layers"));
+}
+TEST(LlamaHfConfig, RefusesAQueryWiderThanAnyMatrix) {
+    EXPECT_THAT(hf_refusal({{"head_dim", 1 << 30}}), HasSubstr("heads times head dimension"));
+}
+TEST(LlamaHfConfig, RefusesAnEpsilonOfZero) {
+    EXPECT_THAT(hf_refusal({{"rms_norm_eps", 0}}), HasSubstr("epsilon is 0"));
+}
+TEST(LlamaHfConfig, RefusesANegativeTheta) {
+    EXPECT_THAT(hf_refusal({{"rope_theta", -1}}), HasSubstr("rope theta is -1"));
+}
+TEST(LlamaHfConfig, RefusesAFactorOfZero) {
+    EXPECT_THAT(hf_refusal({{"rope_scaling", {{"type", "linear"}, {"factor", 0}}}}),
+                HasSubstr("factor is 0"));
+}
+TEST(LlamaHfConfig, RefusesARopeScalingThatIsNoObject) {
+    EXPECT_THAT(hf_refusal({{"rope_scaling", 2}}), HasSubstr("rope_scaling is 2, expected an object"));
+}
 
 // A GGUF file in memory: metadata of the small config, an embedding, and what a test adds.
 class GgufConfig {
@@ -133,7 +183,8 @@ class GgufConfig {
     explicit GgufConfig(const std::vector<std::string>& without = {}, Shape embedding = {97, 48}) {
         const ModelConfig config = small_llama_config();
         const auto u32 = [&](const std::string& key, std::int64_t value) {
-            if (std::find(without.begin(), without.end(), key) == without.end()) header.set_u32("llama." + key, static_cast<std::uint32_t>(value));
+            if (std::find(without.begin(), without.end(), key) == without.end())
+                header.set_u32("llama." + key, static_cast<std::uint32_t>(value));
         };
         u32("embedding_length", config.hidden);
         u32("feed_forward_length", config.intermediate);
@@ -204,15 +255,17 @@ TEST(LlamaGgufConfig, OptionalKeysAreRead) {
 }
 
 TEST(LlamaGgufConfig, RefusesAMissingNumber) {
-    for (const char* key : {"embedding_length", "feed_forward_length", "block_count", "attention.head_count", "context_length",
-                            "attention.layer_norm_rms_epsilon"}) {
+    for (const char* key : {"embedding_length", "feed_forward_length", "block_count", "attention.head_count",
+                            "context_length", "attention.layer_norm_rms_epsilon"}) {
         EXPECT_THAT(GgufConfig({key}).refusal(), HasSubstr(key));
     }
 }
 
 TEST(LlamaGgufConfig, RefusesASizeOutOfBounds) {
-    for (const char* key : {"embedding_length", "feed_forward_length", "block_count", "attention.head_count", "context_length"}) {
-        for (const std::uint64_t value : {std::uint64_t{0}, (std::uint64_t{1} << 31) + 1, ~std::uint64_t{0}}) {
+    for (const char* key : {"embedding_length", "feed_forward_length", "block_count", "attention.head_count",
+                            "context_length"}) {
+        for (const std::uint64_t value :
+             {std::uint64_t{0}, (std::uint64_t{1} << 31) + 1, ~std::uint64_t{0}}) {
             GgufConfig file({key});
             file.header.set_u64(std::string("llama.") + key, value);
             EXPECT_THAT(file.refusal(), HasSubstr(key)) << value;
@@ -272,9 +325,12 @@ TEST(Architectures, AreFoundByBothNames) {
 }
 
 TEST(Architectures, AnUnknownNameIsRefusedWithTheSupportedOnes) {
-    EXPECT_THAT(refusal<Unsupported>([] { find_hf_architecture("MambaForCausalLM", "config.json"); }),
-                HasSubstr("config.json: architecture MambaForCausalLM is not supported; supported: LlamaForCausalLM"));
-    EXPECT_THAT(refusal<Unsupported>([] { find_gguf_architecture("mamba", "m.gguf"); }), HasSubstr("supported: llama"));
+    EXPECT_THAT(
+        refusal<Unsupported>([] { find_hf_architecture("MambaForCausalLM", "config.json"); }),
+        HasSubstr(
+            "config.json: architecture MambaForCausalLM is not supported; supported: LlamaForCausalLM"));
+    EXPECT_THAT(refusal<Unsupported>([] { find_gguf_architecture("mamba", "m.gguf"); }),
+                HasSubstr("supported: llama"));
 }
 
 TEST(LlamaBlock, EverySlotIsWrittenOnceAndBeforeItIsRead) {
@@ -287,7 +343,8 @@ TEST(LlamaBlock, EverySlotIsWrittenOnceAndBeforeItIsRead) {
         for (int in : op.inputs) EXPECT_TRUE(written[static_cast<std::size_t>(in)]) << op.weight;
         if (op.residual >= 0) {
             EXPECT_TRUE(written[static_cast<std::size_t>(op.residual)]) << op.weight;
-            EXPECT_EQ(program.slot_cols[static_cast<std::size_t>(op.residual)], program.slot_cols[static_cast<std::size_t>(op.output)]);
+            EXPECT_EQ(program.slot_cols[static_cast<std::size_t>(op.residual)],
+                      program.slot_cols[static_cast<std::size_t>(op.output)]);
         }
         EXPECT_FALSE(written[static_cast<std::size_t>(op.output)]) << op.weight;
         written[static_cast<std::size_t>(op.output)] = true;
