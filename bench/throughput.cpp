@@ -127,6 +127,17 @@ double time_naive_evaluation(const Model& model, const Engine& engine, std::span
     });
 }
 
+// Whether whole runs of the most and the least damaging swap give the sweep's sums, bit for bit.
+bool forks_equal_naive_runs(const Model& model, const Engine& engine, std::span<const TokenWindow> windows,
+                            const SensitivityOptions& options, const SensitivityResult& result) {
+    const auto same = [&](const SensitivityLinear& linear) {
+        std::size_t item = 0;
+        while (model.items()[item].name != linear.name) ++item;
+        return measure_swap_naively(model, engine, windows, options, item) == linear.blocks;
+    };
+    return same(result.linears.front()) && same(result.linears.back());
+}
+
 Json time_sweep(const Model& model, const Engine& engine, TimedBackend& backend,
                 std::span<const TokenWindow> windows, const Arguments& a) {
     SensitivityOptions options{.treatment = parse_treatment("int4-g64"), .context = 0};
@@ -142,7 +153,8 @@ Json time_sweep(const Model& model, const Engine& engine, TimedBackend& backend,
     };
     time_some(0);
     backend.seconds.clear();
-    const double sweep = time_of([&] { measure_sensitivity(model, engine, windows, options); });
+    SensitivityResult result;
+    const double sweep = time_of([&] { result = measure_sensitivity(model, engine, windows, options); });
     Json split;
     double known = 0;
     for (const auto& [part, time] : backend.seconds) {
@@ -154,6 +166,7 @@ Json time_sweep(const Model& model, const Engine& engine, TimedBackend& backend,
     return {{"linears", model.items().size()},
             {"sweep_seconds", sweep},
             {"naive_seconds", naive},
+            {"forks_equal_naive_runs", forks_equal_naive_runs(model, engine, windows, options, result)},
             {"ratio_to_naive", median(naive) * static_cast<double>(model.items().size()) / sweep},
             {"share_of_time", split}};
 }

@@ -139,12 +139,6 @@ class Sweep {
     std::vector<ForkSums> sums_;
 };
 
-std::int64_t longest(std::span<const TokenWindow> windows) {
-    std::size_t tokens = 0;
-    for (const TokenWindow& w : windows) tokens = std::max(tokens, w.size());
-    return static_cast<std::int64_t>(tokens);
-}
-
 void check(std::span<const TokenWindow> windows, const SensitivityOptions& options) {
     if (options.items.empty())
         throw InvalidArgument(
@@ -165,7 +159,7 @@ SensitivityResult measure_sensitivity(const Model& model, const Engine& engine,
         sweep.add(windows.subspan(first, std::min(group, windows.size() - first)),
                   static_cast<std::int64_t>(first));
     }
-    return sweep.result(longest(windows));
+    return sweep.result(longest_window(windows));
 }
 
 std::vector<BlockSums> measure_swap_naively(const Model& model, const Engine& engine,

@@ -38,6 +38,7 @@ void add_text_options(CLI::App& verb, EvaluationText& options);
 void add_treatment_option(CLI::App& verb, std::string& treatment);
 void add_linears_option(CLI::App& verb, std::string& linears);
 void add_json_option(CLI::App& verb, std::string& json);
+void add_output_folder_option(CLI::App& verb, std::filesystem::path& folder);
 
 // Prints the report as text on stdout, or the JSON document where `json` is "-"; writes it to the file that
 // it names else.

@@ -23,8 +23,7 @@ void add_diagnose(CLI::App& app, Action& chosen) {
     add_treatment_option(verb, values->options.treatment);
     add_linears_option(verb, values->options.linears);
     verb.add_option("--seed", values->options.seed, "of the intervals' bootstrap")->capture_default_str();
-    verb.add_option("-o,--output", values->output, "folder for results.json and report.html")
-        ->capture_default_str();
+    add_output_folder_option(verb, values->output);
     add_json_option(verb, values->json);
     verb.callback([&chosen, values] {
         chosen = [values](const Context& context) {

@@ -29,11 +29,11 @@ void add_text_options(CLI::App& verb, EvaluationText& options) {
         ->check(CLI::Range(2, 1 << 24))
         ->capture_default_str();
     verb.add_option("--max-windows", options.max_windows, "measure on at most so many windows; 0: all")
-        ->check(CLI::NonNegativeNumber)
+        ->check(CLI::Range(0, 1 << 30))
         ->capture_default_str();
     verb.add_option("--context", options.context,
                     "leading positions of each window that are context only, not scored")
-        ->check(CLI::NonNegativeNumber)
+        ->check(CLI::Range(0, 1 << 30))
         ->capture_default_str();
 }
 
@@ -50,8 +50,24 @@ void add_linears_option(CLI::App& verb, std::string& linears) {
 }
 
 void add_json_option(CLI::App& verb, std::string& json) {
+    // Checked before the work begins: hours of measuring must not end at a folder that is not there.
+    const auto folder_exists = [](std::string& file) -> std::string {
+        const auto folder = std::filesystem::path(file).parent_path();
+        return folder.empty() || std::filesystem::is_directory(folder) ? "" : "no folder " + folder.string();
+    };
     verb.add_option("--json", json,
-                    "write the results as JSON to this file; - prints them instead of the text");
+                    "write the results as JSON to this file; - prints them instead of the text")
+        ->check(CLI::Validator(folder_exists, "FILE"));
+}
+
+void add_output_folder_option(CLI::App& verb, std::filesystem::path& folder) {
+    const auto can_be_folder = [](std::string& path) -> std::string {
+        const bool taken = std::filesystem::exists(path) && !std::filesystem::is_directory(path);
+        return taken ? path + " exists and is not a folder" : "";
+    };
+    verb.add_option("-o,--output", folder, "folder for results.json and report.html")
+        ->check(CLI::Validator(can_be_folder, "FOLDER"))
+        ->capture_default_str();
 }
 
 void show(const Envelope& envelope, const std::string& json) {

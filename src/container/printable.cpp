@@ -9,7 +9,9 @@ namespace {
 
 // Bytes of the UTF-8 character at the front of `text`, which is not empty; 0 where there is none (RFC 3629).
 std::size_t character_bytes(std::string_view text) {
-    const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+    const auto byte = [&](std::size_t i) {
+        return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
+    };
     const unsigned first = byte(0);
     if (first < 0x80) return 1;
     if (first < 0xc2 || first > 0xf4) return 0;

@@ -12,10 +12,10 @@ TEST(Printable, KeepsTextAndEscapesControlCharacters) {
 
 TEST(Printable, EscapesWhatIsNotUtf8) {
     EXPECT_EQ(printable("a\xff\xc3z"), "a\\xff\\xc3z");
-    EXPECT_EQ(printable("\xe0\x9f\x80"), "\\xe0\\x9f\\x80");          // longer than need be
-    EXPECT_EQ(printable("\xed\xa0\x80"), "\\xed\\xa0\\x80");          // a surrogate
+    EXPECT_EQ(printable("\xe0\x9f\x80"), "\\xe0\\x9f\\x80");           // longer than need be
+    EXPECT_EQ(printable("\xed\xa0\x80"), "\\xed\\xa0\\x80");           // a surrogate
     EXPECT_EQ(printable("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80");  // above U+10FFFF
-    EXPECT_EQ(printable("\xe2\x82"), "\\xe2\\x82");                  // cut short
+    EXPECT_EQ(printable("\xe2\x82"), "\\xe2\\x82");                    // cut short
     EXPECT_EQ(printable("\xe2\x82\xac \xf0\x9f\x99\x82"), "\xe2\x82\xac \xf0\x9f\x99\x82");
 }
 

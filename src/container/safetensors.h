@@ -42,8 +42,9 @@ class SafetensorsFile {
 // above.
 class SafetensorsSet {
   public:
-    // Throws FormatError where the folder holds neither file, for a bad file or index, a shard that is missing
-    // or named outside the folder, an indexed tensor that is not in its shard, and a tensor in two shards.
+    // Throws FormatError where the folder holds neither file, for a bad file or index, a shard that is
+    // missing or named outside the folder, an indexed tensor that is not in its shard, and a tensor in two
+    // shards.
     static SafetensorsSet open(const std::filesystem::path& folder);
 
     const TensorMap& tensors() const { return tensors_; }

@@ -9,7 +9,8 @@ class NonfiniteTap final : public Tap {
   public:
     explicit NonfiniteTap(compute::Backend& backend) : backend_(backend) {}
 
-    void linear(const LinearItem& item, const TokenChunk& chunk, const compute::Tensor&, const compute::Tensor& output) override {
+    void linear(const LinearItem& item, const TokenChunk& chunk, const compute::Tensor&,
+                const compute::Tensor& output) override {
         if (first_) return;
         for (const compute::SquaredError& sums : backend_.squared_error(chunk.rows, output, output)) {
             if (!std::isfinite(sums.reference)) first_ = item.name;
@@ -26,7 +27,8 @@ class NonfiniteTap final : public Tap {
 
 }  // namespace
 
-std::optional<std::string> first_nonfinite_output(const Model& model, const Engine& engine, std::span<const TokenChunk> chunks,
+std::optional<std::string> first_nonfinite_output(const Model& model, const Engine& engine,
+                                                  std::span<const TokenChunk> chunks,
                                                   const WeightOverlay* overlay) {
     NonfiniteTap tap(engine.backend);
     run_pass(model, engine, chunks, {.overlay = overlay, .tap = &tap});

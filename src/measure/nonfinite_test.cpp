@@ -26,7 +26,8 @@ TEST(Nonfinite, AnOverflowIsTracedToTheLinearWhereItBegins) {
         measure_runs(engine, windows, runs, {});
         FAIL() << "no error";
     } catch (const NumericError& e) {
-        EXPECT_NE(std::string(e.what()).find("model.layers.1.mlp.up_proj in overflowing"), std::string::npos) << e.what();
+        EXPECT_NE(std::string(e.what()).find("model.layers.1.mlp.up_proj in overflowing"), std::string::npos)
+            << e.what();
     }
 }
 

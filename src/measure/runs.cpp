@@ -22,10 +22,13 @@ void expect_same_vocabulary(std::span<const Run> runs) {
 }
 
 // For the error text: the linear at which some run's numbers stop being finite.
-std::string where_it_begins(const Engine& engine, std::span<const TokenChunk> chunks, std::span<const Run> runs) {
+std::string where_it_begins(const Engine& engine, std::span<const TokenChunk> chunks,
+                            std::span<const Run> runs) {
     for (const Run& run : runs) {
         const auto linear = first_nonfinite_output(*run.model, engine, chunks, run.overlay);
-        if (linear) return fmt::format("; the first output that is not finite is that of {} in {}", *linear, run.model->path());
+        if (linear)
+            return fmt::format("; the first output that is not finite is that of {} in {}", *linear,
+                               run.model->path());
     }
     return "";
 }
@@ -35,16 +38,14 @@ std::string where_it_begins(const Engine& engine, std::span<const TokenChunk> ch
 std::size_t windows_per_group(const Model& model, const compute::Backend& backend,
                               std::span<const TokenWindow> windows, std::int64_t runs,
                               std::int64_t state_bytes) {
-    std::size_t longest = 1;
-    for (const TokenWindow& w : windows) longest = std::max(longest, w.size());
-    const std::int64_t per_window =
-        pass_state_bytes(model, backend, static_cast<std::int64_t>(longest), runs);
+    const std::int64_t per_window = pass_state_bytes(model, backend, longest_window(windows), runs);
     const auto all = std::max<std::int64_t>(1, static_cast<std::int64_t>(windows.size()));
     return static_cast<std::size_t>(std::clamp<std::int64_t>(state_bytes / per_window, 1, all));
 }
 
 std::vector<RunScores> measure_runs(const Engine& engine, std::span<const TokenWindow> windows,
                                     std::span<const Run> runs, const MeasureOptions& options) {
+    if (runs.empty()) throw InvalidArgument("measure_runs: no run");
     expect_same_vocabulary(runs);
     std::vector<RunScores> all(runs.size());
     const auto count = static_cast<std::int64_t>(runs.size());

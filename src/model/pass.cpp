@@ -10,12 +10,10 @@ namespace {
 
 using compute::Tensor;
 
-std::int64_t longest_window(std::span<const TokenChunk> chunks) {
-    std::size_t longest = 1;
-    for (const TokenChunk& chunk : chunks) {
-        for (const TokenWindow& window : chunk.windows) longest = std::max(longest, window.size());
-    }
-    return static_cast<std::int64_t>(longest);
+std::int64_t longest_of(std::span<const TokenChunk> chunks) {
+    std::int64_t longest = 1;
+    for (const TokenChunk& chunk : chunks) longest = std::max(longest, longest_window(chunk.windows));
+    return longest;
 }
 
 // One run's residual stream on its way through the blocks.
@@ -32,7 +30,7 @@ class PassRun {
           backend_(engine.backend),
           chunks_(chunks),
           options_(options),
-          runner_(model, engine.backend, longest_window(chunks)),
+          runner_(model, engine.backend, longest_of(chunks)),
           base_(model.block()),
           scratch_(model.block()) {
         fork_streams_.resize(options.forks.size());

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace assay {
@@ -30,6 +32,12 @@ TokenChunk make_chunk(std::span<const TokenWindow> windows, std::int64_t first, 
 }
 
 }  // namespace
+
+std::int64_t longest_window(std::span<const TokenWindow> windows) {
+    std::size_t longest = 1;
+    for (const TokenWindow& window : windows) longest = std::max(longest, window.size());
+    return static_cast<std::int64_t>(longest);
+}
 
 std::vector<TokenChunk> make_chunks(std::span<const TokenWindow> windows, std::int64_t context,
                                     std::int64_t max_rows) {

@@ -11,6 +11,9 @@ namespace assay {
 
 using TokenWindow = std::vector<std::int32_t>;
 
+// Tokens of the longest window; 1 for none, so that sizes made from it are never empty.
+std::int64_t longest_window(std::span<const TokenWindow> windows);
+
 // One chunk: whole windows. Rows are positions; a scored row is a position from `context` on whose next token
 // is known.
 struct TokenChunk {

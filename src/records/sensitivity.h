@@ -32,7 +32,7 @@ struct SensitivityLinear {
     std::string projection;             // "q_proj", "down_proj", "lm_head"
     std::string depth;  // first, early, middle, late, last; embedding or head outside the blocks
     std::int64_t parameters = 0;
-    std::optional<double> relative_output_error;    // ||X dW^T||_F / ||X W^T||_F over all positions
+    std::optional<double> relative_output_error;    // ||dY||_F / ||Y||_F, Y the output (with bias)
     std::optional<double> damage_per_output_error;  // kl / relative_output_error^2: how much the model cares
     // ||h_treated - h||_F / ||h||_F, h the hidden states after the linear's own block, then each later one.
     std::vector<double> propagation;

@@ -43,7 +43,8 @@ std::string how_they_add_up(const DiagnoseResult& result) {
     double sum = 0;
     for (const SensitivityLinear& linear : result.sensitivity.linears) sum += linear.block ? linear.kl : 0;
     return fmt::format(
-        "Treated one at a time, the blocks' linears' damages add up to {} nats; treated together they cause {}.",
+        "Treated one at a time, the blocks' linears' damages add up to {} nats; treated together they cause "
+        "{}.",
         format_significant(sum), format_significant(result.all_treated.comparison->kl_mean));
 }
 

@@ -30,12 +30,6 @@ TreatmentOverlay::Choice block_linears_of(const Model& model, const std::vector<
     return [names = std::move(names)](const LinearItem& item) { return names.contains(item.name); };
 }
 
-std::int64_t longest(std::span<const TokenWindow> windows) {
-    std::size_t tokens = 0;
-    for (const TokenWindow& w : windows) tokens = std::max(tokens, w.size());
-    return static_cast<std::int64_t>(tokens);
-}
-
 // The model treated, beside itself untreated.
 std::vector<RunScores> treated_and_not(Session& session, std::span<const TokenWindow> windows,
                                        const TreatmentOverlay& overlay, std::int64_t context) {
@@ -51,7 +45,7 @@ PerplexityResult beside_reference(Session& session, std::span<const TokenWindow>
     const std::vector<Run> runs{{&reference, nullptr}, {&session.model(), nullptr}};
     const auto scores = measure_runs(session.engine(), windows, runs,
                                      {.context = options.text.context, .keep_token_kl = true});
-    return comparison_result(scores[0].blocks, scores[1].blocks, scores[1].token_kl, longest(windows),
+    return comparison_result(scores[0].blocks, scores[1].blocks, scores[1].token_kl, longest_window(windows),
                              options.seed);
 }
 
@@ -81,11 +75,11 @@ Envelope measure_perplexity(const PerplexityOptions& options, Progress& progress
         const auto scores = treated_and_not(session, windows, TreatmentOverlay(treatment, is_block_linear),
                                             options.text.context);
         return session.finish(comparison_result(scores[0].blocks, scores[1].blocks, scores[1].token_kl,
-                                                longest(windows), options.seed));
+                                                longest_window(windows), options.seed));
     }
     const std::vector<Run> runs{{&session.model(), nullptr}};
     const auto scores = measure_runs(session.engine(), windows, runs, {.context = options.text.context});
-    return session.finish(perplexity_result(scores[0].blocks, longest(windows)));
+    return session.finish(perplexity_result(scores[0].blocks, longest_window(windows)));
 }
 
 Envelope measure_weights(const WeightsOptions& options, Progress& progress, const CancelToken& cancel) {
@@ -115,9 +109,9 @@ Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelT
     DiagnoseResult result;
     const TreatmentOverlay together(treatment, block_linears_of(session.model(), items));
     const auto scores = treated_and_not(session, windows, together, options.text.context);
-    result.perplexity = perplexity_result(scores[0].blocks, longest(windows));
+    result.perplexity = perplexity_result(scores[0].blocks, longest_window(windows));
     result.all_treated = comparison_result(scores[0].blocks, scores[1].blocks, scores[1].token_kl,
-                                           longest(windows), options.seed);
+                                           longest_window(windows), options.seed);
     result.weights = measure_weight_errors(session.model(), items, treatment, session.engine());
     result.sensitivity = sweep(session, windows, options);
     result.shares = damage_shares(result.sensitivity.linears);

@@ -82,8 +82,7 @@ std::vector<TokenWindow> Session::windows(const EvaluationText& options) {
         settings_["text"] =
             options.text ? options.text->string() : std::string(builtin_evaluation_text_name());
     }
-    std::int64_t longest = 0;
-    for (const TokenWindow& w : windows) longest = std::max(longest, static_cast<std::int64_t>(w.size()));
+    const std::int64_t longest = longest_window(windows);
     if (longest > model().config().max_positions) {
         throw InvalidArgument(fmt::format(
             "a window of {} tokens is longer than the model's context of {}; use a shorter --window", longest,
@@ -145,8 +144,9 @@ std::vector<std::size_t> Session::select_items(const std::string& expression) {
 Envelope Session::finish(Result result) {
     Envelope envelope;
     envelope.settings = settings_;
+    const CancelToken not_any_more;  // the result is there: an interrupt now must not lose it
     for (const auto& path : inputs_)
-        envelope.inputs.push_back({path.string(), file_sha256(path, progress_, cancel_)});
+        envelope.inputs.push_back({path.string(), file_sha256(path, progress_, not_any_more)});
     envelope.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
     envelope.result = std::move(result);
     return envelope;
