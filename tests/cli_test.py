@@ -323,12 +323,20 @@ class Interruption(CliTest):
 class Usage(CliTest):
     def test_outputs_that_cannot_be_written_are_a_failure(self):
         weights = ["weights", self.model, "--treatment", TREATMENT]
-        self.assert_refuses(FAILURE, [*weights, "--json", "no-folder/weights.json"], ["no-folder/weights.json", "cannot write"])
         with open("/dev/full", "w") as full:
             command = [str(assay_program.program), *map(str, weights)]
             done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
         self.assertEqual(done.returncode, FAILURE)
         self.assertIn("standard output", done.stderr)
+
+    def test_outputs_that_have_no_place_are_refused_before_the_work(self):
+        taken = self.write("taken", "a file")
+        for arguments, says in ((["weights", self.model, "--json", "no-folder/weights.json"], "no folder no-folder"),
+                                (["diagnose", self.model, *self.sweep, "-o", taken], "is not a folder")):
+            done = assay_program.run(*arguments, cwd=self.outputs)
+            self.assertEqual((done.code, done.out), (assay_program.USAGE, ""), arguments)
+            self.assertIn(says, done.err)
+            self.assert_left_nothing()
 
     def test_help_and_version_end_with_0(self):
         for arguments in (["--help"], ["--version"], ["diagnose", "--help"], ["convert", "--help"]):
