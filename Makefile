@@ -4,7 +4,7 @@ MODEL_DIR ?= build/models
 DEMO_OUT ?= build/demo
 DEMO_FLAGS ?= --max-windows 4 --window 256 --context 64
 
-.PHONY: setup build demo test bench venv
+.PHONY: setup build demo test bench tidy venv
 
 setup:
 	@tools/setup.sh
@@ -30,3 +30,8 @@ test: build venv
 bench: build
 	@cmake --build --preset $(PRESET) --target bench_programs
 	@bench/run.sh build/$(PRESET) $(MODEL_DIR)
+
+# The positive list of .clang-tidy over all sources but the tests; some minutes.
+tidy: setup
+	@cmake --preset clang >/dev/null
+	@run-clang-tidy-14 -quiet -p build/clang '/src/((?!_test).)*\.cpp$$'
