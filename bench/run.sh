@@ -12,7 +12,7 @@ folder="$work/bf16"
 for window in 512 2048; do
     "$build/bench/throughput" "$folder" --window $window --windows $((4096 / window)) --windows-file "$work/ids.json"
     if [ -n "${PEER_PYTHON:-}" ]; then
-        "$PEER_PYTHON" bench/transformers_perplexity.py "$folder" --ids "$work/ids.json"
+        "$PEER_PYTHON" bench/transformers_perplexity.py "$folder" --ids "$work/ids.json" --windows $((4096 / window))
     fi
 done
 "$build/bench/throughput" "$folder" --window 512 --windows 4 --repeats 3 --sweep "${SWEEP:-6}"

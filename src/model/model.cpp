@@ -60,6 +60,19 @@ Model::Model(std::string path, ModelConfig config, BlockProgram block,
         expect_tensor(std::string(kHeadName) + ".weight", {config_.vocabulary, config_.hidden});
 }
 
+std::vector<std::string> Model::vector_names() const {
+    std::vector<std::string> names;
+    for (std::int64_t b = 0; b < config_.layers; ++b) {
+        for (const BlockOp& op : block_.ops) {
+            if (op.kind == BlockOpKind::kRmsNorm)
+                names.push_back(block_weight_name(b, op.weight) + ".weight");
+            if (op.bias) names.push_back(block_weight_name(b, op.weight) + ".bias");
+        }
+    }
+    names.push_back(std::string(kFinalNormName) + ".weight");
+    return names;
+}
+
 void Model::list_items() {
     for (std::int64_t b = 0; b < config_.layers; ++b) {
         for (std::size_t i = 0; i < block_.ops.size(); ++i) {

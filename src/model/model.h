@@ -40,6 +40,10 @@ class Model {
     // In the order of the blocks, each block's in the order of its program; then embedding and head.
     const std::vector<LinearItem>& items() const { return items_; }
 
+    // Full names of the norms' weights and the linears' biases, in the order of the blocks; the final norm
+    // last.
+    std::vector<std::string> vector_names() const;
+
     // "model.layers.3.self_attn.q_proj" for block 3 and weight "self_attn.q_proj".
     static std::string block_weight_name(std::int64_t block, const std::string& weight);
 

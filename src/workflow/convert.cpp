@@ -44,13 +44,7 @@ std::vector<TensorDeclaration> declare(const Model& model, DType dtype) {
         tensors.push_back({name, dtype, model.weights().shape(name)});
     };
     for (const LinearItem& item : model.items()) add(item.name + ".weight");
-    for (std::int64_t b = 0; b < model.config().layers; ++b) {
-        for (const BlockOp& op : model.block().ops) {
-            if (op.kind == BlockOpKind::kRmsNorm) add(Model::block_weight_name(b, op.weight) + ".weight");
-            if (op.bias) add(Model::block_weight_name(b, op.weight) + ".bias");
-        }
-    }
-    add(std::string(kFinalNormName) + ".weight");
+    for (const std::string& name : model.vector_names()) add(name);
     return tensors;
 }
 

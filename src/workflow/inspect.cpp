@@ -54,20 +54,13 @@ void add_tensors(const WeightSource& weights, InspectResult& result) {
 
 // Norms and biases: small, but one NaN there spoils every token.
 void check_vectors(const Model& model, InspectResult& result) {
-    const auto check = [&](const std::string& name) {
+    for (const std::string& name : model.vector_names()) {
         try {
             read_vector(model.weights(), name);
         } catch (const Error& e) {
             result.warnings.push_back(e.what());
         }
-    };
-    for (std::int64_t b = 0; b < model.config().layers; ++b) {
-        for (const BlockOp& op : model.block().ops) {
-            if (op.kind == BlockOpKind::kRmsNorm) check(Model::block_weight_name(b, op.weight) + ".weight");
-            if (op.bias) check(Model::block_weight_name(b, op.weight) + ".bias");
-        }
     }
-    check(std::string(kFinalNormName) + ".weight");
 }
 
 // Reads every item once: damaged and already quantized weights show.
