@@ -1,4 +1,4 @@
-// The border of all number crunching: about a dozen coarse operations on a backend's own tensors.
+// The border of all number crunching: some twenty coarse operations on a backend's own tensors.
 #pragma once
 
 #include <cstdint>
@@ -9,22 +9,49 @@
 
 #include "base/parallel.h"
 #include "compute/batch.h"
+#include "compute/routing.h"
 #include "compute/tensor.h"
 #include "tensor/matrix.h"
 
 namespace assay::compute {
+
+// Columns [first, first + cols) of a tensor: one part of a fused projection's output, or all of it.
+struct Columns {
+    Columns(const Tensor& whole) : tensor(&whole), cols(whole.cols()) {}
+    Columns(const Tensor& whole, std::int64_t first_column, std::int64_t columns)
+        : tensor(&whole), first(first_column), cols(columns) {}
+
+    const Tensor* tensor;
+    std::int64_t first = 0;
+    std::int64_t cols;
+};
+
+enum class Activation {
+    kSilu,      // x · sigmoid(x)
+    kGeluTanh,  // x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))) (Hendrycks & Gimpel 2016)
+};
+
+// Cosines and sines [positions, rotary/2] with rotary <= head_dim, for windows of up to `max_rows` positions.
+struct RotaryTable {
+    const Tensor* cosines = nullptr;
+    const Tensor* sines = nullptr;
+    std::int64_t max_rows = 0;
+};
 
 // Causal self-attention with grouped key/value heads and rotary positions.
 struct AttentionSpec {
     std::int64_t heads = 0;
     std::int64_t kv_heads = 0;  // divides heads
     std::int64_t head_dim = 0;
-    double scale = 0;                 // multiplies q·k; usually head_dim^-1/2
-    const Tensor* cosines = nullptr;  // [positions, rotary/2] with rotary <= head_dim; null: no rotation
-    const Tensor* sines = nullptr;
+    double scale = 0;         // multiplies q·k; usually head_dim^-1/2
+    std::int64_t window = 0;  // a position sees so many keys, itself included; 0: all before it
+    double softcap = 0;       // scores become c·tanh(score / c) before the mask; 0: they stay
+    // By ascending max_rows; a window takes the first table that is for windows of its length. None: no
+    // rotation.
+    std::vector<RotaryTable> rotary;
 };
 
-// One run of the output layer: final hidden states [rows, hidden] against a head.
+// One run of the output layer: final hidden states [rows, hidden] against a head, or a part of one.
 struct HeadInput {
     const Tensor* hidden = nullptr;
     const PackedHead* head = nullptr;
@@ -35,6 +62,19 @@ struct TokenScores {
     std::vector<double> nll;         // -ln p(target), nats
     std::vector<double> kl;          // KL(first input || this input), nats; 0 for the first input itself
     std::vector<std::int32_t> top1;  // token with the largest logit, the lowest id on ties
+};
+
+// Scores rows of hidden states against targets while the output layer comes by in parts.
+class TokenScorer {
+  public:
+    virtual ~TokenScorer() = default;
+
+    // The next part of the vocabulary: the heads of all inputs hold the same tokens, those after the last
+    // part's. Cutting the vocabulary at multiples of Backend::kHeadPartTokens changes no bit.
+    virtual void add(std::span<const HeadInput> inputs) = 0;
+
+    // Scores of each input, in the order given to add(); once, after the last part.
+    virtual std::vector<TokenScores> finish() = 0;
 };
 
 // Sums over the rows of one window.
@@ -75,34 +115,56 @@ class Backend {
     virtual void linear(const Batch& batch, const Tensor& x, const PackedLinear& w, const Tensor* residual,
                         Tensor& y) = 0;
 
-    // y = x / sqrt(mean(x²) + eps) · weight, row by row (Zhang & Sennrich 2019, eq. 4). Shape weight [1,
+    // y = x / sqrt(mean(x²) + eps) · weight, and + residual where given, for each run of n columns, n the
+    // weight's (Zhang & Sennrich 2019, eq. 4). Shape weight [1, n], n divides cols; x, residual, y [rows,
     // cols].
     virtual void rms_norm(const Batch& batch, const Tensor& x, const Tensor& weight, double eps,
-                          Tensor& y) = 0;
+                          const Tensor* residual, Tensor& y) = 0;
 
-    // softmax(scale · rot(q) rot(k)ᵀ + causal mask) v, head by head and window by window. Rotation turns the
-    // pairs (i, i + rotary/2) by the row's position in its window (Su et al. 2021, eq. 34, in the half-split
-    // order). Shape q, out [rows, heads·head_dim]; k, v [rows, kv_heads·head_dim].
-    virtual void attention(const Batch& batch, const Tensor& q, const Tensor& k, const Tensor& v,
+    // softmax(cap(scale · rot(q) rot(k)ᵀ) + causal mask) v, head by head and window by window. Rotation turns
+    // the pairs (i, i + rotary/2) by the row's position in its window (Su et al. 2021, eq. 34, in the
+    // half-split order). Shape q, out [rows, heads·head_dim]; k, v [rows, kv_heads·head_dim].
+    virtual void attention(const Batch& batch, const Columns& q, const Columns& k, const Columns& v,
                            const AttentionSpec& spec, Tensor& out) = 0;
 
-    // y = gate · sigmoid(gate) · up (SwiGLU, Shazeer 2020).
-    virtual void gated_silu(const Batch& batch, const Tensor& gate, const Tensor& up, Tensor& y) = 0;
+    // y = activation(gate) · up (Shazeer 2020). Shape gate, up, y [rows, cols].
+    virtual void gated(const Batch& batch, const Columns& gate, const Columns& up, Activation activation,
+                       Tensor& y) = 0;
+
+    // Which experts each row goes to: p = softmax(logits), the top k of them, the lowest id first on ties;
+    // weights are p, divided by the chosen ones' sum where `renormalise`. Shape logits [rows, experts].
+    virtual Routing route(const Batch& batch, const Tensor& logits, const RouteSpec& spec) = 0;
+
+    // out[i] = in[rows[i]].
+    virtual void gather_rows(const Tensor& in, std::span<const std::int64_t> rows, Tensor& out) = 0;
+
+    // y = residual + Σ_e weight_e · output_e, expert after expert, each row of outputs[e] going where
+    // routing.experts[e] took it from. Shape outputs[e] [its rows, cols]; residual, y [rows, cols].
+    virtual void combine_experts(const Batch& batch, const Routing& routing,
+                                 std::span<const Tensor* const> outputs, const Tensor& residual,
+                                 Tensor& y) = 0;
+
+    // y = residual + sigmoid(gate) · x. Shape gate [rows, 1]; x, residual, y [rows, cols].
+    virtual void add_gated(const Batch& batch, const Tensor& x, const Tensor& gate, const Tensor& residual,
+                           Tensor& y) = 0;
 
     // Sums over each window's rows of (b - a)² and a², in double.
     virtual std::vector<SquaredError> squared_error(const Batch& batch, const Tensor& a, const Tensor& b) = 0;
 
-    // Packs the output layer w [vocabulary, hidden].
-    virtual std::unique_ptr<PackedHead> pack_head(MatrixView<const float> w) = 0;
+    // Tokens per part into which an output layer may be cut (any multiple of it).
+    static constexpr std::int64_t kHeadPartTokens = 1024;
 
-    // For each input and row: logits = hidden·wᵀ, then the scores above against targets [rows]; all inputs
-    // have the same rows and vocabulary. With p from the first input and q from another, KL = Σ p (a - b) -
-    // lse(a) + lse(b), a and b their logits: exactly 0 where the logits are the same bits. Logits exist for
-    // one slice of the vocabulary only.
-    virtual std::vector<TokenScores> score_tokens(const Batch& batch, std::span<const HeadInput> inputs,
-                                                  std::span<const std::int32_t> targets) = 0;
+    // Packs the output layer w [tokens, hidden], or a part of it. Logits are hidden·wᵀ, with a softcap c > 0
+    // c·tanh(hidden·wᵀ / c).
+    virtual std::unique_ptr<PackedHead> pack_head(MatrixView<const float> w, double softcap) = 0;
 
-    // All logits of one run [rows, vocabulary]; for small outputs and tests.
+    // A scorer of `inputs` runs against targets [rows]. With p from the first input and q from another,
+    // KL = Σ p (a - b) - lse(a) + lse(b), a and b their logits: exactly 0 where the logits are the same bits.
+    // Logits exist for one slice of the vocabulary only. The batch must outlive it.
+    virtual std::unique_ptr<TokenScorer> make_scorer(const Batch& batch, std::size_t inputs,
+                                                     std::span<const std::int32_t> targets) = 0;
+
+    // Logits of one run and a head, or a part of one [rows, tokens]; for small outputs and tests.
     virtual void logits(const Batch& batch, const HeadInput& input, MatrixView<float> out) = 0;
 };
 

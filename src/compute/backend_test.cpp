@@ -97,70 +97,90 @@ TEST_P(CpuBackendTest, LinearPacksARowRangeOfALargerMatrix) {
         "linear on a view");
 }
 
-TEST_P(CpuBackendTest, RmsNormAndGatedSiluAgreeOverAwkwardSizes) {
+TEST_P(CpuBackendTest, RmsNormAgreesOverAwkwardSizes) {
     for (std::int64_t n : {1, 7, 8, 31, 33, 255, 576}) {
-        expect_agreement(
-            [&](Backend& backend) {
-                Tensor y = backend.allocate(3, n);
-                backend.rms_norm(Batch({3}), to_device(backend, random_matrix(3, n, n)),
-                                 to_device(backend, random_matrix(1, n, 9)), 1e-5, y);
-                return to_host(backend, y);
-            },
-            "rms_norm");
-        expect_agreement(
-            [&](Backend& backend) {
-                Tensor y = backend.allocate(3, n);
-                backend.gated_silu(Batch({3}), to_device(backend, random_matrix(3, n, n, 20)),
-                                   to_device(backend, random_matrix(3, n, 9)), y);
-                return to_host(backend, y);
-            },
-            "gated_silu");
+        for (std::int64_t heads : {1, 3}) {
+            for (bool add : {false, true}) {
+                expect_agreement(
+                    [&](Backend& backend) {
+                        Tensor y = backend.allocate(3, n * heads);
+                        const Tensor residual = to_device(backend, random_matrix(3, n * heads, 4));
+                        backend.rms_norm(Batch({3}), to_device(backend, random_matrix(3, n * heads, 5)),
+                                         to_device(backend, random_matrix(1, n, 9)), 1e-5,
+                                         add ? &residual : nullptr, y);
+                        return to_host(backend, y);
+                    },
+                    "rms_norm");
+            }
+        }
     }
 }
 
-TEST_P(CpuBackendTest, GatedSiluIsRightFarFromZero) {
-    expect_agreement(
-        [&](Backend& backend) {
-            Matrix<float> gate(1, 4), up(1, 4);
-            const float values[] = {-200, -90, 90, 200};
-            std::copy(values, values + 4, gate.values().begin());
-            for (float& v : up.values()) v = 1;
-            Tensor y = backend.allocate(1, 4);
-            backend.gated_silu(Batch({1}), to_device(backend, gate), to_device(backend, up), y);
-            return to_host(backend, y);
-        },
-        "gated_silu");
+TEST_P(CpuBackendTest, GatedAgreesOverAwkwardSizesAndReadsPartsOfAFusedTensor) {
+    for (Activation activation : {Activation::kSilu, Activation::kGeluTanh}) {
+        for (std::int64_t n : {1, 7, 8, 31, 33, 255}) {
+            expect_agreement(
+                [&](Backend& backend) {
+                    Tensor y = backend.allocate(3, n);
+                    const Tensor fused = to_device(backend, random_matrix(3, 2 * n + 5, 7, 6));
+                    backend.gated(Batch({3}), {fused, 2, n}, {fused, n + 3, n}, activation, y);
+                    return to_host(backend, y);
+                },
+                "gated");
+        }
+    }
+}
+
+TEST_P(CpuBackendTest, ActivationsAreRightFarFromZero) {
+    for (Activation activation : {Activation::kSilu, Activation::kGeluTanh}) {
+        expect_agreement(
+            [&](Backend& backend) {
+                Matrix<float> gate(1, 6), up(1, 6);
+                const float values[] = {-200, -90, -5, 5, 90, 200};
+                std::copy(values, values + 6, gate.values().begin());
+                for (float& v : up.values()) v = 1;
+                Tensor y = backend.allocate(1, 6);
+                backend.gated(Batch({1}), to_device(backend, gate), to_device(backend, up), activation, y);
+                return to_host(backend, y);
+            },
+            "gated");
+    }
 }
 
 struct AttentionCase {
     std::int64_t heads, kv_heads, head_dim, rotary;
     std::vector<std::int64_t> windows;
+    std::int64_t window = 0;
+    double softcap = 0;
 };
 
-Matrix<float> attend(Backend& backend, const AttentionCase& c) {
-    const Batch batch(c.windows);
-    std::int64_t longest = 0;
-    for (std::int64_t rows : c.windows) longest = std::max(longest, rows);
-    Matrix<float> cosines(longest, c.rotary / 2), sines(longest, c.rotary / 2);
-    for (std::int64_t t = 0; t < longest; ++t) {
-        for (std::int64_t i = 0; i < c.rotary / 2; ++i) {
-            const double angle = static_cast<double>(t) * std::pow(100.0, -2.0 * static_cast<double>(i) /
-                                                                              static_cast<double>(c.rotary));
+std::pair<Matrix<float>, Matrix<float>> tables(std::int64_t rows, std::int64_t rotary, double base) {
+    Matrix<float> cosines(rows, rotary / 2), sines(rows, rotary / 2);
+    for (std::int64_t t = 0; t < rows; ++t) {
+        for (std::int64_t i = 0; i < rotary / 2; ++i) {
+            const double angle = static_cast<double>(t) *
+                                 std::pow(base, -2.0 * static_cast<double>(i) / static_cast<double>(rotary));
             cosines.view()(t, i) = static_cast<float>(std::cos(angle));
             sines.view()(t, i) = static_cast<float>(std::sin(angle));
         }
     }
+    return {std::move(cosines), std::move(sines)};
+}
+
+// q, k and v are parts of one tensor, with columns of others between them.
+Matrix<float> attend(Backend& backend, const AttentionCase& c) {
+    const Batch batch(c.windows);
+    std::int64_t longest = 0;
+    for (std::int64_t rows : c.windows) longest = std::max(longest, rows);
+    const auto [cosines, sines] = tables(longest, c.rotary, 100);
     const Tensor cos_table = to_device(backend, cosines), sin_table = to_device(backend, sines);
-    AttentionSpec spec{c.heads, c.kv_heads, c.head_dim, 1 / std::sqrt(static_cast<double>(c.head_dim)),
-                       nullptr, nullptr};
-    if (c.rotary > 0) {
-        spec.cosines = &cos_table;
-        spec.sines = &sin_table;
-    }
-    Tensor out = backend.allocate(batch.rows(), c.heads * c.head_dim);
-    backend.attention(batch, to_device(backend, random_matrix(batch.rows(), c.heads * c.head_dim, 1, 4)),
-                      to_device(backend, random_matrix(batch.rows(), c.kv_heads * c.head_dim, 2, 4)),
-                      to_device(backend, random_matrix(batch.rows(), c.kv_heads * c.head_dim, 3)), spec, out);
+    AttentionSpec spec{c.heads,  c.kv_heads, c.head_dim, 1 / std::sqrt(static_cast<double>(c.head_dim)),
+                       c.window, c.softcap,  {}};
+    if (c.rotary > 0) spec.rotary = {{&cos_table, &sin_table, longest}};
+    const std::int64_t q = c.heads * c.head_dim, kv = c.kv_heads * c.head_dim;
+    const Tensor fused = to_device(backend, random_matrix(batch.rows(), q + 2 * kv + 9, 1, 4));
+    Tensor out = backend.allocate(batch.rows(), q);
+    backend.attention(batch, {fused, 3, q}, {fused, q + 4, kv}, {fused, q + kv + 9, kv}, spec, out);
     return to_host(backend, out);
 }
 
@@ -173,8 +193,87 @@ TEST_P(CpuBackendTest, AttentionAgreesForAnyHeadShape) {
         expect_agreement([&](Backend& backend) { return attend(backend, c); }, "attention");
 }
 
+TEST_P(CpuBackendTest, AttentionAgreesWithSlidingWindowsAndSoftcaps) {
+    for (std::int64_t window : {1, 2, 31, 32, 33, 100, 700}) {
+        for (double softcap : {0.0, 3.0}) {
+            const AttentionCase c{2, 1, 24, 24, {600, 5, 40}, window, softcap};
+            expect_agreement([&](Backend& backend) { return attend(backend, c); }, "attention");
+        }
+    }
+}
+
+TEST_P(CpuBackendTest, AWindowAsLongAsTheTextChangesNoBit) {
+    const Matrix<float> all = attend(*cpu_, {2, 1, 24, 24, {300}}),
+                        window = attend(*cpu_, {2, 1, 24, 24, {300}, 300});
+    EXPECT_TRUE(std::equal(all.values().begin(), all.values().end(), window.values().begin()));
+}
+
+TEST_P(CpuBackendTest, AWindowTakesTheRotaryTableOfItsLength) {
+    const auto [short_cosines, short_sines] = tables(20, 8, 100);
+    const auto [long_cosines, long_sines] = tables(50, 8, 3);
+    for (Backend* backend : {cpu_.get(), reference_.get()}) {
+        const Tensor cos1 = to_device(*backend, short_cosines), sin1 = to_device(*backend, short_sines),
+                     cos2 = to_device(*backend, long_cosines), sin2 = to_device(*backend, long_sines);
+        const Matrix<float> values = random_matrix(70, 8, 1, 4);
+        const auto run = [&](std::vector<RotaryTable> rotary, std::vector<std::int64_t> windows) {
+            const Tensor x = to_device(*backend, values);
+            Tensor out = backend->allocate(70, 8);
+            backend->attention(Batch(std::move(windows)), x, x, x, {1, 1, 8, 0.3, 0, 0, std::move(rotary)},
+                               out);
+            return to_host(*backend, out);
+        };
+        const Matrix<float> both = run({{&cos1, &sin1, 20}, {&cos2, &sin2, 50}}, {20, 50}),
+                            longer = run({{&cos2, &sin2, 50}}, {20, 50});
+        const auto first_of = [](const Matrix<float>& m) { return m.values().subspan(0, 20 * 8); };
+        const auto second_of = [](const Matrix<float>& m) { return m.values().subspan(20 * 8); };
+        EXPECT_TRUE(std::equal(second_of(both).begin(), second_of(both).end(), second_of(longer).begin()));
+        EXPECT_FALSE(std::equal(first_of(both).begin(), first_of(both).end(), first_of(longer).begin()));
+    }
+}
+
+TEST_P(CpuBackendTest, ExpertsAgreeAndEveryRowGoesToItsOwn) {
+    const Batch batch({30, 1, 9});
+    for (bool renormalise : {false, true}) {
+        expect_agreement(
+            [&](Backend& backend) {
+                const Tensor x = to_device(backend, random_matrix(40, 33, 1));
+                const Tensor gate = to_device(backend, random_matrix(40, 1, 8, 3));
+                const Routing routing =
+                    backend.route(batch, to_device(backend, random_matrix(40, 5, 2, 3)), {2, renormalise});
+                std::vector<Tensor> outputs;
+                std::vector<const Tensor*> pointers;
+                for (const ExpertRows& expert : routing.experts) {
+                    outputs.push_back(backend.allocate(expert.batch.rows(), 33));
+                    backend.gather_rows(x, expert.rows, outputs.back());
+                }
+                for (const Tensor& t : outputs) pointers.push_back(&t);
+                Tensor middle = backend.allocate(40, 33), y = backend.allocate(40, 33);
+                backend.add_gated(batch, x, gate, x, middle);
+                backend.combine_experts(batch, routing, pointers, middle, y);
+                return to_host(backend, y);
+            },
+            "experts");
+    }
+}
+
+TEST(Routing, TakesTheLargestAndTheLowestIdOnTies) {
+    const std::vector<std::vector<double>> logits{{1, 3, 3, 0}, {2, 2, 2, 2}};
+    const Routing routing =
+        route_rows(Batch({1, 1}), 4, {2, true}, [&](std::int64_t r, std::span<double> out) {
+            std::copy(logits[static_cast<std::size_t>(r)].begin(), logits[static_cast<std::size_t>(r)].end(),
+                      out.begin());
+        });
+    EXPECT_EQ(routing.experts[0].rows, (std::vector<std::int64_t>{1}));
+    EXPECT_EQ(routing.experts[1].rows, (std::vector<std::int64_t>{0, 1}));
+    EXPECT_EQ(routing.experts[2].rows, (std::vector<std::int64_t>{0}));
+    EXPECT_TRUE(routing.experts[3].rows.empty());
+    EXPECT_EQ(routing.experts[1].weights, (std::vector<double>{0.5, 0.5}));
+    EXPECT_EQ(routing.experts[2].batch.window_rows(1), 0);
+}
+
 TEST_P(CpuBackendTest, ScoresAgreeWithReferenceAndControlIsExactlyZero) {
     for (std::int64_t vocabulary : {2, 33, 509, 2500}) {
+        const double softcap = vocabulary == 509 ? 5 : 0;
         const Batch batch({40, 3});
         std::vector<std::int32_t> targets;
         for (std::int64_t r = 0; r < batch.rows(); ++r)
@@ -184,9 +283,11 @@ TEST_P(CpuBackendTest, ScoresAgreeWithReferenceAndControlIsExactlyZero) {
             Matrix<float> changed = hidden;
             for (float& v : changed.values()) v *= 1.01f;
             const Tensor a = to_device(backend, hidden), b = to_device(backend, changed);
-            const auto head = backend.pack_head(random_matrix(vocabulary, 48, 2).view());
+            const auto head = backend.pack_head(random_matrix(vocabulary, 48, 2).view(), softcap);
             const std::vector<HeadInput> inputs{{&a, head.get()}, {&b, head.get()}, {&a, head.get()}};
-            return backend.score_tokens(batch, inputs, targets);
+            const auto scorer = backend.make_scorer(batch, 3, targets);
+            scorer->add(inputs);
+            return scorer->finish();
         };
         const auto expected = score(*reference_), actual = score(*cpu_);
         for (std::size_t r = 0; r < targets.size(); ++r) {
@@ -201,10 +302,32 @@ TEST_P(CpuBackendTest, ScoresAgreeWithReferenceAndControlIsExactlyZero) {
     }
 }
 
+TEST_P(CpuBackendTest, AHeadInPartsGivesTheBitsOfTheWhole) {
+    const Matrix<float> w = random_matrix(3000, 48, 2), hidden = random_matrix(20, 48, 1, 3);
+    Matrix<float> changed = hidden;
+    for (float& v : changed.values()) v *= 1.01f;
+    const Tensor a = to_device(*cpu_, hidden), b = to_device(*cpu_, changed);
+    const Batch batch({20});
+    std::vector<std::int32_t> targets;
+    for (std::int32_t r = 0; r < 20; ++r) targets.push_back(r * 149);
+    const auto score = [&](std::int64_t part) {
+        const auto scorer = cpu_->make_scorer(batch, 2, targets);
+        for (std::int64_t first = 0; first < 3000; first += part) {
+            const auto head = cpu_->pack_head(w.view().row_range(first, std::min(part, 3000 - first)), 0);
+            scorer->add(std::vector<HeadInput>{{&a, head.get()}, {&b, head.get()}});
+        }
+        return scorer->finish();
+    };
+    const auto whole = score(3000), parts = score(Backend::kHeadPartTokens);
+    EXPECT_EQ(whole[1].nll, parts[1].nll);
+    EXPECT_EQ(whole[1].kl, parts[1].kl);
+    EXPECT_EQ(whole[0].top1, parts[0].top1);
+}
+
 TEST_P(CpuBackendTest, LogitsAgreeAcrossSlices) {
     expect_agreement(
         [&](Backend& backend) {
-            const auto head = backend.pack_head(random_matrix(2500, 48, 2).view());
+            const auto head = backend.pack_head(random_matrix(2500, 48, 2).view(), 2);
             const Tensor hidden = to_device(backend, random_matrix(9, 48, 1));
             Matrix<float> out(9, 2500);
             backend.logits(Batch({9}), {&hidden, head.get()}, out.view());
@@ -267,18 +390,21 @@ TEST_P(CpuBackendTest, RefusesShapesThatDoNotFit) {
         const Tensor x = backend->allocate(2, 5);
         Tensor y = backend->allocate(2, 4);
         EXPECT_THROW(backend->linear(Batch({2}), x, *w, nullptr, y), InvalidArgument);
-        EXPECT_THROW(backend->gated_silu(Batch({2}), x, y, y), InvalidArgument);
+        EXPECT_THROW(backend->gated(Batch({2}), x, y, Activation::kSilu, y), InvalidArgument);
+        EXPECT_THROW(backend->gated(Batch({2}), {x, 2, 4}, {x, 0, 4}, Activation::kSilu, y), InvalidArgument);
         EXPECT_THROW(backend->copy_rows(x, 1, y, 0, 2), InvalidArgument);
-        EXPECT_THROW(backend->attention(Batch({2}), x, x, x, {3, 2, 1, 1.0, nullptr, nullptr}, y),
-                     InvalidArgument);
-        const auto head = backend->pack_head(random_matrix(4, 5, 1).view());
-        const std::vector<HeadInput> inputs{{&x, head.get()}};
-        EXPECT_THROW(backend->score_tokens(Batch({2}), inputs, std::vector<std::int32_t>{0, 4}),
-                     InvalidArgument);
-        EXPECT_THROW(backend->score_tokens(Batch({2}), inputs, std::vector<std::int32_t>{0}),
-                     InvalidArgument);
+        EXPECT_THROW(backend->gather_rows(x, std::vector<std::int64_t>{0, 2}, y), InvalidArgument);
+        EXPECT_THROW(backend->route(Batch({2}), x, {6, false}), InvalidArgument);
+        EXPECT_THROW(backend->attention(Batch({2}), x, x, x, {3, 2, 1, 1.0, 0, 0, {}}, y), InvalidArgument);
+        EXPECT_THROW(backend->make_scorer(Batch({2}), 1, std::vector<std::int32_t>{0}), InvalidArgument);
+        const auto head = backend->pack_head(random_matrix(4, 5, 1).view(), 0);
+        const Batch batch({2});
+        const auto scorer = backend->make_scorer(batch, 1, std::vector<std::int32_t>{0, 4});
+        EXPECT_THROW(scorer->add(std::vector<HeadInput>{}), InvalidArgument);
+        scorer->add(std::vector<HeadInput>{{&x, head.get()}});
+        EXPECT_THROW(scorer->finish(), InvalidArgument);
     }
-    EXPECT_THROW(Batch({3, 0}), InvalidArgument);
+    EXPECT_THROW(Batch({3, -1}), InvalidArgument);
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ class Batch {
   public:
     static constexpr std::int64_t kTileRows = 256;
 
-    // Throws InvalidArgument for a window without rows.
+    // A window may have no rows: an expert gets none of some windows. Throws InvalidArgument for negative
+    // ones.
     explicit Batch(std::vector<std::int64_t> window_rows);
 
     std::int64_t rows() const { return first_rows_.back(); }

@@ -20,6 +20,15 @@ void expect(const char* operation, const char* what, const Tensor& t, std::int64
     expect(operation, what, t.rows(), t.cols(), rows, cols);
 }
 
+void expect(const char* operation, const char* what, const Columns& part, std::int64_t rows,
+            std::int64_t cols) {
+    expect(operation, what, part.tensor->rows(), part.cols, rows, cols);
+    if (part.first < 0 || part.first + part.cols > part.tensor->cols()) {
+        throw InvalidArgument(fmt::format("{}: {} is columns {}+{} of {}", operation, what, part.first,
+                                          part.cols, part.tensor->cols()));
+    }
+}
+
 }  // namespace
 
 void check_linear(const Batch& batch, const Tensor& x, const PackedLinear& w, const Tensor* residual,
@@ -29,13 +38,26 @@ void check_linear(const Batch& batch, const Tensor& x, const PackedLinear& w, co
     if (residual != nullptr) expect("linear", "residual", *residual, batch.rows(), w.out_features());
 }
 
-void check_rms_norm(const Batch& batch, const Tensor& x, const Tensor& weight, const Tensor& y) {
-    expect("rms_norm", "weight", weight, 1, x.cols());
+void check_rms_norm(const Batch& batch, const Tensor& x, const Tensor& weight, const Tensor* residual,
+                    const Tensor& y) {
+    if (weight.cols() <= 0 || x.cols() % weight.cols() != 0) {
+        throw InvalidArgument(
+            fmt::format("rms_norm: {} columns are no multiple of the weight's {}", x.cols(), weight.cols()));
+    }
+    expect("rms_norm", "weight", weight, 1, weight.cols());
     expect("rms_norm", "x", x, batch.rows(), x.cols());
+    if (residual != nullptr) expect("rms_norm", "residual", *residual, batch.rows(), x.cols());
     expect("rms_norm", "y", y, batch.rows(), x.cols());
 }
 
-void check_attention(const Batch& batch, const Tensor& q, const Tensor& k, const Tensor& v,
+const RotaryTable* rotary_table(const AttentionSpec& spec, std::int64_t rows) {
+    for (const RotaryTable& table : spec.rotary) {
+        if (table.max_rows >= rows) return &table;
+    }
+    return nullptr;
+}
+
+void check_attention(const Batch& batch, const Columns& q, const Columns& k, const Columns& v,
                      const AttentionSpec& spec, const Tensor& out) {
     if (spec.kv_heads <= 0 || spec.heads % spec.kv_heads != 0) {
         throw InvalidArgument(
@@ -45,39 +67,91 @@ void check_attention(const Batch& batch, const Tensor& q, const Tensor& k, const
     expect("attention", "k", k, batch.rows(), spec.kv_heads * spec.head_dim);
     expect("attention", "v", v, batch.rows(), spec.kv_heads * spec.head_dim);
     expect("attention", "out", out, batch.rows(), spec.heads * spec.head_dim);
-    if (spec.cosines == nullptr) return;
-    std::int64_t longest = 0;
-    for (std::int64_t w = 0; w < batch.windows(); ++w) longest = std::max(longest, batch.window_rows(w));
-    if (spec.sines == nullptr || spec.cosines->rows() < longest || spec.cosines->cols() * 2 > spec.head_dim ||
-        spec.sines->rows() != spec.cosines->rows() || spec.sines->cols() != spec.cosines->cols()) {
+    if (spec.rotary.empty()) return;
+    for (std::int64_t w = 0; w < batch.windows(); ++w) {
+        const std::int64_t rows = batch.window_rows(w);
+        const RotaryTable* t = rotary_table(spec, rows);
+        if (t != nullptr && t->cosines->rows() >= rows && t->cosines->cols() * 2 <= spec.head_dim &&
+            t->sines->rows() == t->cosines->rows() && t->sines->cols() == t->cosines->cols()) {
+            continue;
+        }
         throw InvalidArgument(fmt::format(
-            "attention: rotary tables do not fit {} positions of head dimension {}", longest, spec.head_dim));
+            "attention: rotary tables do not fit {} positions of head dimension {}", rows, spec.head_dim));
     }
+}
+
+void check_gated(const Batch& batch, const Columns& gate, const Columns& up, const Tensor& y) {
+    expect("gated", "gate", gate, batch.rows(), y.cols());
+    expect("gated", "up", up, batch.rows(), y.cols());
+    expect("gated", "y", y, batch.rows(), y.cols());
+}
+
+void check_route(const Batch& batch, const Tensor& logits, const RouteSpec& spec) {
+    expect("route", "logits", logits, batch.rows(), logits.cols());
+    if (spec.experts_per_token <= 0 || spec.experts_per_token > logits.cols()) {
+        throw InvalidArgument(
+            fmt::format("route: {} of {} experts per token", spec.experts_per_token, logits.cols()));
+    }
+}
+
+void check_gather_rows(const Tensor& in, std::span<const std::int64_t> rows, const Tensor& out) {
+    expect("gather_rows", "out", out, static_cast<std::int64_t>(rows.size()), in.cols());
+    for (std::int64_t r : rows) {
+        if (r < 0 || r >= in.rows())
+            throw InvalidArgument(fmt::format("gather_rows: row {} of {}", r, in.rows()));
+    }
+}
+
+void check_combine_experts(const Batch& batch, const Routing& routing, std::span<const Tensor* const> outputs,
+                           const Tensor& residual, const Tensor& y) {
+    expect("combine_experts", "residual", residual, batch.rows(), y.cols());
+    expect("combine_experts", "y", y, batch.rows(), y.cols());
+    if (outputs.size() != routing.experts.size())
+        throw InvalidArgument(
+            fmt::format("combine_experts: {} outputs of {} experts", outputs.size(), routing.experts.size()));
+    for (std::size_t e = 0; e < outputs.size(); ++e)
+        expect("combine_experts", "output", *outputs[e], routing.experts[e].batch.rows(), y.cols());
+}
+
+void check_add_gated(const Batch& batch, const Tensor& x, const Tensor& gate, const Tensor& residual,
+                     const Tensor& y) {
+    expect("add_gated", "x", x, batch.rows(), y.cols());
+    expect("add_gated", "gate", gate, batch.rows(), 1);
+    expect("add_gated", "residual", residual, batch.rows(), y.cols());
+    expect("add_gated", "y", y, batch.rows(), y.cols());
 }
 
 void check_same_shape(const char* operation, const Batch& batch, std::span<const Tensor* const> tensors) {
     for (const Tensor* t : tensors) expect(operation, "operand", *t, batch.rows(), tensors[0]->cols());
 }
 
-void check_score_tokens(const Batch& batch, std::span<const HeadInput> inputs,
-                        std::span<const std::int32_t> targets) {
-    if (inputs.empty()) throw InvalidArgument("score_tokens: no input");
-    const std::int64_t vocabulary = inputs[0].head->vocabulary();
+void check_scorer(const Batch& batch, std::size_t inputs, std::span<const std::int32_t> targets) {
+    if (inputs == 0) throw InvalidArgument("scorer: no input");
+    if (static_cast<std::int64_t>(targets.size()) != batch.rows())
+        throw InvalidArgument(fmt::format("scorer: {} targets for {} rows", targets.size(), batch.rows()));
+}
+
+void check_head_inputs(const Batch& batch, std::span<const HeadInput> inputs, std::size_t expected) {
+    if (inputs.size() != expected)
+        throw InvalidArgument(fmt::format("scorer: {} inputs, expected {}", inputs.size(), expected));
     for (const HeadInput& input : inputs) {
-        expect("score_tokens", "hidden", *input.hidden, batch.rows(), input.head->in_features());
-        if (input.head->vocabulary() != vocabulary)
-            throw InvalidArgument("score_tokens: vocabularies differ");
+        expect("scorer", "hidden", *input.hidden, batch.rows(), input.head->in_features());
+        if (input.head->vocabulary() != inputs[0].head->vocabulary())
+            throw InvalidArgument("scorer: vocabularies differ");
     }
-    if (static_cast<std::int64_t>(targets.size()) != batch.rows()) {
-        throw InvalidArgument(
-            fmt::format("score_tokens: {} targets for {} rows", targets.size(), batch.rows()));
-    }
+}
+
+void check_targets_seen(std::span<const std::int32_t> targets, std::int64_t tokens) {
     for (std::int32_t target : targets) {
-        if (target < 0 || target >= vocabulary) {
+        if (target < 0 || target >= tokens)
             throw InvalidArgument(
-                fmt::format("score_tokens: target {} outside the vocabulary of {}", target, vocabulary));
-        }
+                fmt::format("scorer: target {} outside the vocabulary of {}", target, tokens));
     }
+}
+
+void check_logits(const Batch& batch, const HeadInput& input, MatrixView<const float> out) {
+    expect("logits", "hidden", *input.hidden, batch.rows(), input.head->in_features());
+    expect("logits", "out", out.rows(), out.cols(), batch.rows(), input.head->vocabulary());
 }
 
 void check_copy_rows(const Tensor& in, std::int64_t in_row, const Tensor& out, std::int64_t out_row,

@@ -19,8 +19,8 @@
 namespace assay::compute {
 namespace {
 
-constexpr std::int64_t kVocabularySlice =
-    1024;  // logits of a tile and a slice stay in the second-level cache
+// Logits of a tile and a slice stay in the second-level cache.
+constexpr std::int64_t kVocabularySlice = Backend::kHeadPartTokens;
 constexpr std::int64_t kElementsPerTask = 1 << 15;  // of element-wise operations
 constexpr std::int64_t kQueryRowsPerTask = 240;     // five query tiles of the attention kernel
 
@@ -47,6 +47,7 @@ struct CpuLinear final : PackedLinear {
 struct CpuHead final : PackedHead {
     std::vector<PackedMatrix> slices;
     std::int64_t rows = 0, cols = 0;
+    double softcap = 0;
     std::int64_t vocabulary() const override { return rows; }
     std::int64_t in_features() const override { return cols; }
 };
@@ -158,17 +159,21 @@ class CpuBackend final : public Backend {
         });
     }
 
-    void rms_norm(const Batch& batch, const Tensor& x, const Tensor& weight, double eps, Tensor& y) override {
-        check_rms_norm(batch, x, weight, y);
-        const std::int64_t n = x.cols();
-        parallel_for(pool_, batch.rows(), ceil_div(kElementsPerTask, n),
+    void rms_norm(const Batch& batch, const Tensor& x, const Tensor& weight, double eps,
+                  const Tensor* residual, Tensor& y) override {
+        check_rms_norm(batch, x, weight, residual, y);
+        const std::int64_t n = weight.cols();
+        parallel_for(pool_, batch.rows() * (x.cols() / n), ceil_div(kElementsPerTask, n),
                      [&](std::int64_t begin, std::int64_t end) {
-                         for (std::int64_t r = begin; r < end; ++r)
-                             kernels_.rms_norm(data(x) + r * n, data(weight), n, eps, data(y) + r * n);
+                         for (std::int64_t i = begin; i < end; ++i) {
+                             kernels_.rms_norm(data(x) + i * n, data(weight), n, eps,
+                                               residual != nullptr ? data(*residual) + i * n : nullptr,
+                                               data(y) + i * n);
+                         }
                      });
     }
 
-    void attention(const Batch& batch, const Tensor& q, const Tensor& k, const Tensor& v,
+    void attention(const Batch& batch, const Columns& q, const Columns& k, const Columns& v,
                    const AttentionSpec& spec, Tensor& out) override {
         check_attention(batch, q, k, v, spec, out);
         std::vector<AttentionTask> tasks;
@@ -190,15 +195,57 @@ class CpuBackend final : public Backend {
         });
     }
 
-    void gated_silu(const Batch& batch, const Tensor& gate, const Tensor& up, Tensor& y) override {
-        check_same_shape("gated_silu", batch, std::vector<const Tensor*>{&gate, &up, &y});
-        // Row by row: which elements fall into a vector's tail must not depend on the batch.
-        const std::int64_t n = gate.cols();
-        parallel_for(pool_, batch.rows(), ceil_div(kElementsPerTask, n),
-                     [&](std::int64_t begin, std::int64_t end) {
-                         for (std::int64_t r = begin; r < end; ++r)
-                             kernels_.gated_silu(data(gate) + r * n, data(up) + r * n, n, data(y) + r * n);
-                     });
+    void gated(const Batch& batch, const Columns& gate, const Columns& up, Activation activation,
+               Tensor& y) override {
+        check_gated(batch, gate, up, y);
+        const auto kernel = activation == Activation::kSilu ? kernels_.gated_silu : kernels_.gated_gelu_tanh;
+        for_each_row(
+            y, [&](std::int64_t r) { kernel(row(gate, r), row(up, r), y.cols(), data(y) + r * y.cols()); });
+    }
+
+    Routing route(const Batch& batch, const Tensor& logits, const RouteSpec& spec) override {
+        check_route(batch, logits, spec);
+        return route_rows(batch, logits.cols(), spec, [&](std::int64_t r, std::span<double> out) {
+            std::copy_n(data(logits) + r * logits.cols(), logits.cols(), out.begin());
+        });
+    }
+
+    void gather_rows(const Tensor& in, std::span<const std::int64_t> rows, Tensor& out) override {
+        check_gather_rows(in, rows, out);
+        for_each_row(out, [&](std::int64_t r) {
+            std::memcpy(data(out) + r * out.cols(), data(in) + rows[static_cast<std::size_t>(r)] * in.cols(),
+                        static_cast<std::size_t>(in.cols()) * 4);
+        });
+    }
+
+    void combine_experts(const Batch& batch, const Routing& routing, std::span<const Tensor* const> outputs,
+                         const Tensor& residual, Tensor& y) override {
+        check_combine_experts(batch, routing, outputs, residual, y);
+        const std::int64_t n = y.cols();
+        // Experts follow each other; one expert's rows are different ones and may go in parallel.
+        for_each_row(y, [&](std::int64_t r) { std::fill_n(data(y) + r * n, n, 0.0f); });
+        for (std::size_t e = 0; e < outputs.size(); ++e) {
+            const ExpertRows& expert = routing.experts[e];
+            for_each_row(*outputs[e], [&](std::int64_t i) {
+                kernels_.add_scaled(data(*outputs[e]) + i * n, n,
+                                    static_cast<float>(expert.weights[static_cast<std::size_t>(i)]),
+                                    data(y) + expert.rows[static_cast<std::size_t>(i)] * n);
+            });
+        }
+        for_each_row(y, [&](std::int64_t r) {
+            kernels_.add_scaled(data(residual) + r * n, n, 1.0f, data(y) + r * n);
+        });
+    }
+
+    void add_gated(const Batch& batch, const Tensor& x, const Tensor& gate, const Tensor& residual,
+                   Tensor& y) override {
+        check_add_gated(batch, x, gate, residual, y);
+        const std::int64_t n = y.cols();
+        for_each_row(y, [&](std::int64_t r) {
+            const auto weight = static_cast<float>(1 / (1 + std::exp(-static_cast<double>(data(gate)[r]))));
+            std::memcpy(data(y) + r * n, data(residual) + r * n, static_cast<std::size_t>(n) * 4);
+            kernels_.add_scaled(data(x) + r * n, n, weight, data(y) + r * n);
+        });
     }
 
     std::vector<SquaredError> squared_error(const Batch& batch, const Tensor& a, const Tensor& b) override {
@@ -215,10 +262,11 @@ class CpuBackend final : public Backend {
         return sums;
     }
 
-    std::unique_ptr<PackedHead> pack_head(MatrixView<const float> w) override {
+    std::unique_ptr<PackedHead> pack_head(MatrixView<const float> w, double softcap) override {
         auto head = std::make_unique<CpuHead>();
         head->rows = w.rows();
         head->cols = w.cols();
+        head->softcap = softcap;
         std::vector<std::unique_ptr<PackedMatrix>> slices(
             static_cast<std::size_t>(ceil_div(w.rows(), kVocabularySlice)));
         parallel_for(pool_, w.rows(), kVocabularySlice, [&](std::int64_t begin, std::int64_t end) {
@@ -229,26 +277,11 @@ class CpuBackend final : public Backend {
         return head;
     }
 
-    std::vector<TokenScores> score_tokens(const Batch& batch, std::span<const HeadInput> inputs,
-                                          std::span<const std::int32_t> targets) override {
-        check_score_tokens(batch, inputs, targets);
-        std::vector<TokenScores> scores(inputs.size());
-        for (TokenScores& s : scores) {
-            s.nll.resize(targets.size());
-            s.kl.resize(targets.size());
-            s.top1.resize(targets.size());
-        }
-        pool_.for_each(static_cast<std::int64_t>(batch.tiles().size()), [&](std::int64_t i) {
-            const Tile tile = batch.tiles()[static_cast<std::size_t>(i)];
-            const HeadTile sums = sum_tile(tile, inputs, targets);
-            finish_tile(tile, sums, scores);
-        });
-        return scores;
-    }
+    std::unique_ptr<TokenScorer> make_scorer(const Batch& batch, std::size_t inputs,
+                                             std::span<const std::int32_t> targets) override;
 
     void logits(const Batch& batch, const HeadInput& input, MatrixView<float> out) override {
-        if (out.rows() != batch.rows() || out.cols() != input.head->vocabulary())
-            throw InvalidArgument("logits: output shape");
+        check_logits(batch, input, out);
         const auto& head = static_cast<const CpuHead&>(*input.head);
         pool_.for_each(static_cast<std::int64_t>(batch.tiles().size()), [&](std::int64_t i) {
             const Tile tile = batch.tiles()[static_cast<std::size_t>(i)];
@@ -267,84 +300,54 @@ class CpuBackend final : public Backend {
     }
 
   private:
-    static AttentionTask attention_task(const Batch& batch, std::int64_t window, std::int64_t row,
-                                        std::int64_t kv_head, const Tensor& q, const Tensor& k,
-                                        const Tensor& v, const AttentionSpec& spec, Tensor& out) {
+    friend class CpuScorer;
+
+    static const float* row(const Columns& part, std::int64_t r) {
+        return data(*part.tensor) + r * part.tensor->cols() + part.first;
+    }
+
+    // Calls work(r) for each row of a tensor, several rows a task.
+    template <class Work>
+    void for_each_row(const Tensor& t, const Work& work) {
+        parallel_for(pool_, t.rows(), ceil_div(kElementsPerTask, std::max<std::int64_t>(t.cols(), 1)),
+                     [&](std::int64_t begin, std::int64_t end) {
+                         for (std::int64_t r = begin; r < end; ++r) work(r);
+                     });
+    }
+
+    static AttentionTask attention_task(const Batch& batch, std::int64_t window, std::int64_t first_row,
+                                        std::int64_t kv_head, const Columns& q, const Columns& k,
+                                        const Columns& v, const AttentionSpec& spec, Tensor& out) {
         const std::int64_t first = batch.window_first_row(window), group = spec.heads / spec.kv_heads;
         AttentionTask task;
-        task.q_stride = q.cols();
-        task.kv_stride = k.cols();
-        task.q = data(q) + first * q.cols() + kv_head * group * spec.head_dim;
-        task.k = data(k) + first * k.cols() + kv_head * spec.head_dim;
-        task.v = data(v) + first * v.cols() + kv_head * spec.head_dim;
-        task.out = data(out) + first * q.cols() + kv_head * group * spec.head_dim;
-        if (spec.cosines != nullptr) {
-            task.cosines = data(*spec.cosines);
-            task.sines = data(*spec.sines);
-            task.half = spec.cosines->cols();
+        task.q_stride = q.tensor->cols();
+        task.k_stride = k.tensor->cols();
+        task.v_stride = v.tensor->cols();
+        task.out_stride = out.cols();
+        task.q = row(q, first) + kv_head * group * spec.head_dim;
+        task.k = row(k, first) + kv_head * spec.head_dim;
+        task.v = row(v, first) + kv_head * spec.head_dim;
+        task.out = data(out) + first * out.cols() + kv_head * group * spec.head_dim;
+        if (const RotaryTable* table = rotary_table(spec, batch.window_rows(window))) {
+            task.cosines = data(*table->cosines);
+            task.sines = data(*table->sines);
+            task.half = table->cosines->cols();
         }
         task.head_dim = spec.head_dim;
         task.group = group;
-        task.first_row = row;
-        task.rows = std::min(kQueryRowsPerTask, batch.window_rows(window) - row);
+        task.first_row = first_row;
+        task.rows = std::min(kQueryRowsPerTask, batch.window_rows(window) - first_row);
+        task.window = spec.window > 0 ? spec.window : batch.window_rows(window);
         task.scale = static_cast<float>(spec.scale);
+        task.softcap = static_cast<float>(spec.softcap);
         return task;
     }
 
     void slice_logits(const Tile& tile, const HeadInput& input, const PackedMatrix& slice, float* out) {
         gemm_.multiply(tile.rows, data(*input.hidden) + tile.first_row * input.hidden->cols(), slice, nullptr,
                        false, out);
-    }
-
-    // Walks the vocabulary slice by slice: the reference's logits once, each variant's against them.
-    HeadTile sum_tile(const Tile& tile, std::span<const HeadInput> inputs,
-                      std::span<const std::int32_t> targets) {
-        HeadTile result(inputs.size(), tile.rows);
-        const std::int64_t area = tile.rows * kVocabularySlice;
-        ScratchPool::Block block = scratch_.take(3 * area);
-        float *reference = block.floats.get(), *exponentials = reference + area,
-              *variant = exponentials + area;
-        const auto& slices = static_cast<const CpuHead&>(*inputs[0].head).slices;
-        std::int32_t first = 0;
-        for (std::size_t s = 0; s < slices.size(); ++s) {
-            const std::int64_t n = slices[s].out();
-            for (std::size_t i = 0; i < inputs.size(); ++i) {
-                float* own = i == 0 ? reference : variant;
-                slice_logits(tile, inputs[i], static_cast<const CpuHead&>(*inputs[i].head).slices[s], own);
-                for (std::int64_t r = 0; r < tile.rows; ++r) {
-                    const std::size_t row =
-                        i * static_cast<std::size_t>(tile.rows) + static_cast<std::size_t>(r);
-                    LogitSums& sums = result.sums[row];
-                    kernels_.add_logits(own + r * n, n, first, &sums,
-                                        i == 0 && inputs.size() > 1 ? exponentials + r * n : nullptr);
-                    if (i > 0) {
-                        kernels_.add_divergence(exponentials + r * n, reference + r * n, own + r * n, n,
-                                                result.sums[static_cast<std::size_t>(r)].rescale,
-                                                &sums.weighted);
-                    }
-                    const std::int64_t target = targets[static_cast<std::size_t>(tile.first_row + r)] - first;
-                    if (target >= 0 && target < n) result.target_logits[row] = own[r * n + target];
-                }
-            }
-            first += static_cast<std::int32_t>(n);
-        }
-        scratch_.put(std::move(block));
-        return result;
-    }
-
-    static void finish_tile(const Tile& tile, const HeadTile& tile_sums, std::vector<TokenScores>& scores) {
-        const auto lse = [](const LogitSums& s) { return static_cast<double>(s.max) + std::log(s.sum); };
-        for (std::size_t i = 0; i < scores.size(); ++i) {
-            for (std::int64_t r = 0; r < tile.rows; ++r) {
-                const std::size_t row = i * static_cast<std::size_t>(tile.rows) + static_cast<std::size_t>(r);
-                const LogitSums& own = tile_sums.sums[row];
-                const LogitSums& reference = tile_sums.sums[static_cast<std::size_t>(r)];
-                const auto out = static_cast<std::size_t>(tile.first_row + r);
-                scores[i].nll[out] = lse(own) - static_cast<double>(tile_sums.target_logits[row]);
-                scores[i].kl[out] = i == 0 ? 0.0 : own.weighted / reference.sum - (lse(reference) - lse(own));
-                scores[i].top1[out] = own.top1;
-            }
-        }
+        const double cap = static_cast<const CpuHead&>(*input.head).softcap;
+        if (cap > 0) kernels_.softcap(out, tile.rows * slice.out(), static_cast<float>(cap));
     }
 
     ThreadPool& pool_;
@@ -352,6 +355,102 @@ class CpuBackend final : public Backend {
     Gemm gemm_;
     ScratchPool scratch_;
 };
+
+class CpuScorer final : public TokenScorer {
+  public:
+    CpuScorer(CpuBackend& backend, const Batch& batch, std::size_t inputs,
+              std::span<const std::int32_t> targets)
+        : backend_(backend), batch_(batch), inputs_(inputs), targets_(targets.begin(), targets.end()) {
+        for (const Tile& tile : batch.tiles()) tiles_.emplace_back(inputs, tile.rows);
+    }
+
+    // Walks the part slice by slice: the reference's logits once, each variant's against them.
+    void add(std::span<const HeadInput> inputs) override {
+        check_head_inputs(batch_, inputs, inputs_);
+        backend_.pool_.for_each(static_cast<std::int64_t>(tiles_.size()),
+                                [&](std::int64_t i) { add_tile(static_cast<std::size_t>(i), inputs); });
+        first_ += static_cast<std::int32_t>(inputs[0].head->vocabulary());
+    }
+
+    std::vector<TokenScores> finish() override {
+        check_targets_seen(targets_, first_);
+        std::vector<TokenScores> scores(inputs_);
+        for (std::size_t i = 0; i < inputs_; ++i) {
+            scores[i].nll.resize(targets_.size());
+            scores[i].kl.resize(targets_.size());
+            scores[i].top1.resize(targets_.size());
+            for (std::size_t t = 0; t < tiles_.size(); ++t)
+                finish_tile(batch_.tiles()[t], tiles_[t], i, scores[i]);
+        }
+        return scores;
+    }
+
+  private:
+    void add_tile(std::size_t index, std::span<const HeadInput> inputs) {
+        const Tile& tile = batch_.tiles()[index];
+        HeadTile& sums = tiles_[index];
+        const std::int64_t area = tile.rows * kVocabularySlice;
+        ScratchPool::Block block = backend_.scratch_.take(3 * area);
+        float *reference = block.floats.get(), *exponentials = reference + area,
+              *variant = exponentials + area;
+        const std::size_t slices = static_cast<const CpuHead&>(*inputs[0].head).slices.size();
+        std::int32_t first = first_;
+        for (std::size_t s = 0; s < slices; ++s) {
+            std::int64_t n = 0;
+            for (std::size_t i = 0; i < inputs.size(); ++i) {
+                const PackedMatrix& slice = static_cast<const CpuHead&>(*inputs[i].head).slices[s];
+                n = slice.out();
+                float* own = i == 0 ? reference : variant;
+                backend_.slice_logits(tile, inputs[i], slice, own);
+                for (std::int64_t r = 0; r < tile.rows; ++r)
+                    add_row(tile, r, i, n, first, reference + r * n, exponentials + r * n, own + r * n, sums);
+            }
+            first += static_cast<std::int32_t>(n);
+        }
+        backend_.scratch_.put(std::move(block));
+    }
+
+    // One row of a slice of input i.
+    void add_row(const Tile& tile, std::int64_t r, std::size_t i, std::int64_t n, std::int32_t first,
+                 const float* reference, float* exponentials, const float* own, HeadTile& tile_sums) {
+        const Kernels& kernels = backend_.kernels_;
+        const std::size_t row = i * static_cast<std::size_t>(tile.rows) + static_cast<std::size_t>(r);
+        LogitSums& sums = tile_sums.sums[row];
+        kernels.add_logits(own, n, first, &sums, i == 0 && inputs_ > 1 ? exponentials : nullptr);
+        if (i > 0) {
+            kernels.add_divergence(exponentials, reference, own, n,
+                                   tile_sums.sums[static_cast<std::size_t>(r)].rescale, &sums.weighted);
+        }
+        const std::int64_t target = targets_[static_cast<std::size_t>(tile.first_row + r)] - first;
+        if (target >= 0 && target < n) tile_sums.target_logits[row] = own[target];
+    }
+
+    static void finish_tile(const Tile& tile, const HeadTile& tile_sums, std::size_t i, TokenScores& scores) {
+        const auto lse = [](const LogitSums& s) { return static_cast<double>(s.max) + std::log(s.sum); };
+        for (std::int64_t r = 0; r < tile.rows; ++r) {
+            const std::size_t row = i * static_cast<std::size_t>(tile.rows) + static_cast<std::size_t>(r);
+            const LogitSums& own = tile_sums.sums[row];
+            const LogitSums& reference = tile_sums.sums[static_cast<std::size_t>(r)];
+            const auto out = static_cast<std::size_t>(tile.first_row + r);
+            scores.nll[out] = lse(own) - static_cast<double>(tile_sums.target_logits[row]);
+            scores.kl[out] = i == 0 ? 0.0 : own.weighted / reference.sum - (lse(reference) - lse(own));
+            scores.top1[out] = own.top1;
+        }
+    }
+
+    CpuBackend& backend_;
+    const Batch& batch_;
+    std::size_t inputs_;
+    std::vector<std::int32_t> targets_;
+    std::vector<HeadTile> tiles_;
+    std::int32_t first_ = 0;  // token of the next part
+};
+
+std::unique_ptr<TokenScorer> CpuBackend::make_scorer(const Batch& batch, std::size_t inputs,
+                                                     std::span<const std::int32_t> targets) {
+    check_scorer(batch, inputs, targets);
+    return std::make_unique<CpuScorer>(*this, batch, inputs, targets);
+}
 
 }  // namespace
 

@@ -13,8 +13,10 @@ struct AttentionTask {
     const float* k = nullptr;
     const float* v = nullptr;
     float* out = nullptr;
-    std::int64_t q_stride = 0;       // of q and out
-    std::int64_t kv_stride = 0;      // of k and v
+    std::int64_t q_stride = 0;
+    std::int64_t k_stride = 0;
+    std::int64_t v_stride = 0;
+    std::int64_t out_stride = 0;
     const float* cosines = nullptr;  // [positions, half]; null: no rotation
     const float* sines = nullptr;
     std::int64_t half = 0;
@@ -22,7 +24,9 @@ struct AttentionTask {
     std::int64_t group = 0;  // query heads
     std::int64_t first_row = 0;
     std::int64_t rows = 0;
+    std::int64_t window = 0;  // keys that a row sees, itself included; at least 1
     float scale = 0;
+    float softcap = 0;  // 0: none
 };
 
 // Running sums of one row of logits, fed a slice of the vocabulary at a time (online softmax, Milakov &
@@ -37,8 +41,15 @@ struct LogitSums {
 
 struct Kernels {
     const char* name;
-    void (*rms_norm)(const float* x, const float* weight, std::int64_t n, double eps, float* y);
+    // `residual` is added where it is not null.
+    void (*rms_norm)(const float* x, const float* weight, std::int64_t n, double eps, const float* residual,
+                     float* y);
     void (*gated_silu)(const float* gate, const float* up, std::int64_t n, float* y);
+    void (*gated_gelu_tanh)(const float* gate, const float* up, std::int64_t n, float* y);
+    // x = cap · tanh(x / cap), in place.
+    void (*softcap)(float* x, std::int64_t n, float cap);
+    // sum += weight · x.
+    void (*add_scaled)(const float* x, std::int64_t n, float weight, float* sum);
     // Adds Σ (b - a)² to error and Σ a² to reference.
     void (*squared_error)(const float* a, const float* b, std::int64_t n, double* error, double* reference);
     // Floats of scratch that a task needs, and the task itself. The scratch is 64-byte aligned.

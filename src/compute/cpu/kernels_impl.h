@@ -83,7 +83,8 @@ struct KernelSet {
         return v;
     }
 
-    static void rms_norm(const float* x, const float* weight, std::int64_t n, double eps, float* y) {
+    static void rms_norm(const float* x, const float* weight, std::int64_t n, double eps,
+                         const float* residual, float* y) {
         DoubleVec squares{};
         std::int64_t i = 0;
         for (; i + kWidth / 2 <= n; i += kWidth / 2) {
@@ -93,19 +94,55 @@ struct KernelSet {
         double sum = sum_lanes(squares);
         for (; i < n; ++i) sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
         const auto factor = static_cast<float>(1.0 / __builtin_sqrt(sum / static_cast<double>(n) + eps));
-        for (std::int64_t c = 0; c < n; ++c) y[c] = x[c] * factor * weight[c];
+        if (residual == nullptr) {
+            for (std::int64_t c = 0; c < n; ++c) y[c] = x[c] * factor * weight[c];
+        } else {
+            for (std::int64_t c = 0; c < n; ++c) y[c] = residual[c] + x[c] * factor * weight[c];
+        }
     }
 
-    static void gated_silu(const float* gate, const float* up, std::int64_t n, float* y) {
+    static Vec sigmoid(Vec x) {
         const Vec one = splat(1.0f);
+        return one / (one + exp(-x));
+    }
+    // Relative error below 5e-7: the polynomial of Cephes tanhf (Moshier) near 0, 1 - 2/(1 + exp(2|x|)) else.
+    static Vec tanh(Vec x) {
+        const Vec one = splat(1.0f), two = splat(2.0f), size = x < Vec{} ? -x : x, z = x * x;
+        Vec p = splat(-5.70498872745e-3f);
+        p = p * z + splat(2.06390887954e-2f);
+        p = p * z - splat(5.37397155531e-2f);
+        p = p * z + splat(1.33314422036e-1f);
+        p = p * z - splat(3.33332819422e-1f);
+        const Vec near = p * z * x + x, far = one - two / (one + exp(two * size));
+        return size < splat(0.625f) ? near : (x < Vec{} ? -far : far);
+    }
+    static Vec silu(Vec x) { return x / (splat(1.0f) + exp(-x)); }
+    // x/2 · (1 + tanh(u)) = x · sigmoid(2u): keeps its relative accuracy far below zero.
+    static Vec gelu_tanh(Vec x) {
+        const Vec u = splat(0.797884560802865356f) * (x + splat(0.044715f) * x * x * x);
+        return x * sigmoid(u + u);
+    }
+
+    template <Vec (*kActivation)(Vec)>
+    static void gated(const float* gate, const float* up, std::int64_t n, float* y) {
         std::int64_t i = 0;
-        for (; i + kWidth <= n; i += kWidth) {
-            const Vec g = load(gate + i);
-            store(y + i, g / (one + exp(-g)) * load(up + i));
-        }
+        for (; i + kWidth <= n; i += kWidth) store(y + i, kActivation(load(gate + i)) * load(up + i));
         if (i == n) return;
-        const Vec g = load_tail(gate + i, n - i, 0), r = g / (one + exp(-g)) * load_tail(up + i, n - i, 0);
+        const Vec r = kActivation(load_tail(gate + i, n - i, 0)) * load_tail(up + i, n - i, 0);
         for (std::int64_t k = 0; k < n - i; ++k) y[i + k] = r[k];
+    }
+
+    static void softcap(float* x, std::int64_t n, float cap) {
+        const Vec c = splat(cap), inverse = splat(1.0f / cap);
+        std::int64_t i = 0;
+        for (; i + kWidth <= n; i += kWidth) store(x + i, c * tanh(load(x + i) * inverse));
+        if (i == n) return;
+        const Vec r = c * tanh(load_tail(x + i, n - i, 0) * inverse);
+        for (std::int64_t k = 0; k < n - i; ++k) x[i + k] = r[k];
+    }
+
+    static void add_scaled(const float* x, std::int64_t n, float weight, float* sum) {
+        for (std::int64_t c = 0; c < n; ++c) sum[c] += weight * x[c];
     }
 
     static void squared_error(const float* a, const float* b, std::int64_t n, double* error,
@@ -156,13 +193,19 @@ struct KernelSet {
 
     static std::int64_t round_up(std::int64_t n) { return (n + kPanel - 1) / kPanel * kPanel; }
 
-    // Where the parts of an attention task's scratch lie, in floats.
+    // First key that any row from `row` on sees, at the start of its panel.
+    static std::int64_t first_key(const AttentionTask& t, std::int64_t row) {
+        return row < t.window ? 0 : (row - t.window + 1) / kPanel * kPanel;
+    }
+
+    // Where the parts of an attention task's scratch lie, in floats; keys and values from `first` on.
     struct Scratch {
-        std::int64_t keys, values, query, weights, output, rows, total;
+        std::int64_t first, keys, values, query, weights, output, rows, total;
     };
     static Scratch scratch_layout(const AttentionTask& t) {
-        const std::int64_t n = round_up(t.first_row + t.rows), d = round_up(t.head_dim);
         Scratch s{};
+        s.first = first_key(t, t.first_row);
+        const std::int64_t n = round_up(t.first_row + t.rows - s.first), d = round_up(t.head_dim);
         s.values = s.keys + n * t.head_dim;
         s.query = s.values + n * d;
         s.weights = s.query + kQueryTile * d;
@@ -189,14 +232,16 @@ struct KernelSet {
     // Keys as panels [head_dim, kPanel] of kPanel positions; values as panels [positions, kPanel] of kPanel
     // channels.
     static void pack_keys_values(const AttentionTask& t, const Scratch& s, float* scratch) {
-        const std::int64_t n = t.first_row + t.rows, n_up = round_up(n), d_up = round_up(t.head_dim);
+        const std::int64_t n = t.first_row + t.rows - s.first, n_up = round_up(n),
+                           d_up = round_up(t.head_dim);
         float* rows = scratch + s.rows;
         for (std::int64_t p = 0; p < n_up; p += kPanel) {
             float* panel = scratch + s.keys + p * t.head_dim;
             for (std::int64_t j = 0; j < kPanel; ++j) {
                 float* row = rows + j * t.head_dim;
+                const std::int64_t position = s.first + p + j;
                 if (p + j < n)
-                    rotate(t, t.k + (p + j) * t.kv_stride, p + j, 1.0f, row);
+                    rotate(t, t.k + position * t.k_stride, position, 1.0f, row);
                 else
                     for (std::int64_t c = 0; c < t.head_dim; ++c) row[c] = 0.0f;
             }
@@ -208,7 +253,7 @@ struct KernelSet {
             const std::int64_t width = t.head_dim - c < kPanel ? t.head_dim - c : kPanel;
             float* panel = scratch + s.values + c * n_up;
             for (std::int64_t j = 0; j < n; ++j, panel += kPanel) {
-                const float* value = t.v + j * t.kv_stride + c;
+                const float* value = t.v + (s.first + j) * t.v_stride + c;
                 if (width == kPanel) {
                     for (std::int64_t i = 0; i < kPanel; i += kWidth) store(panel + i, load(value + i));
                     continue;
@@ -218,56 +263,77 @@ struct KernelSet {
         }
     }
 
-    // In place over weights[0, valid): exp(x - max); zero up to `padded`. Returns the sum.
-    static float exponentiate(float* x, std::int64_t valid, std::int64_t padded) {
-        for (std::int64_t i = valid; i < padded; ++i) x[i] = -3.0e38f;
+    // In place over weights [begin, end) of [0, padded): exp(x - max); zero elsewhere. Returns the sum.
+    static float exponentiate(float* x, std::int64_t begin, std::int64_t end, std::int64_t padded) {
+        for (std::int64_t i = 0; i < begin; ++i) x[i] = -3.0e38f;
+        for (std::int64_t i = end; i < padded; ++i) x[i] = -3.0e38f;
         Vec tops = splat(-3.0e38f);
         for (std::int64_t i = 0; i < padded; i += kWidth) tops = larger(tops, load(x + i));
         const Vec top = splat(largest_lane(tops));
         Vec sums{};
         std::int64_t i = 0;
-        for (; i + kWidth <= valid; i += kWidth) {
+        for (; i + kWidth <= begin; i += kWidth) store(x + i, Vec{});
+        float sum = 0;
+        if (i < begin) {  // the vector in which the visible keys begin
+            const Vec e = exp(load(x + i) - top);
+            for (std::int64_t k = 0; k < kWidth; ++k) {
+                x[i + k] = i + k < begin || i + k >= end ? 0.0f : e[k];
+                sum += x[i + k];
+            }
+            i += kWidth;
+        }
+        for (; i + kWidth <= end; i += kWidth) {
             const Vec e = exp(load(x + i) - top);
             store(x + i, e);
             sums += e;
         }
-        float sum = sum_lanes(sums);
-        if (i < valid) {
+        sum += sum_lanes(sums);
+        if (i < end) {
             const Vec e = exp(load(x + i) - top);
-            for (std::int64_t k = 0; k < valid - i; ++k) sum += x[i + k] = e[k];
+            for (std::int64_t k = 0; k < end - i; ++k) sum += x[i + k] = e[k];
         }
-        for (i = valid; i < padded; ++i) x[i] = 0.0f;
+        for (i = end; i < padded; ++i) x[i] = 0.0f;
         return sum;
+    }
+
+    // Rows [r0, r0 + rows) of query head h of the group, against the packed keys and values.
+    static void attend(const AttentionTask& t, const Scratch& s, std::int64_t h, std::int64_t r0,
+                       std::int64_t rows, float* scratch) {
+        const std::int64_t n_up = round_up(t.first_row + t.rows - s.first), d_up = round_up(t.head_dim);
+        const std::int64_t first = first_key(t, r0), skipped = first - s.first;
+        const std::int64_t keys = round_up(r0 + rows - first);
+        float *query = scratch + s.query, *weights = scratch + s.weights, *output = scratch + s.output;
+        for (std::int64_t r = 0; r < kQueryTile; ++r) {
+            float* q = query + r * d_up;
+            if (r < rows)
+                rotate(t, t.q + (r0 + r) * t.q_stride + h * t.head_dim, r0 + r, t.scale, q);
+            else
+                for (std::int64_t c = 0; c < t.head_dim; ++c) q[c] = 0.0f;
+        }
+        gemm(query, d_up, scratch + s.keys + skipped * t.head_dim, kPanel * t.head_dim, t.head_dim,
+             keys / kPanel, weights, n_up);
+        float sums[kQueryTile];
+        for (std::int64_t r = 0; r < rows; ++r) {
+            const std::int64_t last = r0 + r, seen = last < t.window ? last + 1 : t.window;
+            float* row = weights + r * n_up;
+            if (t.softcap != 0.0f) softcap(row, keys, t.softcap);
+            sums[r] = exponentiate(row, last + 1 - seen - first, last + 1 - first, keys);
+        }
+        gemm(weights, n_up, scratch + s.values + skipped * kPanel, kPanel * n_up, r0 + rows - first,
+             d_up / kPanel, output, d_up);
+        for (std::int64_t r = 0; r < rows; ++r) {
+            float* out = t.out + (r0 + r) * t.out_stride + h * t.head_dim;
+            for (std::int64_t c = 0; c < t.head_dim; ++c) out[c] = output[r * d_up + c] / sums[r];
+        }
     }
 
     static void attention(const AttentionTask& t, float* scratch) {
         const Scratch s = scratch_layout(t);
-        const std::int64_t n_up = round_up(t.first_row + t.rows), d_up = round_up(t.head_dim);
         pack_keys_values(t, s, scratch);
-        float *query = scratch + s.query, *weights = scratch + s.weights, *output = scratch + s.output;
         for (std::int64_t h = 0; h < t.group; ++h) {
             for (std::int64_t r0 = t.first_row; r0 < t.first_row + t.rows; r0 += kQueryTile) {
-                const std::int64_t left = t.first_row + t.rows - r0,
-                                   rows = left < kQueryTile ? left : kQueryTile;
-                const std::int64_t keys = round_up(r0 + rows);
-                for (std::int64_t r = 0; r < kQueryTile; ++r) {
-                    float* q = query + r * d_up;
-                    if (r < rows)
-                        rotate(t, t.q + (r0 + r) * t.q_stride + h * t.head_dim, r0 + r, t.scale, q);
-                    else
-                        for (std::int64_t c = 0; c < t.head_dim; ++c) q[c] = 0.0f;
-                }
-                gemm(query, d_up, scratch + s.keys, kPanel * t.head_dim, t.head_dim, keys / kPanel, weights,
-                     n_up);
-                float sums[kQueryTile];
-                for (std::int64_t r = 0; r < rows; ++r)
-                    sums[r] = exponentiate(weights + r * n_up, r0 + r + 1, keys);
-                gemm(weights, n_up, scratch + s.values, kPanel * n_up, r0 + rows, d_up / kPanel, output,
-                     d_up);
-                for (std::int64_t r = 0; r < rows; ++r) {
-                    float* out = t.out + (r0 + r) * t.q_stride + h * t.head_dim;
-                    for (std::int64_t c = 0; c < t.head_dim; ++c) out[c] = output[r * d_up + c] / sums[r];
-                }
+                const std::int64_t left = t.first_row + t.rows - r0;
+                attend(t, s, h, r0, left < kQueryTile ? left : kQueryTile, scratch);
             }
         }
     }
@@ -326,8 +392,8 @@ struct KernelSet {
     }
 
     static constexpr Kernels table(const char* name) {
-        return {name,      rms_norm,   gated_silu,    squared_error, attention_scratch,
-                attention, add_logits, add_divergence};
+        return {name,          rms_norm,          gated<silu>, gated<gelu_tanh>, softcap,       add_scaled,
+                squared_error, attention_scratch, attention,   add_logits,       add_divergence};
     }
 };
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <numbers>
 
 #include "base/error.h"
 #include "compute/backend.h"
@@ -33,6 +33,7 @@ struct ReferenceLinear final : PackedLinear {
 
 struct ReferenceHead final : PackedHead {
     Matrix<double> w;
+    double softcap = 0;
     std::int64_t vocabulary() const override { return w.rows(); }
     std::int64_t in_features() const override { return w.cols(); }
 };
@@ -51,16 +52,25 @@ double dot(std::span<const double> a, std::span<const double> b) {
 }
 
 // Turns the pairs (i, i + rotary/2) of one head by the angle of `position`.
-std::vector<double> rotated(std::span<const double> head, const AttentionSpec& spec, std::int64_t position) {
+std::vector<double> rotated(std::span<const double> head, const RotaryTable* table, std::int64_t position) {
     std::vector<double> out(head.begin(), head.end());
-    if (spec.cosines == nullptr) return out;
-    const auto cosines = view(*spec.cosines).row(position), sines = view(*spec.sines).row(position);
+    if (table == nullptr) return out;
+    const auto cosines = view(*table->cosines).row(position), sines = view(*table->sines).row(position);
     const std::size_t half = cosines.size();
     for (std::size_t i = 0; i < half; ++i) {
         out[i] = head[i] * cosines[i] - head[i + half] * sines[i];
         out[i + half] = head[i + half] * cosines[i] + head[i] * sines[i];
     }
     return out;
+}
+
+double capped(double x, double cap) {
+    return cap * std::tanh(x / cap);
+}
+
+double activate(Activation activation, double x) {
+    if (activation == Activation::kSilu) return x / (1 + std::exp(-x));
+    return x / 2 * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
 }
 
 // In place: x -> exp(x - max) / sum.
@@ -131,17 +141,25 @@ class ReferenceBackend final : public Backend {
         }
     }
 
-    void rms_norm(const Batch& batch, const Tensor& x, const Tensor& weight, double eps, Tensor& y) override {
-        check_rms_norm(batch, x, weight, y);
+    void rms_norm(const Batch& batch, const Tensor& x, const Tensor& weight, double eps,
+                  const Tensor* residual, Tensor& y) override {
+        check_rms_norm(batch, x, weight, residual, y);
+        const std::int64_t n = weight.cols();
         for (std::int64_t r = 0; r < batch.rows(); ++r) {
-            const auto row = view(x).row(r);
-            const double factor = 1 / std::sqrt(dot(row, row) / static_cast<double>(x.cols()) + eps);
-            for (std::int64_t c = 0; c < x.cols(); ++c)
-                view(y)(r, c) = view(x)(r, c) * factor * view(weight)(0, c);
+            for (std::int64_t first = 0; first < x.cols(); first += n) {
+                const auto run =
+                    view(x).row(r).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(n));
+                const double factor = 1 / std::sqrt(dot(run, run) / static_cast<double>(n) + eps);
+                for (std::int64_t c = 0; c < n; ++c) {
+                    const double value = run[static_cast<std::size_t>(c)] * factor * view(weight)(0, c);
+                    view(y)(r, first + c) =
+                        residual != nullptr ? view(*residual)(r, first + c) + value : value;
+                }
+            }
         }
     }
 
-    void attention(const Batch& batch, const Tensor& q, const Tensor& k, const Tensor& v,
+    void attention(const Batch& batch, const Columns& q, const Columns& k, const Columns& v,
                    const AttentionSpec& spec, Tensor& out) override {
         check_attention(batch, q, k, v, spec, out);
         for (std::int64_t w = 0; w < batch.windows(); ++w) {
@@ -149,13 +167,52 @@ class ReferenceBackend final : public Backend {
         }
     }
 
-    void gated_silu(const Batch& batch, const Tensor& gate, const Tensor& up, Tensor& y) override {
-        check_same_shape("gated_silu", batch, std::vector<const Tensor*>{&gate, &up, &y});
+    void gated(const Batch& batch, const Columns& gate, const Columns& up, Activation activation,
+               Tensor& y) override {
+        check_gated(batch, gate, up, y);
         for (std::int64_t r = 0; r < batch.rows(); ++r) {
-            for (std::int64_t c = 0; c < gate.cols(); ++c) {
-                const double g = view(gate)(r, c);
-                view(y)(r, c) = g / (1 + std::exp(-g)) * view(up)(r, c);
+            for (std::int64_t c = 0; c < y.cols(); ++c) {
+                const double g = view(*gate.tensor)(r, gate.first + c);
+                view(y)(r, c) = activate(activation, g) * view(*up.tensor)(r, up.first + c);
             }
+        }
+    }
+
+    Routing route(const Batch& batch, const Tensor& logits, const RouteSpec& spec) override {
+        check_route(batch, logits, spec);
+        return route_rows(batch, logits.cols(), spec, [&](std::int64_t r, std::span<double> out) {
+            const auto row = view(logits).row(r);
+            std::copy(row.begin(), row.end(), out.begin());
+        });
+    }
+
+    void gather_rows(const Tensor& in, std::span<const std::int64_t> rows, Tensor& out) override {
+        check_gather_rows(in, rows, out);
+        for (std::size_t i = 0; i < rows.size(); ++i)
+            copy_rows(in, rows[i], out, static_cast<std::int64_t>(i), 1);
+    }
+
+    void combine_experts(const Batch& batch, const Routing& routing, std::span<const Tensor* const> outputs,
+                         const Tensor& residual, Tensor& y) override {
+        check_combine_experts(batch, routing, outputs, residual, y);
+        copy_rows(residual, 0, y, 0, batch.rows());
+        for (std::size_t e = 0; e < outputs.size(); ++e) {
+            const ExpertRows& expert = routing.experts[e];
+            for (std::size_t i = 0; i < expert.rows.size(); ++i) {
+                for (std::int64_t c = 0; c < y.cols(); ++c)
+                    view(y)(expert.rows[i], c) +=
+                        expert.weights[i] * view(*outputs[e])(static_cast<std::int64_t>(i), c);
+            }
+        }
+    }
+
+    void add_gated(const Batch& batch, const Tensor& x, const Tensor& gate, const Tensor& residual,
+                   Tensor& y) override {
+        check_add_gated(batch, x, gate, residual, y);
+        for (std::int64_t r = 0; r < batch.rows(); ++r) {
+            const double weight = 1 / (1 + std::exp(-view(gate)(r, 0)));
+            for (std::int64_t c = 0; c < y.cols(); ++c)
+                view(y)(r, c) = view(residual)(r, c) + weight * view(x)(r, c);
         }
     }
 
@@ -175,24 +232,96 @@ class ReferenceBackend final : public Backend {
         return sums;
     }
 
-    std::unique_ptr<PackedHead> pack_head(MatrixView<const float> w) override {
+    std::unique_ptr<PackedHead> pack_head(MatrixView<const float> w, double softcap) override {
         auto packed = std::make_unique<ReferenceHead>();
         packed->w = widen(w);
+        packed->softcap = softcap;
         return packed;
     }
 
-    std::vector<TokenScores> score_tokens(const Batch& batch, std::span<const HeadInput> inputs,
-                                          std::span<const std::int32_t> targets) override {
-        check_score_tokens(batch, inputs, targets);
-        std::vector<TokenScores> scores(inputs.size());
+    std::unique_ptr<TokenScorer> make_scorer(const Batch& batch, std::size_t inputs,
+                                             std::span<const std::int32_t> targets) override;
+
+    void logits(const Batch& batch, const HeadInput& input, MatrixView<float> out) override {
+        check_logits(batch, input, out);
         for (std::int64_t r = 0; r < batch.rows(); ++r) {
-            const std::vector<double> reference = row_logits(inputs[0], r);
-            for (std::size_t i = 0; i < inputs.size(); ++i) {
-                const std::vector<double> own = i == 0 ? reference : row_logits(inputs[i], r);
-                const double lse = log_sum_exp(own);
-                scores[i].nll.push_back(lse -
-                                        own[static_cast<std::size_t>(targets[static_cast<std::size_t>(r)])]);
-                scores[i].kl.push_back(i == 0 ? 0 : divergence(reference, own));
+            const auto row = row_logits(input, r);
+            std::copy(row.begin(), row.end(), out.row(r).begin());
+        }
+    }
+
+    static std::vector<double> row_logits(const HeadInput& input, std::int64_t row) {
+        const auto& head = static_cast<const ReferenceHead&>(*input.head);
+        std::vector<double> logits;
+        for (std::int64_t o = 0; o < head.w.rows(); ++o) {
+            const double logit = dot(view(*input.hidden).row(row), head.w.row(o));
+            logits.push_back(head.softcap > 0 ? capped(logit, head.softcap) : logit);
+        }
+        return logits;
+    }
+
+  private:
+    // One head of one window.
+    static void attend(const Batch& batch, std::int64_t window, std::int64_t head, const Columns& q,
+                       const Columns& k, const Columns& v, const AttentionSpec& spec, Tensor& out) {
+        const std::int64_t d = spec.head_dim, first = batch.window_first_row(window);
+        const std::int64_t kv_head = head / (spec.heads / spec.kv_heads);
+        const RotaryTable* table = rotary_table(spec, batch.window_rows(window));
+        const auto part = [d](const Columns& columns, std::int64_t row, std::int64_t which) {
+            return view(*columns.tensor)
+                .row(row)
+                .subspan(static_cast<std::size_t>(columns.first + which * d), static_cast<std::size_t>(d));
+        };
+        std::vector<std::vector<double>> keys;
+        for (std::int64_t t = 0; t < batch.window_rows(window); ++t) {
+            keys.push_back(rotated(part(k, first + t, kv_head), table, t));
+            const auto query = rotated(part(q, first + t, head), table, t);
+            const std::int64_t begin = spec.window > 0 ? std::max<std::int64_t>(0, t - spec.window + 1) : 0;
+            std::vector<double> p;
+            for (std::int64_t s = begin; s <= t; ++s) {
+                const double score = spec.scale * dot(query, keys[static_cast<std::size_t>(s)]);
+                p.push_back(spec.softcap > 0 ? capped(score, spec.softcap) : score);
+            }
+            softmax(p);
+            const auto target = view(out).row(first + t).subspan(static_cast<std::size_t>(head * d),
+                                                                 static_cast<std::size_t>(d));
+            std::fill(target.begin(), target.end(), 0.0);
+            for (std::int64_t s = begin; s <= t; ++s) {
+                const auto value = part(v, first + s, kv_head);
+                for (std::size_t c = 0; c < target.size(); ++c)
+                    target[c] += p[static_cast<std::size_t>(s - begin)] * value[c];
+            }
+        }
+    }
+};
+
+// Keeps all logits, and scores at the end.
+class ReferenceScorer final : public TokenScorer {
+  public:
+    ReferenceScorer(const Batch& batch, std::size_t inputs, std::span<const std::int32_t> targets)
+        : batch_(batch), targets_(targets.begin(), targets.end()), logits_(inputs) {
+        for (auto& rows : logits_) rows.resize(targets.size());
+    }
+
+    void add(std::span<const HeadInput> inputs) override {
+        check_head_inputs(batch_, inputs, logits_.size());
+        for (std::size_t i = 0; i < inputs.size(); ++i) {
+            for (std::size_t r = 0; r < targets_.size(); ++r) {
+                const auto part = ReferenceBackend::row_logits(inputs[i], static_cast<std::int64_t>(r));
+                logits_[i][r].insert(logits_[i][r].end(), part.begin(), part.end());
+            }
+        }
+        tokens_ += inputs[0].head->vocabulary();
+    }
+
+    std::vector<TokenScores> finish() override {
+        check_targets_seen(targets_, tokens_);
+        std::vector<TokenScores> scores(logits_.size());
+        for (std::size_t i = 0; i < logits_.size(); ++i) {
+            for (std::size_t r = 0; r < targets_.size(); ++r) {
+                const std::vector<double>& own = logits_[i][r];
+                scores[i].nll.push_back(log_sum_exp(own) - own[static_cast<std::size_t>(targets_[r])]);
+                scores[i].kl.push_back(i == 0 ? 0 : divergence(logits_[0][r], own));
                 scores[i].top1.push_back(
                     static_cast<std::int32_t>(std::max_element(own.begin(), own.end()) - own.begin()));
             }
@@ -200,25 +329,7 @@ class ReferenceBackend final : public Backend {
         return scores;
     }
 
-    void logits(const Batch& batch, const HeadInput& input, MatrixView<float> out) override {
-        if (out.rows() != batch.rows() || out.cols() != input.head->vocabulary())
-            throw InvalidArgument("logits: output shape");
-        for (std::int64_t r = 0; r < batch.rows(); ++r) {
-            const auto row = row_logits(input, r);
-            for (std::int64_t c = 0; c < out.cols(); ++c)
-                out(r, c) = static_cast<float>(row[static_cast<std::size_t>(c)]);
-        }
-    }
-
   private:
-    static std::vector<double> row_logits(const HeadInput& input, std::int64_t row) {
-        const auto& w = static_cast<const ReferenceHead&>(*input.head).w;
-        std::vector<double> logits(static_cast<std::size_t>(w.rows()));
-        for (std::int64_t o = 0; o < w.rows(); ++o)
-            logits[static_cast<std::size_t>(o)] = dot(view(*input.hidden).row(row), w.row(o));
-        return logits;
-    }
-
     static double divergence(std::span<const double> a, std::span<const double> b) {
         const double lse_a = log_sum_exp(a), lse_b = log_sum_exp(b);
         double sum = 0;
@@ -227,31 +338,17 @@ class ReferenceBackend final : public Backend {
         return sum;
     }
 
-    // One head of one window.
-    static void attend(const Batch& batch, std::int64_t window, std::int64_t head, const Tensor& q,
-                       const Tensor& k, const Tensor& v, const AttentionSpec& spec, Tensor& out) {
-        const std::int64_t d = spec.head_dim, first = batch.window_first_row(window);
-        const std::int64_t kv_head = head / (spec.heads / spec.kv_heads);
-        const auto part = [d](auto matrix, std::int64_t row, std::int64_t which) {
-            return matrix.row(row).subspan(static_cast<std::size_t>(which * d), static_cast<std::size_t>(d));
-        };
-        std::vector<std::vector<double>> keys;
-        for (std::int64_t t = 0; t < batch.window_rows(window); ++t) {
-            keys.push_back(rotated(part(view(k), first + t, kv_head), spec, t));
-            const auto query = rotated(part(view(q), first + t, head), spec, t);
-            std::vector<double> p;
-            for (const auto& key : keys) p.push_back(spec.scale * dot(query, key));
-            softmax(p);
-            const auto target = part(view(out), first + t, head);
-            std::fill(target.begin(), target.end(), 0.0);
-            for (std::int64_t s = 0; s <= t; ++s) {
-                const auto value = part(view(v), first + s, kv_head);
-                for (std::size_t c = 0; c < target.size(); ++c)
-                    target[c] += p[static_cast<std::size_t>(s)] * value[c];
-            }
-        }
-    }
+    const Batch& batch_;
+    std::vector<std::int32_t> targets_;
+    std::vector<std::vector<std::vector<double>>> logits_;  // [input][row][token]
+    std::int64_t tokens_ = 0;
 };
+
+std::unique_ptr<TokenScorer> ReferenceBackend::make_scorer(const Batch& batch, std::size_t inputs,
+                                                           std::span<const std::int32_t> targets) {
+    check_scorer(batch, inputs, targets);
+    return std::make_unique<ReferenceScorer>(batch, inputs, targets);
+}
 
 }  // namespace
 
