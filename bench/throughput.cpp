@@ -83,7 +83,7 @@ double flops_per_token(const Model& model, std::int64_t window) {
 }
 
 Json time_perplexity(const Model& model, const Engine& engine, TimedBackend& backend,
-                     std::span<const TokenWindow> windows, const Arguments& a) {
+                     std::span<const EvaluationWindow> windows, const Arguments& a) {
     const std::vector<Run> runs{{&model, nullptr}};
     const auto tokens = static_cast<double>(a.window * a.windows);
     measure_runs(engine, windows, runs, {});  // warm-up
@@ -128,8 +128,9 @@ double time_naive_evaluation(const Model& model, const Engine& engine, std::span
 }
 
 // Whether whole runs of the most and the least damaging swap give the sweep's sums, bit for bit.
-bool forks_equal_naive_runs(const Model& model, const Engine& engine, std::span<const TokenWindow> windows,
-                            const SensitivityOptions& options, const SensitivityResult& result) {
+bool forks_equal_naive_runs(const Model& model, const Engine& engine,
+                            std::span<const EvaluationWindow> windows, const SensitivityOptions& options,
+                            const SensitivityResult& result) {
     const auto same = [&](const SensitivityLinear& linear) {
         std::size_t item = 0;
         while (model.items()[item].name != linear.name) ++item;
@@ -139,10 +140,10 @@ bool forks_equal_naive_runs(const Model& model, const Engine& engine, std::span<
 }
 
 Json time_sweep(const Model& model, const Engine& engine, TimedBackend& backend,
-                std::span<const TokenWindow> windows, const Arguments& a) {
-    SensitivityOptions options{.treatment = parse_treatment("int4-g64"), .context = 0};
+                std::span<const EvaluationWindow> windows, const Arguments& a) {
+    SensitivityOptions options{.treatment = parse_treatment("int4-g64")};
     for (std::size_t i = 0; i < model.items().size(); ++i) options.items.push_back(i);
-    const auto chunks = make_chunks(windows, 0, kChunkRows);
+    const auto chunks = make_chunks(windows, kChunkRows);
     std::vector<double> naive;
     const auto time_some = [&](std::int64_t parity) {  // half of them before the sweep, half after
         for (std::int64_t k = parity; k < a.sweep; k += 2) {
@@ -175,8 +176,12 @@ int run(const Arguments& a) {
     const ModelFiles files = open_model_files(a.model);
     const Model model = load_model(files);
     const auto ids = load_tokenizer(files).encode(builtin_evaluation_text(), false);
-    const auto windows = make_windows(ids, {a.window, a.windows, 0});
-    if (!a.windows_file.empty()) write_file(a.windows_file, Json(windows).dump());
+    const auto windows = gptq_windows(ids, {a.window, a.windows});
+    if (!a.windows_file.empty()) {
+        Json all = Json::array();
+        for (const EvaluationWindow& window : windows) all.push_back(window.tokens);
+        write_file(a.windows_file, all.dump());
+    }
     ThreadPool pool(a.threads);
     TimedBackend backend(compute::make_cpu_backend(pool));
     const CancelToken cancel;

@@ -1,5 +1,5 @@
 // Fuzz target: any bytes as a GGUF file. Only FormatError may come out; accepted tensors must lie in the
-// bytes, and every key must read as some type.
+// bytes and decode where their type has a decoder, and every key must read as some type.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

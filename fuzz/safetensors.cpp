@@ -12,16 +12,12 @@
 
 namespace {
 
-bool is_float(assay::DType type) {
-    return type == assay::DType::kF32 || type == assay::DType::kF16 || type == assay::DType::kBF16;
-}
-
 void check(const assay::TensorView& tensor) {
     touch(tensor.bytes);
     const auto elements = static_cast<std::uint64_t>(assay::element_count(tensor.shape));
     if (elements * static_cast<std::uint64_t>(assay::dtype_bits(tensor.dtype)) != tensor.bytes.size() * 8)
         std::abort();
-    if (!is_float(tensor.dtype)) return;
+    if (!assay::readable_as_f32(tensor.dtype)) return;
     std::vector<float> values(elements);
     assay::to_f32(tensor, 0, values);
 }

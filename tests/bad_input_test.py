@@ -392,7 +392,7 @@ class Text(ModelTest):
 
 class Options(ModelTest):
     def test_refuses_an_unknown_treatment(self):
-        for treatment in ("int9", "int4-g0", "int4-g32:magic", "int4-g32(scale=f8)", "q5", ""):
+        for treatment in ("int9", "int4-g0", "int4-g32:magic", "int4-g32(scale=f8)", "fp8", "mxfp6", "nvfp4-g32", "q5", ""):
             for verb in ("weights", "sensitivity", "diagnose"):
                 with self.subTest(treatment=treatment, verb=verb):
                     text = [] if verb == "weights" else ["--ids", self.ids]

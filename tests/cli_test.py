@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import assay_program
-from assay_program import DATA, FAILURE, INTERRUPTED, OK, ROOT, USAGE, ProgramTest
+from assay_program import BAD_INPUT, DATA, FAILURE, INTERRUPTED, OK, ROOT, USAGE, ProgramTest
 from model_folder import ModelFolder, read_safetensors, some_windows, write_safetensors
 
 TINY = DATA / "tiny"
@@ -21,7 +21,10 @@ TREATMENT = "int4-g32:rtn"
 
 # The names that scripts may rely on: fields are added, none is renamed (docs/results-schema.md).
 PERPLEXITY = {"ppl", "nll_mean", "tokens_scored", "windows"}
-AGAINST = PERPLEXITY | {"kl_mean", "kl_ci95", "kl_percentiles", "top1_agreement", "delta_ppl", "delta_ppl_ci95"}
+AGAINST = PERPLEXITY | {
+    "kl_mean", "kl_ci95", "kl_percentiles", "top1_agreement", "top1_agreement_ci95", "delta_ppl", "delta_ppl_ci95", "ppl_ratio",
+    "ppl_ratio_ci95", "nll_correlation", "delta_p_mean", "delta_p_mean_ci95", "delta_p_rms", "delta_p_rms_ci95", "delta_p_percentiles",
+}  # fmt: skip
 WEIGHTS = {
     "name", "shape", "treatment", "effective_bits", "frobenius_error", "relative_error", "max_abs_error", "mean_abs_error",
     "sqnr_db", "mean", "std", "max_abs", "outlier_fraction_3s", "outlier_fraction_4s", "outlier_fraction_6s", "range_ratio",
@@ -204,6 +207,85 @@ class Numbers(CliTest):
         self.assertEqual(of_text["windows"], self.result("perplexity", model.path, "--ids", ids)["windows"])
 
 
+class Protocols(CliTest):
+    """The ways to cut a text: each is checked against windows of ids, whose scores do not depend on the protocol."""
+
+    TOKENS = list(("Ein Text, étrange et très court. " * 8).encode())
+
+    def setUp(self):
+        super().setUp()
+        bytewise = ModelFolder(self.inputs / "bytes")
+        bytewise.add_byte_tokenizer()
+        self.bytewise = bytewise.path
+        self.text_file = self.write("text.txt", bytes(self.TOKENS))
+
+    def of_text(self, *options):
+        return self.result("perplexity", self.bytewise, "--text", self.text_file, *options)
+
+    def of_ids(self, windows, context):
+        return self.result("perplexity", self.bytewise, "--ids", self.write_ids(windows), "--context", context)["windows"]
+
+    # "Final estimate: PPL = … +/- …" of llama.cpp c392e50 on WikiText-2, `llama-perplexity -c 256 --chunks 20`. It multiplies
+    # quantized weights by activations rounded to 8 bits, in blocks of 32 or, with K-quants, of 256: hence the tolerances.
+    LLAMA_CPP = {
+        "q8_0": (78.3572, 3.03748, 1e-3), "q4_0": (78.9979, 3.07838, 1e-3), "iq4_nl": (77.8662, 3.00892, 1e-3),
+        "q4_k_m": (78.5615, 3.04526, 4e-3), "q6_k": (78.0642, 3.02083, 4e-3),
+    }  # fmt: skip
+
+    def test_llama_cpp_gives_what_llama_cpp_printed(self):
+        for name, (ppl, error, tolerance) in self.LLAMA_CPP.items():
+            with self.subTest(name):
+                gguf = DATA / "gguf" / f"llama-a-{name}.gguf"
+                result = self.result("perplexity", gguf, "--protocol", "llama.cpp", "--window", 256, "--max-windows", 20)
+                self.assertEqual((result["protocol"], result["tokens_scored"]), ("llama.cpp", 20 * 127))
+                self.assertAlmostEqual(result["ppl"], ppl, delta=tolerance * ppl)
+                self.assertAlmostEqual(result["ppl_standard_error"], error, delta=tolerance * error)
+
+    def test_llama_cpp_scores_the_second_halves_to_the_same_bits(self):
+        whole = self.of_text("--window", 128)
+        halves = self.of_text("--window", 128, "--protocol", "llama.cpp")
+        self.assertEqual([w["tokens"] for w in halves["windows"]], [63, 63])
+        self.assertEqual([b["tokens"] for b in whole["blocks"]], [64, 63] * 2)
+        self.assertEqual(halves["blocks"], whole["blocks"][1::2])
+        self.assertEqual(halves["windows"], self.of_ids([self.TOKENS[:128], self.TOKENS[128:256]], 64))
+
+    def test_llama_cpp_measures_on_windows_of_512(self):
+        self.assertEqual(self.result("perplexity", GGUF, "--protocol", "llama.cpp", "--max-windows", 2)["tokens_scored"], 2 * 255)
+
+    def test_sliding_scores_every_token_but_the_first_once(self):
+        length = len(self.TOKENS)
+        result = self.of_text("--window", 100, "--protocol", "sliding", "--stride", 40)
+        self.assertEqual((result["protocol"], result["stride"], result["tokens_scored"]), ("sliding", 40, length - 1))
+        begins = range(0, length - 60, 40)
+        windows = [self.TOKENS[b : b + 100] for b in begins]
+        self.assertLess(len(windows[-1]), 100)
+        self.assertEqual(result["windows"][:1], self.of_ids(windows[:1], 0))
+        self.assertEqual(result["windows"][1:], self.of_ids(windows[1:], 59))
+
+    def test_windows_of_different_contexts_have_another_hash(self):
+        def settings(*options):
+            return self.run_json("perplexity", self.bytewise, "--text", self.text_file, "--window", 64, *options)["settings"]
+
+        gptq, halves = settings("--max-windows", 2), settings("--max-windows", 2, "--protocol", "llama.cpp")
+        self.assertEqual((gptq["context"], halves["context"]), (0, 32))
+        self.assertEqual(gptq["windows_sha256"], halves["windows_sha256"])  # the same tokens
+        sliding, shifted = (settings("--max-windows", 2, "--protocol", "sliding", "--stride", n) for n in (32, 16))
+        self.assertEqual((sliding["stride"], shifted["stride"]), (32, 16))
+        self.assertNotEqual(sliding["windows_sha256"], shifted["windows_sha256"])
+
+    def test_refuse_what_they_do_not_take(self):
+        for options, says in ((["--protocol", "llama.cpp", "--context", 8], "--context"), (["--protocol", "sliding", "--context", 8], "--context"),
+                              (["--stride", 8], "--stride"), (["--protocol", "llama.cpp", "--stride", 8], "--stride"),
+                              (["--protocol", "sliding", "--window", 64, "--stride", 64], "--stride must lie between 1 and 63")):  # fmt: skip
+            self.assert_refuses(USAGE, ["perplexity", self.bytewise, "--text", self.text_file, *options], [says])
+        for protocol in ("llama.cpp", "sliding"):
+            self.assert_refuses(USAGE, ["perplexity", self.model, *self.text, "--protocol", protocol], ["--ids"])
+
+    def test_llama_cpp_needs_two_windows(self):
+        options = ["--text", self.text_file, "--protocol", "llama.cpp", "--window", 200]
+        self.assert_refuses(BAD_INPUT, ["perplexity", self.bytewise, *options], ["text.txt", "1 windows of 200", "2 or more"])
+
+
 class Report(CliTest):
     def test_of_diagnose_renders_again_byte_for_byte(self):
         text = self.run_ok("diagnose", self.model, *self.sweep, "-o", "report").out
@@ -219,6 +301,20 @@ class Report(CliTest):
             with self.subTest(arguments[0]):
                 text = self.run_ok(*arguments, "--json", "results.json").out
                 self.assertEqual(self.run_ok("report", "results.json").out, text)
+
+    def test_of_results_without_the_newer_statistics_prints_and_has_a_page(self):
+        document = self.run_json("diagnose", self.model, *self.sweep, "-o", "report")
+        treated = document["result"]["all_treated"]
+        newer = [name for name in treated if name.startswith(("ppl_", "delta_p_")) or name in ("nll_correlation", "top1_agreement_ci95")]
+        self.assertEqual(len(newer), 11, newer)
+        for name in newer:
+            del treated[name]
+        (self.outputs / "old.json").write_text(json.dumps(document))
+        text = self.run_ok("report", "old.json").out
+        self.assertIn("same top token", text)
+        self.assertNotIn("Δp", text)
+        self.run_ok("report", "old.json", "-o", "old.html")
+        self.assertIn("How far the predictions move", (self.outputs / "old.html").read_text())
 
     def test_of_sensitivity_is_a_page_too(self):
         self.run_ok("sensitivity", self.model, *self.sweep, "--json", "results.json")

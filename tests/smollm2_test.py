@@ -76,6 +76,19 @@ class Perplexity(SmolLM2Test):
         self.assert_nll_sums(reference, [w["nll_sum_bf16_folder"] for w in expected["windows"]])
         self.assert_relative(result["kl_mean"], expected["kl_bf16folder_to_gguf_mean_nats"], 1e-3, "mean KL", 1e-8)
 
+    def test_of_the_second_halves_is_the_same_bits_in_both_protocols(self):
+        whole = self.windows(self.folder, 512, 3)
+        halves = self.windows(self.folder, 512, 3, "--protocol", "llama.cpp")  # the tokenizer adds no BOS
+        self.assertEqual(halves["tokens_scored"], 3 * 255)
+        self.assertEqual(halves["blocks"], [b for i, b in enumerate(whole["blocks"]) if i % 8 >= 4])
+
+    def test_of_sliding_windows_gains_by_their_context(self):
+        whole = self.windows(self.folder, 256, 8)
+        sliding = self.windows(self.folder, 256, 15, "--protocol", "sliding")
+        self.assertEqual((sliding["stride"], sliding["tokens_scored"]), (128, 8 * 256 - 1))
+        self.assertEqual(sliding["windows"][0], whole["windows"][0])
+        self.assertLess(sliding["ppl"], whole["ppl"])
+
     def test_is_the_same_for_any_number_of_threads(self):
         one, two, three = (self.windows(model, 192, 2, "--against", self.folder, "--threads", n) for n in (1, 2, 3))
         self.assertEqual(one, two)

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the seed inputs of the fuzz targets safetensors, gguf and config: small valid files and one broken file a rule.
+"""Writes the seed inputs of the fuzz targets safetensors, gguf, config, scaled_weight and treatment: small valid inputs and
+one broken one a rule.
 
     tools/make_fuzz_corpus.py [fuzz/corpus]
 
@@ -97,6 +98,12 @@ def gguf_seeds():
     tensors = [info("f32", [4], 0, 0), info("f16", [3], 1, 32), info("q4_0", [32, 2], 2, 64), info("q4_1", [32], 3, 128),
                info("q8_0", [32], 8, 160), info("bf16", [1, 2, 1, 2], 30, 224), info("q6_k", [256], 14, 256),
                info("scalar", [], 0, 480)]
+    decodable, at = [], 0
+    for kind, elements, size in ((28, 1, 8), (6, 32, 22), (7, 32, 24), (10, 256, 84), (11, 256, 110), (12, 256, 144),
+                                 (13, 256, 176), (14, 256, 210), (20, 32, 18), (23, 256, 136), (34, 256, 54),
+                                 (35, 256, 66), (39, 32, 17)):
+        decodable.append(info(f"t{kind}", [elements], kind, at))
+        at += size + -size % 32
     one = [info("t", [4], 0, 0)]
     small = key("k", U8, b"\1")
     return {
@@ -105,6 +112,7 @@ def gguf_seeds():
         "valid_scalars": gguf(scalars),
         "valid_arrays": gguf(arrays),
         "valid_tensors": gguf(scalars + arrays, tensors, 484),
+        "valid_decodable": gguf((), decodable, at),
         "valid_alignment": gguf([key("general.alignment", U32, struct.pack("<I", 8))],
                                 [info("a", [3], 24, 0), info("b", [1], 24, 8)], 9, alignment=8),
         "bad_magic": b"GGML" + bytes(20),
@@ -188,9 +196,74 @@ def config_seeds():
     return seeds
 
 
+def scaled_weight_seeds():
+    """A config, a NUL and a safetensors file."""
+    args = {"num_bits": 8, "type": "int", "symmetric": True, "strategy": "channel"}
+    compressed = {"quant_method": "compressed-tensors", "format": "int-quantized",
+                  "config_groups": {"group_0": {"targets": ["Linear"], "weights": args}}}
+    blocks = {"quant_method": "fp8", "weight_block_size": [2, 4]}
+
+    def seed(settings, tensors):
+        header, at = {}, 0
+        for name, dtype, bits, shape in tensors:
+            size = bits // 8
+            for dimension in shape:
+                size *= dimension
+            header[name] = entry(dtype, shape, at, at + size)
+            at += size
+        config = {} if settings is None else {"quantization_config": settings}
+        return json.dumps(config).encode() + b"\0" + safetensors(header, bytes(i % 119 for i in range(at)))
+
+    def changed(**change):
+        return {**compressed, "config_groups": {"g": {"weights": {**args, **change}}}}
+
+    f8, i8, f32 = ("w.weight", "F8_E4M3", 8, [3, 8]), ("w.weight", "I8", 8, [3, 8]), ("w.weight", "F32", 32, [3, 8])
+    rows = ("w.weight_scale", "BF16", 16, [3, 1])
+    return {
+        "valid_plain": seed(None, [f32, ("b", "F64", 64, [2]), ("s", "F16", 16, [])]),
+        "valid_rows": seed(compressed, [i8, rows]),
+        "valid_tensor": seed({"quant_method": "fp8"}, [f8, ("w.weight_scale", "F32", 32, [1])]),
+        "valid_blocks": seed(blocks, [f8, ("w.weight_scale_inv", "F32", 32, [2, 2])]),
+        "valid_powers": seed(blocks, [f8, ("w.weight_scale_inv", "F8_E8M0", 8, [2, 2])]),
+        "valid_groups": seed(changed(strategy="group", group_size=3), [i8, ("w.weight_scale", "F16", 16, [3, 3])]),
+        "valid_empty": seed(blocks, [("w.weight", "F8_E5M2", 8, [0, 8]), ("w.weight_scale_inv", "F32", 32, [0, 2])]),
+        "scale_missing": seed(compressed, [i8]),
+        "scale_of_wrong_shape": seed(blocks, [f8, ("w.weight_scale_inv", "F32", 32, [3, 2])]),
+        "scale_of_wrong_type": seed(compressed, [i8, ("w.weight_scale", "U8", 8, [3, 1])]),
+        "scale_beside_f32": seed(compressed, [f32, rows]),
+        "two_scales": seed(compressed, [f8, rows, ("w.weight_scale_inv", "F32", 32, [1])]),
+        "zero_point": seed(compressed, [i8, rows, ("w.weight_zero_point", "I8", 8, [3, 1])]),
+        "packed": seed(compressed, [("w.weight_packed", "I32", 32, [3, 2]), rows]),
+        "qweight": seed({"quant_method": "gptq"}, [("w.qweight", "I32", 32, [1, 3]), f32]),
+        "vector_with_scale": seed(compressed, [("w.weight", "I8", 8, [3]), rows]),
+        "asymmetric": seed(changed(symmetric=False), [i8, rows]),
+        "block_size_zero": seed({"quant_method": "fp8", "weight_block_size": [0, 4]}, [f8]),
+        "block_size_huge": seed({"quant_method": "fp8", "weight_block_size": [1 << 40, 4]}, [f8]),
+        "group_without_size": seed(changed(strategy="group"), [i8, rows]),
+        "format_list": seed({**compressed, "format": ["int-quantized"]}, [i8, rows]),
+        "sparse": seed({**compressed, "sparsity_config": {"format": "sparse-24-bitmask"}}, [i8, rows]),
+    }
+
+
+def treatment_seeds():
+    texts = {
+        "valid_int": "int4-g128", "valid_int_all": "int8-sym-b128x64(scale=bf16):rtn", "valid_int_tensor": "int2-tensor(scale=f32)",
+        "valid_group_of_one": "int8-g1(scale=f32)", "valid_huge_group": "int4-g9223372036854775807", "valid_row_block": "int4-b1x32",
+        "valid_fp8": "fp8-e4m3", "valid_fp8_all": "fp8-e5m2-b128x128(scale=f16):rtn", "valid_fp8_channel": "fp8-e4m3-channel(scale=bf16)",
+        "valid_mxfp4": "mxfp4", "valid_mxfp8": "mxfp8-e4m3:rtn", "valid_mxfp8_e5m2": "mxfp8-e5m2", "valid_nvfp4": "nvfp4",
+        "empty": "", "bits_missing": "int-g128", "bits_nine": "int9-g128", "bits_overflow": "int99999999999999999999-g1",
+        "group_zero": "int4-g0", "group_overflow": "int4-g9223372036854775808", "block_half": "fp8-e4m3-b128x", "tile_missing": "int4",
+        "scale_unknown": "int4-g64(scale=f8)", "scale_open": "int4-g64(scale=f32", "fp8_element": "fp8-e3m4", "mx_element": "mxfp6",
+        "mx_option": "mxfp4(scale=f32)", "nvfp4_tile": "nvfp4-g16", "method_unknown": "nvfp4:magic", "method_options": "nvfp4:rtn(fast)",
+        "method_empty": "nvfp4:", "colon_in_option": "int4-g64(scale=:rtn)", "closed_twice": "int4-g64):rtn",
+    }
+    return {name: text.encode() for name, text in texts.items()}
+
+
 def main():
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent / "fuzz" / "corpus"
-    for target, seeds in {"safetensors": safetensors_seeds(), "gguf": gguf_seeds(), "config": config_seeds()}.items():
+    for target, seeds in {"safetensors": safetensors_seeds(), "gguf": gguf_seeds(), "config": config_seeds(),
+                          "scaled_weight": scaled_weight_seeds(), "treatment": treatment_seeds()}.items():
         (folder / target).mkdir(parents=True, exist_ok=True)
         for name, data in seeds.items():
             assert len(data) < 4096, name

@@ -40,8 +40,8 @@ class Sweep {
     }
 
     // Windows [first, first + windows.size()) of the whole measurement.
-    void add(std::span<const TokenWindow> windows, std::int64_t first) {
-        const auto chunks = make_chunks(windows, options_.context, kChunkRows);
+    void add(std::span<const EvaluationWindow> windows, std::int64_t first) {
+        const auto chunks = make_chunks(windows, engine_.limits.chunk_rows);
         const PassResult pass = run_pass(model_, engine_, chunks, {.forks = forks_});
         std::vector<const FinalStates*> variants;
         for (const ForkResult& fork : pass.forks) variants.push_back(&fork.states);
@@ -139,7 +139,7 @@ class Sweep {
     std::vector<ForkSums> sums_;
 };
 
-void check(std::span<const TokenWindow> windows, const SensitivityOptions& options) {
+void check(std::span<const EvaluationWindow> windows, const SensitivityOptions& options) {
     if (options.items.empty())
         throw InvalidArgument(
             "no linear is selected; --linears must match at least one name of `assay inspect`");
@@ -149,11 +149,11 @@ void check(std::span<const TokenWindow> windows, const SensitivityOptions& optio
 }  // namespace
 
 SensitivityResult measure_sensitivity(const Model& model, const Engine& engine,
-                                      std::span<const TokenWindow> windows,
+                                      std::span<const EvaluationWindow> windows,
                                       const SensitivityOptions& options) {
     check(windows, options);
     const auto runs = static_cast<std::int64_t>(options.items.size()) + 2;  // the reference, the control
-    const std::size_t group = windows_per_group(model, engine.backend, windows, runs, options.state_bytes);
+    const std::size_t group = windows_per_group(model, engine, windows, runs);
     Sweep sweep(model, engine, options);
     for (std::size_t first = 0; first < windows.size(); first += group) {
         sweep.add(windows.subspan(first, std::min(group, windows.size() - first)),
@@ -163,13 +163,13 @@ SensitivityResult measure_sensitivity(const Model& model, const Engine& engine,
 }
 
 std::vector<BlockSums> measure_swap_naively(const Model& model, const Engine& engine,
-                                            std::span<const TokenWindow> windows,
+                                            std::span<const EvaluationWindow> windows,
                                             const SensitivityOptions& options, std::size_t item) {
     const std::string& name = model.items()[item].name;
     const TreatmentOverlay overlay(options.treatment,
                                    [&](const LinearItem& other) { return other.name == name; });
     const std::vector<Run> runs{{&model, nullptr}, {&model, &overlay}};
-    return measure_runs(engine, windows, runs, {.context = options.context})[1].blocks;
+    return measure_runs(engine, windows, runs, {})[1].blocks;
 }
 
 }  // namespace assay

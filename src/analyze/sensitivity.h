@@ -14,9 +14,7 @@ namespace assay {
 struct SensitivityOptions {
     Treatment treatment;
     std::vector<std::size_t> items;                    // indexes into Model::items()
-    std::int64_t context = 64;                         // leading positions of each window that are not scored
     std::uint64_t seed = 0;                            // of the intervals
-    std::int64_t state_bytes = std::int64_t{4} << 30;  // bound on kept states; windows go in groups that fit
 };
 
 // Per item: damage, ΔNLL, ΔPPL with paired 95 % intervals, relative output error, error propagation, rank,
@@ -24,13 +22,13 @@ struct SensitivityOptions {
 // (NumericError otherwise). All swaps advance in one pass per group of windows; grouping changes no bit of
 // the result. Throws InvalidArgument for no items, as run_pass() and score_runs() do otherwise.
 SensitivityResult measure_sensitivity(const Model& model, const Engine& engine,
-                                      std::span<const TokenWindow> windows,
+                                      std::span<const EvaluationWindow> windows,
                                       const SensitivityOptions& options);
 
 // One item's swap asked the naive way: a whole run of the swapped model beside a whole run of the reference.
 // Slow; the check of the above and its benchmark. Returns the swapped run's block sums.
 std::vector<BlockSums> measure_swap_naively(const Model& model, const Engine& engine,
-                                            std::span<const TokenWindow> windows,
+                                            std::span<const EvaluationWindow> windows,
                                             const SensitivityOptions& options, std::size_t item);
 
 }  // namespace assay

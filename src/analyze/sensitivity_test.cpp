@@ -25,6 +25,7 @@ class SensitivityTest : public ::testing::TestWithParam<bool> {
 
     SensitivityResult sweep(int threads = 2) {
         TestEngine engine(threads);
+        engine.limits = limits_;
         return measure_sensitivity(*model_, engine, windows_, options_);
     }
 
@@ -35,9 +36,9 @@ class SensitivityTest : public ::testing::TestWithParam<bool> {
 
     ModelConfig config_ = small_llama_config();
     std::unique_ptr<Model> model_;
-    SensitivityOptions options_{
-        .treatment = parse_treatment("int3-g16"), .items = {}, .context = 5, .seed = 1};
-    std::vector<TokenWindow> windows_ = random_windows({80, 13, 75}, 97);
+    MemoryLimits limits_;
+    SensitivityOptions options_{.treatment = parse_treatment("int3-g16"), .items = {}, .seed = 1};
+    std::vector<EvaluationWindow> windows_ = with_context(random_windows({80, 13, 75}, 97), 5);
 };
 
 INSTANTIATE_TEST_SUITE_P(Heads, SensitivityTest, ::testing::Bool(),
@@ -62,7 +63,7 @@ TEST_P(SensitivityTest, ThreadsChangeNoBit) {
 
 TEST_P(SensitivityTest, GroupsChangeNoBit) {
     const SensitivityResult whole = sweep();
-    options_.state_bytes = 1;
+    limits_.state_bytes = 1;
     EXPECT_EQ(whole, sweep());
 }
 
@@ -123,7 +124,7 @@ TEST_P(SensitivityTest, DamagePerOutputErrorIsTheirRatio) {
 class InputTap final : public Tap {
   public:
     explicit InputTap(compute::Backend& backend) : backend_(backend) {}
-    void linear(const LinearItem& item, const TokenChunk& /*chunk*/, const compute::Tensor& input,
+    void linear(const LinearItem& item, const compute::Batch& /*rows*/, const compute::Tensor& input,
                 const compute::Tensor& /*output*/) override {
         Matrix<float> x(input.rows(), input.cols());
         backend_.download(input, x.view());
@@ -153,7 +154,7 @@ TEST_P(SensitivityTest, RelativeOutputErrorIsThatOfTheLinearsOwnInput) {
     const SensitivityResult result = sweep();
     TestEngine engine;
     InputTap tap(*engine.backend);
-    run_pass(*model_, engine, make_chunks(windows_, options_.context, 4096), {.tap = &tap});
+    run_pass(*model_, engine, make_chunks(windows_, 4096), {.tap = &tap});
     for (const LinearItem& item : model_->items()) {
         if (item.role != LinearItem::Role::kBlock) continue;
         const Matrix<float> w = read_weight(model_->weights(), item.name);
@@ -182,15 +183,15 @@ TEST_P(SensitivityTest, TheBaselineIsTheModelsOwnPerplexity) {
 TEST(Sensitivity, NothingToMeasureIsRefused) {
     const Model model = random_model(small_llama_config());
     TestEngine engine;
-    const auto windows = random_windows({20}, 97);
-    SensitivityOptions options{.treatment = parse_treatment("int4-g16"), .items = {}, .context = 2};
+    auto windows = with_context(random_windows({20}, 97), 2);
+    SensitivityOptions options{.treatment = parse_treatment("int4-g16"), .items = {}};
     EXPECT_THROW(measure_sensitivity(model, engine, windows, options), InvalidArgument);
     options.items = {0};
     EXPECT_THROW(measure_sensitivity(model, engine, {}, options), InvalidArgument);
-    options.context = 19;
+    windows[0].context = 19;
     EXPECT_THROW(measure_sensitivity(model, engine, windows, options), InvalidArgument);
     engine.cancel.request();
-    options.context = 2;
+    windows[0].context = 2;
     EXPECT_THROW(measure_sensitivity(model, engine, windows, options), Interrupted);
 }
 

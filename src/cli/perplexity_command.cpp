@@ -16,9 +16,20 @@ void add_perplexity(CLI::App& app, Action& chosen) {
         "perplexity", "perplexity on a text; beside a reference also KL divergence and differences");
     verb.footer(
         "Examples:\n  assay perplexity MODEL --max-windows 20\n  assay perplexity QUANTIZED.gguf --against "
-        "MODEL --window 512\n  assay perplexity MODEL --treatment int4-g64");
+        "MODEL --window 512\n  assay perplexity MODEL.gguf --protocol llama.cpp --max-windows 20\n  assay "
+        "perplexity "
+        "MODEL --protocol sliding --window 2048 --stride 512\n  assay perplexity MODEL --treatment int4-g64");
     add_model_options(verb, values->options.model);
     add_text_options(verb, values->options.text);
+    verb.add_option(
+            "--protocol", values->options.text.protocol,
+            "how the text is cut and what is scored: gptq, whole windows one after another; llama.cpp, "
+            "the second half of each; sliding, windows that overlap, each token scored once")
+        ->check(CLI::IsMember({"gptq", "llama.cpp", "sliding"}))
+        ->capture_default_str();
+    verb.add_option("--stride", values->options.text.stride,
+                    "of sliding: tokens from one window's begin to the next one's; without it half a window")
+        ->check(CLI::Range(1, 1 << 24));
     verb.add_option("--against", values->options.against, "the reference model to compare with");
     verb.add_option("--treatment", values->options.treatment,
                     "treat all linears of the blocks and compare with the model itself");

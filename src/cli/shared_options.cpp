@@ -27,7 +27,7 @@ void add_text_options(CLI::App& verb, EvaluationText& options) {
                     "a JSON array of windows, each an array of token ids, instead of a text");
     verb.add_option("--window", options.window, "tokens of a window")
         ->check(CLI::Range(2, 1 << 24))
-        ->capture_default_str();
+        ->default_str(options.window ? std::to_string(*options.window) : "2048; llama.cpp: 512");
     verb.add_option("--max-windows", options.max_windows, "measure on at most so many windows; 0: all")
         ->check(CLI::Range(0, 1 << 30))
         ->capture_default_str();
@@ -40,7 +40,7 @@ void add_text_options(CLI::App& verb, EvaluationText& options) {
 void add_treatment_option(CLI::App& verb, std::string& treatment) {
     verb.add_option("--treatment", treatment,
                     "number format and method, such as int4-g64, int4-sym-g128:rtn, int8-channel, "
-                    "int4-g64(scale=f32)")
+                    "int4-g64(scale=f32), fp8-e4m3, fp8-e4m3-b128x128(scale=f32), mxfp4, nvfp4")
         ->capture_default_str();
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/parallel.h"
 #include "compute/batch.h"
+#include "compute/cpu_options.h"
 #include "compute/routing.h"
 #include "compute/tensor.h"
 #include "tensor/matrix.h"
@@ -90,7 +91,8 @@ class Backend {
   public:
     virtual ~Backend() = default;
 
-    // Name, precision and instruction set, for records: "cpu f32 avx512 (oneDNN 2.6.3)".
+    // Name, precision and instruction set, for records: "cpu f32 avx512", "cpu
+    // bf16 amx_bf16 (f32 avx512)".
     virtual std::string description() const = 0;
 
     // Bytes that one element of a tensor takes.
@@ -168,13 +170,9 @@ class Backend {
     virtual void logits(const Batch& batch, const HeadInput& input, MatrixView<float> out) = 0;
 };
 
-// Which of the own kernels to use: the best that the processor has, or at most AVX2 (to test those on a newer
-// machine).
-enum class CpuKernels { kBest, kAvx2 };
-
-// Packed f32 GEMMs of oneDNN and own kernels for the rest; AVX-512 or AVX2, chosen at run time.
-// Throws Error where the processor has neither. The pool must outlive the backend.
-std::unique_ptr<Backend> make_cpu_backend(ThreadPool& pool, CpuKernels kernels = CpuKernels::kBest);
+// Own kernels for AVX-512 or AVX2, and for bf16 products AMX or AVX512_BF16, chosen at run time. Throws Error
+// where the processor lacks what the options need. The pool must outlive the backend.
+std::unique_ptr<Backend> make_cpu_backend(ThreadPool& pool, const CpuOptions& options = {});
 
 // Naive loops in double: slow, the truth that the others are compared with.
 std::unique_ptr<Backend> make_reference_backend();

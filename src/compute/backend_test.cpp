@@ -56,7 +56,7 @@ class CpuBackendTest : public ::testing::TestWithParam<CpuKernels> {
     }
 
     ThreadPool pool_{2};
-    std::unique_ptr<Backend> cpu_ = make_cpu_backend(pool_, GetParam());
+    std::unique_ptr<Backend> cpu_ = make_cpu_backend(pool_, {GetParam()});
     std::unique_ptr<Backend> reference_ = make_reference_backend();
 };
 
@@ -354,7 +354,7 @@ TEST_P(CpuBackendTest, BitsDependOnNeitherThreadsNorBatching) {
     const Matrix<float> x = random_matrix(700, 70, 5), w = random_matrix(90, 70, 6);
     const auto run = [&](int threads, bool together) {
         ThreadPool pool(threads);
-        const auto backend = make_cpu_backend(pool, GetParam());
+        const auto backend = make_cpu_backend(pool, {GetParam()});
         const auto packed = backend->pack_linear(w.view(), {});
         Matrix<float> all(700, 90);
         const std::vector<std::int64_t> windows{300, 400};
@@ -379,7 +379,7 @@ TEST_P(CpuBackendTest, BitsDependOnNeitherThreadsNorBatching) {
     }
     const AttentionCase c{4, 2, 32, 32, {300, 50}};
     ThreadPool three(3);
-    const auto other = make_cpu_backend(three, GetParam());
+    const auto other = make_cpu_backend(three, {GetParam()});
     const Matrix<float> first = attend(*cpu_, c), second = attend(*other, c);
     EXPECT_TRUE(std::equal(first.values().begin(), first.values().end(), second.values().begin()));
 }

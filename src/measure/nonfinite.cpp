@@ -9,10 +9,10 @@ class NonfiniteTap final : public Tap {
   public:
     explicit NonfiniteTap(compute::Backend& backend) : backend_(backend) {}
 
-    void linear(const LinearItem& item, const TokenChunk& chunk, const compute::Tensor&,
+    void linear(const LinearItem& item, const compute::Batch& rows, const compute::Tensor&,
                 const compute::Tensor& output) override {
         if (first_) return;
-        for (const compute::SquaredError& sums : backend_.squared_error(chunk.rows, output, output)) {
+        for (const compute::SquaredError& sums : backend_.squared_error(rows, output, output)) {
             if (!std::isfinite(sums.reference)) first_ = item.name;
         }
     }

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "measure/runs.h"
-#include "model/architectures/llama.h"
+#include "model/architectures.h"
 #include "model/random_model.h"
 
 namespace assay {
@@ -15,12 +15,12 @@ TEST(Nonfinite, AnOverflowIsTracedToTheLinearWhereItBegins) {
     const auto weights = random_weights(config, 1);
     // Finite weights whose product with the gated activations is beyond f32.
     for (float& v : weights->matrices["model.layers.1.mlp.up_proj.weight"].values()) v = 3e38f;
-    const Model model("overflowing", config, llama_block(config), weights);
+    const Model model("overflowing", config, make_blocks(config), weights);
     ThreadPool pool(2);
     const auto backend = compute::make_cpu_backend(pool);
     const CancelToken cancel;
     const Engine engine{*backend, pool, silent_progress(), cancel};
-    const std::vector<TokenWindow> windows{{1, 2, 3, 4, 5}};
+    const std::vector<EvaluationWindow> windows{{{1, 2, 3, 4, 5}}};
     const std::vector<assay::Run> runs{{&model, nullptr}};
     try {
         measure_runs(engine, windows, runs, {});
@@ -33,13 +33,13 @@ TEST(Nonfinite, AnOverflowIsTracedToTheLinearWhereItBegins) {
 
 TEST(Nonfinite, AHealthyModelHasNone) {
     const ModelConfig config = small_llama_config();
-    const Model model("healthy", config, llama_block(config), random_weights(config, 1));
+    const Model model("healthy", config, make_blocks(config), random_weights(config, 1));
     ThreadPool pool(2);
     const auto backend = compute::make_cpu_backend(pool);
     const CancelToken cancel;
     const Engine engine{*backend, pool, silent_progress(), cancel};
-    const std::vector<TokenWindow> windows{{1, 2, 3, 4, 5}};
-    EXPECT_FALSE(first_nonfinite_output(model, engine, make_chunks(windows, 0, 100), nullptr));
+    const std::vector<EvaluationWindow> windows{{{1, 2, 3, 4, 5}}};
+    EXPECT_FALSE(first_nonfinite_output(model, engine, make_chunks(windows, 100), nullptr));
 }
 
 }  // namespace

@@ -35,25 +35,25 @@ std::string where_it_begins(const Engine& engine, std::span<const TokenChunk> ch
 
 }  // namespace
 
-std::size_t windows_per_group(const Model& model, const compute::Backend& backend,
-                              std::span<const TokenWindow> windows, std::int64_t runs,
-                              std::int64_t state_bytes) {
-    const std::int64_t per_window = pass_state_bytes(model, backend, longest_window(windows), runs);
+std::size_t windows_per_group(const Model& model, const Engine& engine,
+                              std::span<const EvaluationWindow> windows, std::int64_t runs) {
+    const std::int64_t per_window = pass_state_bytes(model, engine.backend, longest_window(windows), runs);
     const auto all = std::max<std::int64_t>(1, static_cast<std::int64_t>(windows.size()));
-    return static_cast<std::size_t>(std::clamp<std::int64_t>(state_bytes / per_window, 1, all));
+    return static_cast<std::size_t>(std::clamp<std::int64_t>(engine.limits.state_bytes / per_window, 1, all));
 }
 
-std::vector<RunScores> measure_runs(const Engine& engine, std::span<const TokenWindow> windows,
+std::vector<RunScores> measure_runs(const Engine& engine, std::span<const EvaluationWindow> windows,
                                     std::span<const Run> runs, const MeasureOptions& options) {
     if (runs.empty()) throw InvalidArgument("measure_runs: no run");
     expect_same_vocabulary(runs);
     std::vector<RunScores> all(runs.size());
     const auto count = static_cast<std::int64_t>(runs.size());
-    const std::size_t group =
-        windows_per_group(*runs[0].model, engine.backend, windows, count, options.state_bytes);
+    std::size_t group = windows.size();
+    for (const Run& run : runs)
+        group = std::min(group, windows_per_group(*run.model, engine, windows, count));
     for (std::size_t first = 0; first < windows.size(); first += group) {
         const auto part = windows.subspan(first, std::min(group, windows.size() - first));
-        const auto chunks = make_chunks(part, options.context, kChunkRows);
+        const auto chunks = make_chunks(part, engine.limits.chunk_rows);
         std::vector<PassResult> passes;
         for (const Run& run : runs)
             passes.push_back(run_pass(*run.model, engine, chunks, {.overlay = run.overlay}));
@@ -61,7 +61,7 @@ std::vector<RunScores> measure_runs(const Engine& engine, std::span<const TokenW
         for (std::size_t i = 1; i < passes.size(); ++i) variants.push_back(&passes[i].reference);
         std::vector<RunScores> scores;
         try {
-            scores = score_runs(engine, chunks, passes[0].reference, variants, options.keep_token_kl);
+            scores = score_runs(engine, chunks, passes[0].reference, variants, options.keep_tokens);
         } catch (const NumericError& e) {
             throw NumericError(e.what() + where_it_begins(engine, chunks, runs));
         }

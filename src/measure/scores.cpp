@@ -14,6 +14,10 @@ namespace {
 // often.
 constexpr std::size_t kVariantsPerCall = 32;
 
+void append(const std::vector<double>& values, std::vector<double>& all) {
+    all.insert(all.end(), values.begin(), values.end());
+}
+
 void expect_finite(const compute::TokenScores& scores, std::size_t row, std::size_t run, std::int64_t window,
                    std::int64_t position) {
     if (std::isfinite(scores.nll[row]) && std::isfinite(scores.kl[row])) return;
@@ -41,17 +45,88 @@ void add_blocks(const TokenChunk& chunk, const compute::TokenScores& reference,
     }
 }
 
-// Scores variants [first, first + part.size()) of one chunk; the reference's own scores are kept once.
-void score_part(const Engine& engine, const TokenChunk& chunk, std::size_t c, const FinalStates& reference,
-                std::span<const FinalStates* const> part, std::size_t first, bool keep_token_kl,
-                std::vector<RunScores>& runs) {
-    std::vector<compute::HeadInput> inputs{{&reference.chunks[c], reference.head.get()}};
-    for (const FinalStates* v : part) inputs.push_back({&v->chunks[c], v->head.get()});
-    const auto scores = engine.backend.score_tokens(chunk.scored, inputs, chunk.targets);
-    for (std::size_t i = first == 0 ? 0 : 1; i < inputs.size(); ++i) {
-        RunScores& run = runs[i == 0 ? 0 : first + i];
+// The output layers of the runs: each one that is different is read and packed once per part.
+class Heads {
+  public:
+    Heads(const Engine& engine, const FinalStates& reference, std::span<const FinalStates* const> variants)
+        : engine_(engine), vocabulary_(reference.head.model->config().vocabulary) {
+        add(reference.head);
+        for (const FinalStates* v : variants) add(v->head);
+    }
+
+    // Tokens of a part: all heads' parts together fit into the engine's bound.
+    std::int64_t part_tokens() const {
+        const std::int64_t hidden = heads_[0].model->config().hidden;
+        const std::int64_t bytes = hidden * engine_.backend.element_bytes() * compute::Backend::kHeadPartTokens;
+        // While a part is packed, it exists in f32 beside the packed ones.
+        const auto copies = static_cast<std::int64_t>(heads_.size()) + 1;
+        const std::int64_t parts = std::max<std::int64_t>(1, engine_.limits.head_bytes / (bytes * copies));
+        return std::min(vocabulary_, parts * compute::Backend::kHeadPartTokens);
+    }
+    std::int64_t vocabulary() const { return vocabulary_; }
+
+    void load(std::int64_t first) {
+        packed_.clear();
+        for (const HeadReader& reader : readers_)
+            packed_.push_back(reader.part(first, std::min(part_tokens(), vocabulary_ - first)));
+    }
+    const compute::PackedHead* of(std::size_t run) const { return packed_[of_run_[run]].get(); }
+
+  private:
+    void add(const RunHead& head) {
+        const auto found = std::find(heads_.begin(), heads_.end(), head);
+        of_run_.push_back(static_cast<std::size_t>(found - heads_.begin()));
+        if (found != heads_.end()) return;
+        heads_.push_back(head);
+        readers_.emplace_back(head, engine_.backend);
+    }
+
+    const Engine& engine_;
+    std::int64_t vocabulary_;
+    std::vector<RunHead> heads_;
+    std::vector<HeadReader> readers_;
+    std::vector<std::size_t> of_run_;
+    std::vector<std::unique_ptr<compute::PackedHead>> packed_;
+};
+
+// Variants [first, first + variants.size()) of one chunk, which share the reference's logits.
+struct Part {
+    std::size_t chunk = 0;
+    std::size_t first = 0;
+    std::span<const FinalStates* const> variants;
+    std::unique_ptr<compute::TokenScorer> scorer;
+};
+
+std::vector<Part> make_parts(const Engine& engine, std::span<const TokenChunk> chunks,
+                             std::span<const FinalStates* const> variants) {
+    std::vector<Part> parts;
+    for (std::size_t c = 0; c < chunks.size(); ++c) {
+        for (std::size_t first = 0; first == 0 || first < variants.size(); first += kVariantsPerCall) {
+            const auto own = variants.subspan(first, std::min(kVariantsPerCall, variants.size() - first));
+            parts.push_back(
+                {c, first, own, engine.backend.make_scorer(chunks[c].scored, own.size() + 1, chunks[c].targets)});
+        }
+    }
+    return parts;
+}
+
+void feed(const Part& part, const FinalStates& reference, const Heads& heads) {
+    std::vector<compute::HeadInput> inputs{{&reference.chunks[part.chunk], heads.of(0)}};
+    for (std::size_t i = 0; i < part.variants.size(); ++i)
+        inputs.push_back({&part.variants[i]->chunks[part.chunk], heads.of(part.first + i + 1)});
+    part.scorer->add(inputs);
+}
+
+// The reference's own scores are kept once, from its chunk's first part.
+void keep_scores(const Part& part, const TokenChunk& chunk, bool keep_tokens, std::vector<RunScores>& runs) {
+    const auto scores = part.scorer->finish();
+    for (std::size_t i = part.first == 0 ? 0 : 1; i < scores.size(); ++i) {
+        RunScores& run = runs[i == 0 ? 0 : part.first + i];
         add_blocks(chunk, scores[0], scores[i], i, run.blocks);
-        if (keep_token_kl) run.token_kl.insert(run.token_kl.end(), scores[i].kl.begin(), scores[i].kl.end());
+        if (keep_tokens) {
+            append(scores[i].nll, run.token_nll);
+            append(scores[i].kl, run.token_kl);
+        }
     }
 }
 
@@ -59,20 +134,28 @@ void score_part(const Engine& engine, const TokenChunk& chunk, std::size_t c, co
 
 std::vector<RunScores> score_runs(const Engine& engine, std::span<const TokenChunk> chunks,
                                   const FinalStates& reference, std::span<const FinalStates* const> variants,
-                                  bool keep_token_kl) {
-    std::vector<RunScores> runs(variants.size() + 1);
-    std::uint64_t total = 0;
-    for (const TokenChunk& chunk : chunks)
-        total += static_cast<std::uint64_t>(chunk.scored.rows()) * runs.size();
+                                  bool keep_tokens) {
+    Heads heads(engine, reference, variants);
+    std::vector<Part> parts = make_parts(engine, chunks, variants);
+    const auto work = [&](const Part& part) {
+        return static_cast<std::uint64_t>(chunks[part.chunk].scored.rows()) * (part.variants.size() + 1);
+    };
+    std::uint64_t total = 0, rounds = 0;
+    for (std::int64_t first = 0; first < heads.vocabulary(); first += heads.part_tokens()) ++rounds;
+    for (const Part& part : parts) total += work(part) * rounds;
     engine.progress.begin("scoring", total);
-    for (std::size_t c = 0; c < chunks.size(); ++c) {
-        for (std::size_t first = 0; first == 0 || first < variants.size(); first += kVariantsPerCall) {
-            const auto part = variants.subspan(first, std::min(kVariantsPerCall, variants.size() - first));
-            score_part(engine, chunks[c], c, reference, part, first, keep_token_kl, runs);
-            engine.progress.advance(static_cast<std::uint64_t>(chunks[c].scored.rows()) *
-                                    (part.size() + (first == 0 ? 1 : 0)));
+    for (std::int64_t first = 0; first < heads.vocabulary(); first += heads.part_tokens()) {
+        heads.load(first);
+        for (const Part& part : parts) {
+            feed(part, reference, heads);
+            engine.progress.advance(work(part));
             engine.cancel.check();
         }
+    }
+    std::vector<RunScores> runs(variants.size() + 1);
+    for (Part& part : parts) {
+        keep_scores(part, chunks[part.chunk], keep_tokens, runs);
+        part.scorer.reset();
     }
     engine.progress.end();
     return runs;
@@ -83,7 +166,8 @@ void append_scores(const RunScores& group, std::int64_t first_window, RunScores&
         block.window += first_window;
         all.blocks.push_back(block);
     }
-    all.token_kl.insert(all.token_kl.end(), group.token_kl.begin(), group.token_kl.end());
+    append(group.token_nll, all.token_nll);
+    append(group.token_kl, all.token_kl);
 }
 
 }  // namespace assay

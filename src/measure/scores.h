@@ -12,7 +12,8 @@ namespace assay {
 
 struct RunScores {
     std::vector<BlockSums> blocks;  // in the order of windows and positions
-    std::vector<double> token_kl;   // per scored token, where asked for
+    // Of each scored token in the same order, where asked for: -ln p(token) and KL(reference ‖ this run).
+    std::vector<double> token_nll, token_kl;
 };
 
 // Scores the reference (first result) and each variant against it, chunk by chunk; logits of all tokens never
@@ -21,7 +22,7 @@ struct RunScores {
 // position.
 std::vector<RunScores> score_runs(const Engine& engine, std::span<const TokenChunk> chunks,
                                   const FinalStates& reference, std::span<const FinalStates* const> variants,
-                                  bool keep_token_kl = false);
+                                  bool keep_tokens = false);
 
 // Appends a group's scores, whose windows count from 0, as windows from `first_window` on.
 void append_scores(const RunScores& group, std::int64_t first_window, RunScores& all);

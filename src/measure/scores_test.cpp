@@ -29,7 +29,7 @@ std::vector<double> log_softmax(std::span<const float> logits) {
 
 struct Naive {
     std::vector<BlockSums> reference, treated;
-    std::vector<double> token_kl;
+    std::vector<double> treated_nll, token_kl;
 };
 
 // Each window alone on the reference backend, each token by itself.
@@ -60,6 +60,7 @@ Naive score_naively(const Model& model, const WeightOverlay& overlay,
             treated.top1 += same ? 1 : 0;
             treated.nll_sum -= q[target];
             treated.kl_sum += kl;
+            out.treated_nll.push_back(-q[target]);
             out.token_kl.push_back(kl);
         }
     }
@@ -69,13 +70,13 @@ Naive score_naively(const Model& model, const WeightOverlay& overlay,
 class ScoresTest : public ::testing::Test {
   protected:
     std::vector<RunScores> score(compute::Backend& backend, std::int64_t chunk_rows,
-                                 bool keep_token_kl = true) {
+                                 bool keep_tokens = true) {
         const Engine engine{backend, engine_.pool, silent_progress(), engine_.cancel};
         const auto chunks = make_chunks(windows_, kContext, chunk_rows);
         const PassResult reference = run_pass(model_, engine, chunks, {}),
                          treated = run_pass(model_, engine, chunks, {.overlay = &overlay_});
         const std::vector<const FinalStates*> variants{&treated.reference};
-        return score_runs(engine, chunks, reference.reference, variants, keep_token_kl);
+        return score_runs(engine, chunks, reference.reference, variants, keep_tokens);
     }
 
     static void expect_near(const std::vector<BlockSums>& expected, const std::vector<BlockSums>& actual,
@@ -111,6 +112,9 @@ TEST_F(ScoresTest, BlockSumsEqualNaiveOnesOnBothBackends) {
     ASSERT_EQ(cpu[1].token_kl.size(), naive.token_kl.size());
     for (std::size_t t = 0; t < naive.token_kl.size(); ++t)
         EXPECT_NEAR(cpu[1].token_kl[t], naive.token_kl[t], 1e-5) << t;
+    ASSERT_EQ(cpu[1].token_nll.size(), naive.treated_nll.size());
+    for (std::size_t t = 0; t < naive.treated_nll.size(); ++t)
+        EXPECT_NEAR(cpu[1].token_nll[t], naive.treated_nll[t], 1e-5) << t;
 }
 
 TEST_F(ScoresTest, BlocksBeginAnewInEachWindow) {
@@ -127,6 +131,7 @@ TEST_F(ScoresTest, ChunksChangeNoBit) {
     for (std::size_t i = 0; i < 2; ++i) {
         EXPECT_EQ(whole[i].blocks, parts[i].blocks);
         EXPECT_EQ(whole[i].token_kl, parts[i].token_kl);
+        EXPECT_EQ(whole[i].token_nll, parts[i].token_nll);
     }
 }
 
@@ -154,9 +159,9 @@ TEST_F(ScoresTest, TheReferenceIsExactlyItself) {
     }
 }
 
-TEST_F(ScoresTest, TokenKlIsKeptOnlyWhereAskedFor) {
+TEST_F(ScoresTest, TokensAreKeptOnlyWhereAskedFor) {
     const auto without = score(*engine_.backend, 4096, false);
-    EXPECT_TRUE(without[1].token_kl.empty());
+    EXPECT_TRUE(without[1].token_kl.empty() && without[1].token_nll.empty());
     const RunScores with = score(*engine_.backend, 4096)[1];
     double tokens = 0, blocks = 0;
     for (double kl : with.token_kl) tokens += kl;
@@ -201,13 +206,16 @@ TEST_F(ScoresTest, OverflowingLogitsAreANumericError) {
 }
 
 TEST(AppendScores, ShiftsTheWindowsOfAGroup) {
-    RunScores all{.blocks = {{.window = 0, .tokens = 2}}, .token_kl = {0.1, 0.2}};
-    append_scores({.blocks = {{.window = 0, .tokens = 1}, {.window = 1, .tokens = 3}}, .token_kl = {0.3}}, 5,
-                  all);
+    RunScores all{.blocks = {{.window = 0, .tokens = 2}}, .token_nll = {1, 2}, .token_kl = {0.1, 0.2}};
+    const RunScores group{.blocks = {{.window = 0, .tokens = 1}, {.window = 1, .tokens = 3}},
+                          .token_nll = {3},
+                          .token_kl = {0.3}};
+    append_scores(group, 5, all);
     ASSERT_EQ(all.blocks.size(), 3u);
     EXPECT_EQ(all.blocks[1].window, 5);
     EXPECT_EQ(all.blocks[2].window, 6);
     EXPECT_EQ(all.blocks[2].tokens, 3);
+    EXPECT_EQ(all.token_nll, (std::vector<double>{1, 2, 3}));
     EXPECT_EQ(all.token_kl, (std::vector<double>{0.1, 0.2, 0.3}));
 }
 

@@ -1,17 +1,14 @@
 #include "measure/summary.h"
 
-#include <array>
 #include <cmath>
 
 #include "base/error.h"
+#include "measure/token_statistics.h"
 #include "stats/bootstrap.h"
-#include "stats/quantile.h"
+#include "stats/rank.h"
 
 namespace assay {
 namespace {
-
-// llama.cpp's list of KL percentiles, from the largest down.
-constexpr std::array<double, 9> kPercents{100, 99.9, 99, 95, 90, 50, 10, 5, 1};
 
 double total(std::span<const BlockSums> blocks, double BlockSums::*field) {
     double sum = 0;
@@ -53,6 +50,24 @@ double dot(std::span<const double> a, std::span<const double> b) {
     double sum = 0;
     for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
     return sum;
+}
+
+// The interval of the exponential, which is monotone.
+std::optional<Interval> exp(const std::optional<Interval>& interval) {
+    if (!interval) return std::nullopt;
+    return Interval{std::exp(interval->low), std::exp(interval->high)};
+}
+
+// Of the mean per token of a field.
+template <class T>
+std::optional<Interval> mean_ci95(std::span<const BlockSums> blocks, T BlockSums::*field,
+                                  std::uint64_t seed) {
+    std::vector<double> sums, tokens;
+    for (const BlockSums& b : blocks) {
+        sums.push_back(static_cast<double>(b.*field));
+        tokens.push_back(static_cast<double>(b.tokens));
+    }
+    return bootstrap_mean(sums, tokens, {.seed = seed});
 }
 
 }  // namespace
@@ -118,31 +133,38 @@ PerplexityResult perplexity_result(const std::vector<BlockSums>& blocks, std::in
     return result;
 }
 
-PerplexityResult comparison_result(const std::vector<BlockSums>& reference, const std::vector<BlockSums>& run,
-                                   std::span<const double> token_kl, std::int64_t window_tokens,
-                                   std::uint64_t seed) {
-    const DamageSummary s = summarize_damage(reference, run, seed);
-    PerplexityResult result = perplexity_result(run, window_tokens);
-    result.windows = window_sums(run, true);
-    const auto reference_windows = window_sums(reference, false);
+PerplexityResult perplexity_result(const RunScores& run, std::int64_t window_tokens, std::uint64_t seed) {
+    PerplexityResult result = perplexity_result(run.blocks, window_tokens);
+    result.ppl_ci95 = exp(mean_ci95(std::span(run.blocks), &BlockSums::nll_sum, seed));
+    result.ppl_standard_error = ppl_standard_error(run.token_nll);
+    return result;
+}
+
+PerplexityResult comparison_result(const RunScores& reference, const RunScores& run,
+                                   std::int64_t window_tokens, std::uint64_t seed) {
+    const DamageSummary s = summarize_damage(reference.blocks, run.blocks, seed);
+    PerplexityResult result = perplexity_result(run, window_tokens, seed);
+    result.windows = window_sums(run.blocks, true);
+    const auto reference_windows = window_sums(reference.blocks, false);
     for (std::size_t w = 0; w < reference_windows.size(); ++w)
         result.windows[w].reference_nll_sum = reference_windows[w].nll_sum;
     Comparison c;
     c.kl_mean = s.kl;
     c.kl_ci95 = s.kl_ci95;
     c.top1_agreement = s.top1_agreement;
+    c.top1_agreement_ci95 = mean_ci95(std::span(run.blocks), &BlockSums::top1, seed);
     c.delta_nll = s.delta_nll;
     c.delta_nll_ci95 = s.delta_nll_ci95;
     c.delta_ppl = s.delta_ppl;
     c.delta_ppl_ci95 = s.delta_ppl_ci95;
-    c.reference_nll_mean = mean_nll(reference);
+    c.reference_nll_mean = mean_nll(reference.blocks);
     c.reference_ppl = std::exp(c.reference_nll_mean);
-    if (!token_kl.empty()) {
-        std::vector<double> probabilities;
-        for (double percent : kPercents) probabilities.push_back(percent / 100);
-        const auto values = quantiles(token_kl, probabilities);
-        for (std::size_t i = 0; i < kPercents.size(); ++i)
-            c.kl_percentiles.push_back({kPercents[i], values[i]});
+    c.ppl_ratio = std::exp(s.delta_nll);
+    c.ppl_ratio_ci95 = exp(s.delta_nll_ci95);
+    if (!run.token_nll.empty() && !reference.token_nll.empty()) {
+        c.kl_percentiles = percentiles(run.token_kl, kKlPercents);
+        c.nll_correlation = pearson(reference.token_nll, run.token_nll);
+        c.delta_p = probability_change(reference.token_nll, run.token_nll, run.blocks, seed);
     }
     result.comparison = std::move(c);
     return result;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/interval.h"
+#include "measure/scores.h"
 #include "records/block_sums.h"
 #include "records/perplexity.h"
 
@@ -17,7 +18,7 @@ namespace assay {
 struct DamageSummary {
     double kl = 0;  // mean KL(reference ‖ run), nats per token
     std::optional<Interval> kl_ci95;
-    double delta_nll = 0;  // mean NLL of the run - mean NLL of the reference
+    double delta_nll = 0;  // mean NLL of the run - mean NLL of the reference = ln(PPL / PPL of the reference)
     std::optional<Interval> delta_nll_ci95;
     double delta_ppl = 0;  // exp(mean NLL of the run) - exp(mean NLL of the reference)
     std::optional<Interval> delta_ppl_ci95;
@@ -36,10 +37,17 @@ double mean_nll(std::span<const BlockSums> blocks);
 // ppl = exp(mean_nll) with its sums per window and block; protocol "gptq".
 PerplexityResult perplexity_result(const std::vector<BlockSums>& blocks, std::int64_t window_tokens);
 
-// The same for a run beside a reference, with the comparison; `token_kl` gives the percentiles (empty: none).
-PerplexityResult comparison_result(const std::vector<BlockSums>& reference, const std::vector<BlockSums>& run,
-                                   std::span<const double> token_kl, std::int64_t window_tokens,
-                                   std::uint64_t seed);
+// The same of a run, with ppl_ci95 = exp(interval of the mean NLL), a bootstrap as above, and, where the run
+// kept its tokens, the standard error.
+PerplexityResult perplexity_result(const RunScores& run, std::int64_t window_tokens, std::uint64_t seed);
+
+// The same for a run beside a reference, with the comparison:
+//   ppl_ratio = exp(delta_nll), its interval exp(delta_nll_ci95)
+//   nll_correlation = Pearson's r of the tokens' NLLs in both runs: llama.cpp's Cor(ln(PPL(Q)),
+//   ln(PPL(base)))
+// That, percentiles and Δp (measure/token_statistics.h) are there only where both runs kept their tokens.
+PerplexityResult comparison_result(const RunScores& reference, const RunScores& run,
+                                   std::int64_t window_tokens, std::uint64_t seed);
 
 // Sums per window of the blocks, with the kl sums where `with_kl`.
 std::vector<WindowSums> window_sums(std::span<const BlockSums> blocks, bool with_kl);

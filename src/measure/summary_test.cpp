@@ -106,23 +106,46 @@ TEST(Summary, PerplexityIsTheExponentialOfTheMeanNll) {
     EXPECT_FALSE(result.comparison);
 }
 
+TEST(Summary, ThePerplexitysIntervalIsTheExponentialOfTheMeans) {
+    const PerplexityResult result = perplexity_result(RunScores{.blocks = kReference}, 5, 1);
+    // Means of the blocks: 1, 2 and 1; of three draws at least 1 in 27 is only the second.
+    EXPECT_DOUBLE_EQ(result.ppl_ci95->low, std::exp(1));
+    EXPECT_DOUBLE_EQ(result.ppl_ci95->high, std::exp(2));
+    EXPECT_FALSE(result.ppl_standard_error);
+    EXPECT_TRUE(
+        perplexity_result(RunScores{.blocks = kReference, .token_nll = {1, 2}}, 5, 1).ppl_standard_error);
+}
+
 TEST(Summary, AComparisonHoldsBothRunsAndTheirDifference) {
-    const std::vector<double> token_kl{0.5, 0, 0, 0, 0.1, 0.1, 0.1, 0};
-    const PerplexityResult result = comparison_result(kReference, kRun, token_kl, 5, 1);
+    const RunScores reference{
+        .blocks = kReference, .token_nll = {1, 1, 2, 2, 1, 1, 1, 1}, .token_kl = {0, 0, 0, 0, 0, 0, 0, 0}};
+    const RunScores run{.blocks = kRun,
+                        .token_nll = {1, 2, 1, 2.5, 1, 1.5, 1.5, 1.5},
+                        .token_kl = {0.5, 0, 0, 0, 0.1, 0.1, 0.1, 0}};
+    const PerplexityResult result = comparison_result(reference, run, 5, 1);
     ASSERT_TRUE(result.comparison);
     const Comparison& c = *result.comparison;
     EXPECT_DOUBLE_EQ(result.ppl, std::exp(1.5));
     EXPECT_DOUBLE_EQ(c.reference_ppl, std::exp(1.25));
     EXPECT_NEAR(c.delta_ppl, result.ppl - c.reference_ppl, 1e-14);
     EXPECT_DOUBLE_EQ(c.delta_nll, result.nll_mean - c.reference_nll_mean);
+    EXPECT_NEAR(*c.ppl_ratio, result.ppl / c.reference_ppl, 1e-14);
+    expect_contains(c.ppl_ratio_ci95, *c.ppl_ratio);
+    expect_contains(c.top1_agreement_ci95, c.top1_agreement);
     EXPECT_EQ(result.windows[0].reference_nll_sum, 6);
     EXPECT_EQ(result.windows[1].reference_nll_sum, 4);
     std::vector<double> percents;
     for (const Percentile& p : c.kl_percentiles) percents.push_back(p.percent);
-    EXPECT_THAT(percents, ElementsAre(100, 99.9, 99, 95, 90, 50, 10, 5, 1));
+    EXPECT_THAT(percents, ElementsAre(100, 99.9, 99, 95, 90, 50, 10, 5, 1, 0.1, 0));
     EXPECT_EQ(c.kl_percentiles[0].value, 0.5);
     EXPECT_DOUBLE_EQ(c.kl_percentiles[5].value, 0.05);  // between the fourth and fifth of eight
-    EXPECT_TRUE(comparison_result(kReference, kRun, {}, 5, 1).comparison->kl_percentiles.empty());
+}
+
+TEST(Summary, WithoutTokensAComparisonHasOnlyWhatBlocksGive) {
+    const Comparison c = *comparison_result({.blocks = kReference}, {.blocks = kRun}, 5, 1).comparison;
+    EXPECT_DOUBLE_EQ(c.kl_mean, 0.1);
+    EXPECT_TRUE(c.kl_percentiles.empty());
+    EXPECT_FALSE(c.nll_correlation || c.delta_p);
 }
 
 }  // namespace

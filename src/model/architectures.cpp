@@ -6,22 +6,105 @@
 #include <string>
 
 #include "base/error.h"
-#include "model/architectures/llama.h"
+#include "model/architectures/blocks.h"
+#include "model/architectures/gguf_families.h"
+#include "model/architectures/hf_families.h"
 
 namespace assay {
 namespace {
 
-constexpr std::array<Architecture, 1> kArchitectures{{
-    {"LlamaForCausalLM", "llama", parse_llama_hf, parse_llama_gguf, llama_block, true},
-}};
+using Name = std::pair<std::string_view, std::string_view>;
 
-const Architecture& find(std::string_view Architecture::*field, std::string_view name,
+constexpr auto kQwen3Names = std::to_array<Name>({
+    {"attn_q_norm", "self_attn.q_norm"},
+    {"attn_k_norm", "self_attn.k_norm"},
+});
+constexpr auto kPhi3Names = std::to_array<Name>({
+    {"attn_qkv", "self_attn.qkv_proj"},
+    {"ffn_up", "mlp.gate_up_proj"},
+});
+// Here ffn_norm stands before the MLP, behind a norm of its own after attention.
+constexpr auto kGemmaNames = std::to_array<Name>({
+    {"attn_q_norm", "self_attn.q_norm"},
+    {"attn_k_norm", "self_attn.k_norm"},
+    {"post_attention_norm", "post_attention_layernorm"},
+    {"ffn_norm", "pre_feedforward_layernorm"},
+    {"post_ffw_norm", "post_feedforward_layernorm"},
+});
+constexpr auto kOlmo2Names = std::to_array<Name>({
+    {"attn_q_norm", "self_attn.q_norm"},
+    {"attn_k_norm", "self_attn.k_norm"},
+    {"post_attention_norm", "post_attention_layernorm"},
+    {"post_ffw_norm", "post_feedforward_layernorm"},
+});
+constexpr auto kMixtralNames = std::to_array<Name>({
+    {"ffn_gate_inp", "block_sparse_moe.gate"},
+    {"ffn_gate_exps", "block_sparse_moe.experts.*.w1"},
+    {"ffn_up_exps", "block_sparse_moe.experts.*.w3"},
+    {"ffn_down_exps", "block_sparse_moe.experts.*.w2"},
+});
+constexpr auto kQwenMoeNames = std::to_array<Name>({
+    {"attn_q_norm", "self_attn.q_norm"},
+    {"attn_k_norm", "self_attn.k_norm"},
+    {"ffn_gate_inp", "mlp.gate"},
+    {"ffn_gate_exps", "mlp.experts.*.gate_proj"},
+    {"ffn_up_exps", "mlp.experts.*.up_proj"},
+    {"ffn_down_exps", "mlp.experts.*.down_proj"},
+    {"ffn_gate_inp_shexp", "mlp.shared_expert_gate"},
+    {"ffn_gate_shexp", "mlp.shared_expert.gate_proj"},
+    {"ffn_up_shexp", "mlp.shared_expert.up_proj"},
+    {"ffn_down_shexp", "mlp.shared_expert.down_proj"},
+});
+
+constexpr auto kArchitectures = std::to_array<Architecture>({
+    {"LlamaForCausalLM",
+     "llama",
+     "llama",
+     false,
+     parse_llama_hf,
+     parse_llama_gguf,
+     pre_norm_block,
+     {},
+     true,
+     false},
+    {"MistralForCausalLM", "mistral", "", false, parse_mistral_hf, nullptr, pre_norm_block, {}, true, false},
+    {"MixtralForCausalLM", "mixtral", "llama", true, parse_mixtral_hf, parse_llama_gguf, mixtral_block,
+     kMixtralNames, true, false},
+    {"Qwen2ForCausalLM",
+     "qwen2",
+     "qwen2",
+     false,
+     parse_qwen2_hf,
+     parse_qwen_gguf,
+     pre_norm_block,
+     {},
+     false,
+     false},
+    {"Qwen3ForCausalLM", "qwen3", "qwen3", false, parse_qwen3_hf, parse_qwen_gguf, pre_norm_block,
+     kQwen3Names, false, false},
+    {"Qwen2MoeForCausalLM", "qwen2_moe", "qwen2moe", true, parse_qwen2_moe_hf, parse_qwen_gguf,
+     pre_norm_block, kQwenMoeNames, false, false},
+    {"Qwen3MoeForCausalLM", "qwen3_moe", "qwen3moe", true, parse_qwen3_moe_hf, parse_qwen_gguf,
+     pre_norm_block, kQwenMoeNames, false, false},
+    {"Phi3ForCausalLM", "phi3", "phi3", false, parse_phi3_hf, parse_phi3_gguf, phi3_block, kPhi3Names, false,
+     false},
+    {"Gemma2ForCausalLM", "gemma2", "gemma2", false, parse_gemma2_hf, parse_gemma2_gguf, gemma_block,
+     kGemmaNames, false, true},
+    {"Gemma3ForCausalLM", "gemma3_text", "gemma3", false, parse_gemma3_hf, parse_gemma3_gguf, gemma_block,
+     kGemmaNames, false, true},
+    {"Olmo2ForCausalLM", "olmo2", "olmo2", false, parse_olmo2_hf, parse_olmo2_gguf, olmo2_block, kOlmo2Names,
+     false, false},
+});
+
+[[noreturn]] void refuse(std::string_view Architecture::*field, std::string_view name,
                          std::string_view what) {
     std::string supported;
     for (const Architecture& row : kArchitectures) {
-        if (row.*field == name) return row;
-        supported += (supported.empty() ? "" : ", ") + std::string(row.*field);
+        const std::string own(row.*field);
+        if (own.empty() || supported.find(own + ",") != std::string::npos) continue;
+        supported += (supported.empty() ? "" : " ") + own + ",";
     }
+    supported.pop_back();
     throw Unsupported(
         fmt::format("{}: architecture {} is not supported; supported: {}", what, name, supported));
 }
@@ -33,11 +116,26 @@ std::span<const Architecture> architectures() {
 }
 
 const Architecture& find_hf_architecture(std::string_view name, std::string_view what) {
-    return find(&Architecture::hf_name, name, what);
+    for (const Architecture& row : kArchitectures) {
+        if (row.hf_name == name) return row;
+    }
+    refuse(&Architecture::hf_name, name, what);
 }
 
-const Architecture& find_gguf_architecture(std::string_view name, std::string_view what) {
-    return find(&Architecture::gguf_name, name, what);
+const Architecture& find_gguf_architecture(const GgufFile& file) {
+    const std::string name(file.require_string("general.architecture"));
+    const bool experts = file.find_uint(name + ".expert_count").value_or(0) > 0;
+    for (const Architecture& row : kArchitectures) {
+        if (row.gguf_name == name && row.gguf_experts == experts) return row;
+    }
+    refuse(&Architecture::gguf_name, name, file.what());
+}
+
+std::vector<BlockProgram> make_blocks(const ModelConfig& config) {
+    const Architecture& row = find_hf_architecture(config.architecture, "model");
+    std::vector<BlockProgram> blocks;
+    for (std::int64_t layer = 0; layer < config.layers; ++layer) blocks.push_back(row.block(config, layer));
+    return blocks;
 }
 
 }  // namespace assay

@@ -3,6 +3,8 @@
 
 #include <span>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "container/gguf.h"
 #include "container/json.h"
@@ -12,19 +14,26 @@
 namespace assay {
 
 struct Architecture {
-    std::string_view hf_name;    // "LlamaForCausalLM", of config.json's "architectures"
-    std::string_view gguf_name;  // "llama", of general.architecture
+    std::string_view hf_name;     // "LlamaForCausalLM", of config.json's "architectures"
+    std::string_view model_type;  // "llama", of config.json's "model_type"
+    std::string_view gguf_name;   // "llama", of general.architecture; "": llama.cpp writes it as another one
+    bool gguf_experts;            // of the rows with one gguf_name: the one for files with experts
     ModelConfig (*parse_hf)(const Json& config, std::string_view what);
     ModelConfig (*parse_gguf)(const GgufFile& file);
-    BlockProgram (*block)(const ModelConfig& config);
-    bool gguf_permutes_qk;  // GGUF keeps q and k rows in llama.cpp's interleaved rotary order
+    BlockProgram (*block)(const ModelConfig& config, std::int64_t layer);
+    // GGUF's names within a block and ours, beyond those that all families share: {"attn_qkv", …}.
+    std::span<const std::pair<std::string_view, std::string_view>> gguf_names;
+    bool gguf_permutes_qk;   // GGUF keeps q and k rows in llama.cpp's interleaved rotary order
+    bool gguf_shifts_norms;  // GGUF keeps RMSNorm weights with 1 added
 };
 
 std::span<const Architecture> architectures();
 
-// The row of a Hugging Face class name or of a GGUF architecture. Throw Unsupported naming it and all
-// supported ones.
+// The row of a Hugging Face class name or of a GGUF file. Throw Unsupported naming it and all supported ones.
 const Architecture& find_hf_architecture(std::string_view name, std::string_view what);
-const Architecture& find_gguf_architecture(std::string_view name, std::string_view what);
+const Architecture& find_gguf_architecture(const GgufFile& file);
+
+// The programs of all blocks of a model of config.architecture, a Hugging Face class name.
+std::vector<BlockProgram> make_blocks(const ModelConfig& config);
 
 }  // namespace assay

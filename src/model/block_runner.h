@@ -11,21 +11,37 @@ namespace assay {
 
 // One block's operands, in the order of its program's operations (null or empty where an operation has none).
 struct BlockWeights {
+    const BlockProgram* program = nullptr;
     std::vector<std::unique_ptr<compute::PackedLinear>> linears;
     std::vector<compute::Tensor> norms;
 };
 
-// The slots of one chunk. Tensors are kept from chunk to chunk and made anew only when the number of rows
-// changes.
+// The slots of one chunk. Tensors are kept from chunk to chunk and made anew only when their shape changes.
 class Activations {
   public:
-    explicit Activations(const BlockProgram& program) : slots_(program.slot_cols.size()) {}
-    compute::Tensor& operator[](int slot) { return slots_[static_cast<std::size_t>(slot)]; }
-    const compute::Tensor& operator[](int slot) const { return slots_[static_cast<std::size_t>(slot)]; }
+    compute::Tensor& operator[](int slot) { return at(slot).values; }
+    const compute::Tensor& operator[](int slot) const {
+        return slots_[static_cast<std::size_t>(slot)].values;
+    }
+    compute::Routing& routing(int slot) { return at(slot).routing; }
+    const compute::Routing& routing(int slot) const { return slots_[static_cast<std::size_t>(slot)].routing; }
 
   private:
-    std::vector<compute::Tensor> slots_;
+    struct Slot {
+        compute::Tensor values;
+        compute::Routing routing;
+    };
+    Slot& at(int slot) {
+        if (static_cast<std::size_t>(slot) >= slots_.size())
+            slots_.resize(static_cast<std::size_t>(slot) + 1);
+        return slots_[static_cast<std::size_t>(slot)];
+    }
+
+    std::vector<Slot> slots_;
 };
+
+// The rows that an operation works on: all of the chunk, or those that its routing gave to its expert.
+const compute::Batch& rows_of(const BlockOp& op, const compute::Batch& batch, const Activations& slots);
 
 class BlockRunner {
   public:
@@ -41,13 +57,20 @@ class BlockRunner {
 
   private:
     struct Step;
-    void execute(const Step& step, const BlockOp& op, std::size_t index) const;
+    // Rotary tables of one RopeConfig, and the tensors that hold them.
+    struct Rotary {
+        std::vector<compute::Tensor> tensors;
+        std::vector<compute::RotaryTable> tables;
+    };
 
-    const BlockProgram& program_;
+    Rotary upload(const RopeConfig& rope, std::int64_t longest_window) const;
+    void execute(const Step& step, const BlockOp& op, std::size_t index) const;
+    void attend(const Step& step, const BlockOp& op, compute::Tensor& out) const;
+    void combine(const Step& step, const BlockOp& op, compute::Tensor& out) const;
+
+    const ModelConfig& config_;
     compute::Backend& backend_;
-    double rms_eps_;
-    compute::Tensor cosines_, sines_;
-    compute::AttentionSpec attention_;
+    Rotary rope_, local_rope_;
 };
 
 }  // namespace assay

@@ -12,7 +12,10 @@
 namespace assay {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kBlockNames{{
+using Name = std::pair<std::string_view, std::string_view>;
+
+// Names that the families share; an architecture's own come first.
+constexpr std::array<Name, 9> kBlockNames{{
     {"attn_norm", "input_layernorm"},
     {"attn_q", "self_attn.q_proj"},
     {"attn_k", "self_attn.k_proj"},
@@ -24,23 +27,28 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 9> kBlockNam
     {"ffn_down", "mlp.down_proj"},
 }};
 
-constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kOuterNames{{
+constexpr std::array<Name, 3> kOuterNames{{
     {"token_embd", "model.embed_tokens"},
     {"output_norm", "model.norm"},
     {"output", "lm_head"},
 }};
 
-template <std::size_t N>
-std::optional<std::string_view> look_up(
-    const std::array<std::pair<std::string_view, std::string_view>, N>& table, std::string_view name) {
+std::optional<std::string_view> look_up(std::span<const Name> table, std::string_view name) {
     for (const auto& [from, to] : table) {
         if (from == name) return to;
     }
     return std::nullopt;
 }
 
+std::optional<std::string_view> block_name(const Architecture* architecture, std::string_view name) {
+    if (architecture != nullptr) {
+        if (const auto own = look_up(architecture->gguf_names, name)) return own;
+    }
+    return look_up(kBlockNames, name);
+}
+
 // "blk.3.attn_q.weight" -> "model.layers.3.self_attn.q_proj.weight"; names without an equal stay as they are.
-std::string hf_name(std::string_view name) {
+std::string hf_name(const Architecture* architecture, std::string_view name) {
     const std::size_t dot = name.rfind('.');
     if (dot == std::string_view::npos) return std::string(name);
     const std::string_view stem = name.substr(0, dot), suffix = name.substr(dot);
@@ -50,7 +58,7 @@ std::string hf_name(std::string_view name) {
     }
     const std::size_t second = stem.find('.', 4);
     if (second == std::string_view::npos) return std::string(name);
-    const auto inner = look_up(kBlockNames, stem.substr(second + 1));
+    const auto inner = block_name(architecture, stem.substr(second + 1));
     return inner ? fmt::format("model.layers.{}.{}{}", stem.substr(4, second - 4), *inner, suffix)
                  : std::string(name);
 }
@@ -61,28 +69,48 @@ bool contains_part(std::string_view name, std::string_view part) {
 
 }  // namespace
 
-GgufSource::GgufSource(std::shared_ptr<const GgufFile> file, bool permuted_qk) : file_(std::move(file)) {
-    const std::string prefix = std::string(file_->find_string("general.architecture").value_or("")) + ".";
-    const auto heads =
-        static_cast<std::int64_t>(file_->find_uint(prefix + "attention.head_count").value_or(0));
-    const auto kv_heads = static_cast<std::int64_t>(
-        file_->find_uint(prefix + "attention.head_count_kv").value_or(static_cast<std::uint64_t>(heads)));
-    for (const auto& [name, tensor] : file_->tensors()) {
-        const std::string own = hf_name(name);
-        Entry entry{&tensor, 0};
-        const std::int64_t sharing = contains_part(own, ".q_proj.")   ? heads
-                                     : contains_part(own, ".k_proj.") ? kv_heads
-                                                                      : 0;
-        if (permuted_qk && sharing > 0 && !tensor.shape.empty()) {
-            if (tensor.shape[0] % sharing != 0 || tensor.shape[0] / sharing % 2 != 0) {
-                throw FormatError(fmt::format("{}: tensor {} {} does not divide into {} heads of pairs",
-                                              file_->what(), name, to_string(tensor.shape), sharing));
-            }
-            entry.head_dim = tensor.shape[0] / sharing;
+GgufSource::GgufSource(std::shared_ptr<const GgufFile> file, const Architecture* architecture)
+    : file_(std::move(file)), architecture_(architecture) {
+    for (const auto& [name, tensor] : file_->tensors()) add(hf_name(architecture, name), tensor);
+}
+
+void GgufSource::insert(const std::string& name, Entry entry) {
+    if (!tensors_.emplace(name, std::move(entry)).second)
+        throw FormatError(fmt::format("{}: two tensors stand for {}", file_->what(), name));
+}
+
+void GgufSource::add(const std::string& name, const GgufTensor& tensor) {
+    if (contains_part(name, ".experts.*.")) return add_experts(name, tensor);
+    Entry entry{&tensor, tensor.shape};
+    const bool norm = contains_part(name, "norm.");
+    if (norm && architecture_ != nullptr && architecture_->gguf_shifts_norms) entry.offset = -1;
+    // llama.cpp keeps the one row of this gate as a vector
+    if (name.ends_with(".shared_expert_gate.weight") && tensor.shape.size() == 1)
+        entry.shape = {1, tensor.shape[0]};
+    const bool q = contains_part(name, ".q_proj."), k = contains_part(name, ".k_proj.");
+    if (architecture_ != nullptr && architecture_->gguf_permutes_qk && (q || k) && !tensor.shape.empty()) {
+        const std::string prefix = std::string(file_->require_string("general.architecture")) + ".";
+        const auto heads = file_->find_uint(prefix + "attention.head_count").value_or(0);
+        const auto sharing = static_cast<std::int64_t>(
+            q ? heads : file_->find_uint(prefix + "attention.head_count_kv").value_or(heads));
+        if (sharing <= 0 || tensor.shape[0] % sharing != 0 || tensor.shape[0] / sharing % 2 != 0) {
+            throw FormatError(fmt::format("{}: tensor {} {} does not divide into {} heads of pairs",
+                                          file_->what(), name, to_string(tensor.shape), sharing));
         }
-        if (!tensors_.emplace(own, entry).second) {
-            throw FormatError(fmt::format("{}: two tensors stand for {}", file_->what(), own));
-        }
+        entry.head_dim = tensor.shape[0] / sharing;
+    }
+    insert(name, std::move(entry));
+}
+
+void GgufSource::add_experts(const std::string& name, const GgufTensor& tensor) {
+    if (tensor.shape.size() != 3 || tensor.shape[0] > (1 << 16)) {
+        throw FormatError(fmt::format("{}: tensor {} has shape {}, expected [experts, out, in]",
+                                      file_->what(), name, to_string(tensor.shape)));
+    }
+    const std::size_t star = name.find('*');
+    for (std::int64_t e = 0; e < tensor.shape[0]; ++e) {
+        const std::string own = name.substr(0, star) + std::to_string(e) + name.substr(star + 1);
+        insert(own, {&tensor, {tensor.shape[1], tensor.shape[2]}, e * tensor.shape[1]});
     }
 }
 
@@ -90,8 +118,11 @@ std::vector<StoredTensor> GgufSource::tensors() const {
     std::vector<StoredTensor> all;
     for (const auto& [name, entry] : tensors_) {
         const auto info = find_ggml_type(static_cast<std::uint32_t>(entry.tensor->type));
+        const std::int64_t whole = element_count(entry.tensor->shape), own = element_count(entry.shape);
+        const std::uint64_t bytes =
+            own == 0 ? 0 : entry.tensor->bytes.size() / static_cast<std::uint64_t>(whole / own);
         all.push_back(
-            {name, info ? std::string(info->name) : "?", entry.tensor->shape, entry.tensor->bytes.size()});
+            {name, info ? std::string(info->name) : "?", entry.shape, bytes, info && info->quantized()});
     }
     return all;
 }
@@ -103,7 +134,7 @@ const GgufSource::Entry& GgufSource::find(std::string_view name) const {
 }
 
 Shape GgufSource::shape(std::string_view name) const {
-    return find(name).tensor->shape;
+    return find(name).shape;
 }
 
 // new[2i + s] = old[s·d/2 + i] within a head of size d (llama.cpp, convert_hf_to_gguf.py, permute).
@@ -119,7 +150,7 @@ std::string GgufSource::place(std::string_view name) const {
 
 void GgufSource::read(std::string_view name, std::int64_t first_row, MatrixView<float> out) const {
     const Entry& entry = find(name);
-    const Shape& shape = entry.tensor->shape;
+    const Shape& shape = entry.shape;
     const std::int64_t cols = shape.empty() ? 1 : shape.back(),
                        rows = cols == 0 ? 0 : element_count(shape) / cols;
     if (out.cols() != cols || first_row < 0 || out.rows() > rows - first_row) {
@@ -130,6 +161,10 @@ void GgufSource::read(std::string_view name, std::int64_t first_row, MatrixView<
         decode_rows(entry, first_row, out);
     } catch (const Unsupported& e) {
         throw Unsupported(fmt::format("{}: {}", place(name), e.what()));
+    }
+    if (entry.offset == 0) return;
+    for (std::int64_t r = 0; r < out.rows(); ++r) {
+        for (float& v : out.row(r)) v += entry.offset;
     }
 }
 
@@ -145,7 +180,8 @@ void GgufSource::decode_rows(const Entry& entry, std::int64_t first_row, MatrixV
     const std::int64_t rows = out.cols() == 0 ? 0 : element_count(shape) / out.cols();
     const std::size_t row_bytes = rows == 0 ? 0 : entry.tensor->bytes.size() / static_cast<std::size_t>(rows);
     for (std::int64_t r = 0; r < out.rows(); ++r) {
-        const auto at = static_cast<std::size_t>(file_row(entry, first_row + r)) * row_bytes;
+        const auto at =
+            static_cast<std::size_t>(entry.first_row + file_row(entry, first_row + r)) * row_bytes;
         decode_ggml(entry.tensor->type, entry.tensor->bytes.subspan(at, row_bytes), out.row(r));
     }
 }

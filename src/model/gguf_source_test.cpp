@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include <algorithm>
 #include <limits>
 
@@ -21,7 +23,7 @@ constexpr const char* kQuery = "model.layers.0.self_attn.q_proj.weight";
 
 class GgufSourceTest : public TemporaryFolder {
   protected:
-    GgufSourceTest() { config_.attention_bias = true; }
+    GgufSourceTest() { config_.qkv_bias = config_.output_bias = true; }
 
     ModelFiles write(const std::function<void(GgufHeader&)>& add_keys = {}) {
         write_llama_gguf(path_, config_, *weights(), add_keys);
@@ -78,9 +80,11 @@ TEST_F(GgufSourceTest, LogitsAreThoseOfTheModelThatWasWritten) {
         config_.tied_head = tied;
         config_.mlp_bias = tied;
         config_.head_dim = tied ? 10 : 12;
+        config_.rope.dimensions = config_.head_dim;
+        config_.attention_scale = 1 / std::sqrt(static_cast<double>(config_.head_dim));
         weights_ = nullptr;
         const Model written = load_model(write());
-        const Model original("memory", config_, llama_block(config_), weights());
+        const Model original("memory", config_, make_blocks(config_), weights());
         EXPECT_EQ(written.config().tied_head, tied);
         EXPECT_EQ(written.config().mlp_bias, tied);
         TestEngine engine;

@@ -15,7 +15,8 @@ std::string last_part(const std::string& name) {
 }
 
 // The first loop is one that the compiler vectorises; the slow search runs only where it found something.
-void expect_finite(std::span<const float> values, const std::string& place, std::int64_t cols) {
+void expect_finite(std::span<const float> values, const std::string& place, std::int64_t cols,
+                   std::int64_t first_row) {
     constexpr std::uint32_t kExponent = 0x7f800000u;  // all ones: Inf or NaN
     std::uint32_t bad = 0;
     for (float v : values)
@@ -26,7 +27,7 @@ void expect_finite(std::span<const float> values, const std::string& place, std:
         const auto at = static_cast<std::int64_t>(i);
         throw NumericError(fmt::format(
             "{}: {} at row {}, column {}; the weights are damaged: fetch or convert the model again", place,
-            values[i], at / cols, at % cols));
+            values[i], first_row + at / cols, at % cols));
     }
 }
 
@@ -36,34 +37,33 @@ std::string Model::block_weight_name(std::int64_t block, const std::string& weig
     return fmt::format("model.layers.{}.{}", block, weight);
 }
 
-Model::Model(std::string path, ModelConfig config, BlockProgram block,
+Model::Model(std::string path, ModelConfig config, std::vector<BlockProgram> blocks,
              std::shared_ptr<const WeightSource> weights)
     : path_(std::move(path)),
       config_(std::move(config)),
-      block_(std::move(block)),
+      blocks_(std::move(blocks)),
       weights_(std::move(weights)) {
+    if (static_cast<std::int64_t>(blocks_.size()) != config_.layers)
+        throw InvalidArgument("a model needs one program for each block");
     list_items();
+    for (const LinearItem& item : items_) {
+        expect_tensor(item.name + ".weight", {item.out, item.in});
+        if (item.op >= 0 && block(item.block).ops[static_cast<std::size_t>(item.op)].bias)
+            expect_tensor(item.name + ".bias", {item.out});
+    }
     for (std::int64_t b = 0; b < config_.layers; ++b) {
-        for (const BlockOp& op : block_.ops) {
-            if (op.weight.empty()) continue;
-            const std::string name = block_weight_name(b, op.weight);
-            const std::int64_t in = block_.slot_cols[static_cast<std::size_t>(op.inputs[0])];
-            const std::int64_t out = block_.slot_cols[static_cast<std::size_t>(op.output)];
-            const bool linear = op.kind == BlockOpKind::kLinear;
-            expect_tensor(name + ".weight", linear ? Shape{out, in} : Shape{out});
-            if (op.bias) expect_tensor(name + ".bias", {out});
+        for (const BlockOp& op : block(b).ops) {
+            if (op.kind == BlockOpKind::kRmsNorm)
+                expect_tensor(block_weight_name(b, op.weight) + ".weight", {op.norm_cols});
         }
     }
     expect_tensor(std::string(kFinalNormName) + ".weight", {config_.hidden});
-    expect_tensor(std::string(kEmbeddingName) + ".weight", {config_.vocabulary, config_.hidden});
-    if (!config_.tied_head)
-        expect_tensor(std::string(kHeadName) + ".weight", {config_.vocabulary, config_.hidden});
 }
 
 std::vector<std::string> Model::vector_names() const {
     std::vector<std::string> names;
     for (std::int64_t b = 0; b < config_.layers; ++b) {
-        for (const BlockOp& op : block_.ops) {
+        for (const BlockOp& op : block(b).ops) {
             if (op.kind == BlockOpKind::kRmsNorm)
                 names.push_back(block_weight_name(b, op.weight) + ".weight");
             if (op.bias) names.push_back(block_weight_name(b, op.weight) + ".bias");
@@ -74,20 +74,41 @@ std::vector<std::string> Model::vector_names() const {
 }
 
 void Model::list_items() {
+    using Role = LinearItem::Role;
+    item_of_op_.resize(blocks_.size());
     for (std::int64_t b = 0; b < config_.layers; ++b) {
-        for (std::size_t i = 0; i < block_.ops.size(); ++i) {
-            const BlockOp& op = block_.ops[i];
+        const BlockProgram& program = block(b);
+        for (std::size_t i = 0; i < program.ops.size(); ++i) {
+            const BlockOp& op = program.ops[i];
             if (op.kind != BlockOpKind::kLinear) continue;
-            items_.push_back({block_weight_name(b, op.weight), last_part(op.weight), LinearItem::Role::kBlock,
-                              b, static_cast<int>(i), block_.slot_cols[static_cast<std::size_t>(op.output)],
-                              block_.slot_cols[static_cast<std::size_t>(op.inputs[0])]});
+            auto& indexes = item_of_op_[static_cast<std::size_t>(b)];
+            indexes.resize(program.ops.size());
+            indexes[i] = items_.size();
+            items_.push_back({block_weight_name(b, op.weight), last_part(op.weight),
+                              op.router ? Role::kRouter : Role::kBlock, b, static_cast<int>(i),
+                              program.slot_cols[static_cast<std::size_t>(op.output)],
+                              program.slot_cols[static_cast<std::size_t>(op.inputs[0].slot)]});
         }
     }
-    const auto add = [this](const char* name, LinearItem::Role role) {
+    const auto add = [this](const char* name, Role role) {
         items_.push_back({name, last_part(name), role, -1, -1, config_.vocabulary, config_.hidden});
     };
-    add(kEmbeddingName, config_.tied_head ? LinearItem::Role::kTiedEmbedding : LinearItem::Role::kEmbedding);
-    if (!config_.tied_head) add(kHeadName, LinearItem::Role::kHead);
+    add(kEmbeddingName, config_.tied_head ? Role::kTiedEmbedding : Role::kEmbedding);
+    if (!config_.tied_head) add(kHeadName, Role::kHead);
+}
+
+const LinearItem& Model::item_of(std::int64_t b, std::size_t op) const {
+    if (op >= block(b).ops.size() || block(b).ops[op].kind != BlockOpKind::kLinear)
+        throw InvalidArgument("this operation of the block is no linear");
+    return items_[item_of_op_[static_cast<std::size_t>(b)][op]];
+}
+
+bool changes_embedding(const LinearItem& item) {
+    return item.role == LinearItem::Role::kEmbedding || item.role == LinearItem::Role::kTiedEmbedding;
+}
+
+bool changes_head(const LinearItem& item) {
+    return item.role == LinearItem::Role::kHead || item.role == LinearItem::Role::kTiedEmbedding;
 }
 
 void Model::expect_tensor(const std::string& name, const std::vector<std::int64_t>& shape) const {
@@ -104,20 +125,25 @@ void Model::expect_tensor(const std::string& name, const std::vector<std::int64_
     }
 }
 
-Matrix<float> read_weight(const WeightSource& source, const std::string& name) {
+Matrix<float> read_weight_rows(const WeightSource& source, const std::string& name, std::int64_t first,
+                               std::int64_t count) {
     const std::string full = name + ".weight";
-    const Shape shape = source.shape(full);
-    Matrix<float> w(shape.size() > 1 ? shape[0] : 1, shape.back());
-    source.read(full, 0, w.view());
-    expect_finite(w.values(), source.place(full), w.cols());
+    Matrix<float> w(count, source.shape(full).back());
+    source.read(full, first, w.view());
+    expect_finite(w.values(), source.place(full), w.cols(), first);
     return w;
+}
+
+Matrix<float> read_weight(const WeightSource& source, const std::string& name) {
+    const Shape shape = source.shape(name + ".weight");
+    return read_weight_rows(source, name, 0, shape.size() > 1 ? shape[0] : 1);
 }
 
 std::vector<float> read_vector(const WeightSource& source, const std::string& name) {
     const std::int64_t n = element_count(source.shape(name));
     std::vector<float> values(static_cast<std::size_t>(n));
     source.read(name, 0, MatrixView<float>(values.data(), 1, n));
-    expect_finite(values, source.place(name), n);
+    expect_finite(values, source.place(name), n, 0);
     return values;
 }
 

@@ -8,6 +8,7 @@
 #include "container/safetensors.h"
 #include "model/architectures.h"
 #include "model/gguf_source.h"
+#include "model/hub_cache.h"
 #include "model/safetensors_source.h"
 
 namespace assay {
@@ -31,12 +32,8 @@ std::string hf_architecture(const Json& config, const std::string& what) {
 }
 
 void refuse_quantized(const Json& config, const std::string& what) {
-    const Json* quantization = optional_object(config, "quantization_config", what);
-    if (quantization == nullptr) return;
-    const auto method = optional_string(*quantization, "quant_method", what).value_or("unknown");
-    throw Unsupported(fmt::format(
-        "{}: this is a quantized checkpoint (quant_method {}); give the full-precision model instead", what,
-        method));
+    const QuantizedStorage storage = read_quantization_config(config, what);
+    if (!storage.refusal.empty()) throw Unsupported(storage.refusal);
 }
 
 ModelFiles open_folder(const std::filesystem::path& path) {
@@ -46,19 +43,27 @@ ModelFiles open_folder(const std::filesystem::path& path) {
                      hf_architecture(config, config_path(path).string()),
                      {config_path(path)},
                      nullptr};
-    auto source = std::make_shared<SafetensorsSource>(SafetensorsSet::open(path));
+    auto source = std::make_shared<SafetensorsSource>(
+        SafetensorsSet::open(path), read_quantization_config(config, config_path(path).string()));
     files.files.insert(files.files.end(), source->set().files().begin(), source->set().files().end());
     files.weights = std::move(source);
     return files;
 }
 
+// Null for one that Assay cannot run: its files can still be listed.
+const Architecture* known_architecture(const GgufFile& file) {
+    try {
+        return &find_gguf_architecture(file);
+    } catch (const Unsupported&) {
+        return nullptr;
+    }
+}
+
 ModelFiles open_gguf(const std::filesystem::path& path) {
     const auto file = std::make_shared<const GgufFile>(GgufFile::open(path));
     const std::string architecture(file->require_string("general.architecture"));
-    bool permuted = false;
-    for (const Architecture& row : architectures())
-        permuted = permuted || (row.gguf_name == architecture && row.gguf_permutes_qk);
-    return {path, "gguf", architecture, {path}, std::make_shared<GgufSource>(file, permuted)};
+    return {
+        path, "gguf", architecture, {path}, std::make_shared<GgufSource>(file, known_architecture(*file))};
 }
 
 Model load_folder(const ModelFiles& files) {
@@ -69,13 +74,12 @@ Model load_folder(const ModelFiles& files) {
     ModelConfig parsed = row.parse_hf(config, what);
     parsed.architecture = row.hf_name;
     validate(parsed, what);
-    return {files.path.string(), parsed, row.block(parsed), files.weights};
+    return {files.path.string(), parsed, make_blocks(parsed), files.weights};
 }
 
 // One number a frequency, or none where the file has no such tensor.
-std::vector<float> read_rope_divisors(const WeightSource& weights, std::int64_t frequencies,
-                                      const std::string& what) {
-    const std::string name = "rope_freqs.weight";
+std::vector<float> read_rope_divisors(const WeightSource& weights, const std::string& name,
+                                      std::int64_t frequencies, const std::string& what) {
     if (!weights.contains(name)) return {};
     if (weights.shape(name) != Shape{frequencies}) {
         throw FormatError(fmt::format("{}: tensor {} has shape {}, expected [{}]", what, name,
@@ -90,14 +94,27 @@ std::vector<float> read_rope_divisors(const WeightSource& weights, std::int64_t 
     return divisors;
 }
 
+void read_rope_tensors(const WeightSource& weights, const std::string& what, RopeConfig& rope) {
+    const std::int64_t frequencies = rope.dimensions / 2;
+    if (rope.scaling != RopeConfig::Scaling::kLongrope) {
+        rope.divisors = read_rope_divisors(weights, "rope_freqs.weight", frequencies, what);
+        return;
+    }
+    rope.divisors = read_rope_divisors(weights, "rope_factors_short.weight", frequencies, what);
+    rope.long_divisors = read_rope_divisors(weights, "rope_factors_long.weight", frequencies, what);
+    if (rope.divisors.empty() || rope.long_divisors.empty())
+        throw FormatError(what + ": longrope's tensors rope_factors_short and rope_factors_long are missing");
+}
+
 Model load_gguf(const ModelFiles& files) {
     const std::string what = files.path.string();
-    const Architecture& row = find_gguf_architecture(files.architecture, what);
-    ModelConfig parsed = row.parse_gguf(GgufFile::open(files.path));
+    const GgufFile file = GgufFile::open(files.path);
+    const Architecture& row = find_gguf_architecture(file);
+    ModelConfig parsed = row.parse_gguf(file);
     parsed.architecture = row.hf_name;
     validate(parsed, what);
-    parsed.rope.divisors = read_rope_divisors(*files.weights, parsed.head_dim / 2, what);
-    return {what, parsed, row.block(parsed), files.weights};
+    read_rope_tensors(*files.weights, what, parsed.rope);
+    return {what, parsed, make_blocks(parsed), files.weights};
 }
 
 }  // namespace
@@ -108,9 +125,12 @@ std::filesystem::path config_path(const std::filesystem::path& folder) {
 
 ModelFiles open_model_files(const std::filesystem::path& path) {
     if (!std::filesystem::exists(path)) {
-        throw FormatError(path.string() +
-                          ": no such file or folder; give a Hugging Face model folder (config.json, "
-                          "*.safetensors) or a .gguf file");
+        if (const auto name = parse_hub_name(path.string()))
+            return open_folder(find_hub_snapshot(*name, hub_cache_folder()));
+        throw FormatError(
+            path.string() +
+            ": no such file or folder; give a Hugging Face model folder (config.json, "
+            "*.safetensors), a .gguf file, or the name of a downloaded model (Qwen/Qwen3-0.6B)");
     }
     return std::filesystem::is_directory(path) ? open_folder(path) : open_gguf(path);
 }

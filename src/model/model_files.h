@@ -1,4 +1,4 @@
-// Opens what a user calls a model: a Hugging Face folder or a GGUF file.
+// Opens what a user calls a model: a Hugging Face folder, a GGUF file, or the name of a downloaded model.
 #pragma once
 
 #include <filesystem>
@@ -20,7 +20,9 @@ struct ModelFiles {
     std::shared_ptr<const WeightSource> weights;
 };
 
-// Throws FormatError naming what is missing or broken in the files.
+// A path that exists, or a name such as "Qwen/Qwen3-0.6B" or "Qwen/Qwen3-0.6B@main", which is looked for in
+// the local Hugging Face cache (model/hub_cache.h).
+// Throws FormatError naming what is missing or broken in the files, with the command that downloads them.
 ModelFiles open_model_files(const std::filesystem::path& path);
 
 // The model in those files. Throws Unsupported for an architecture, rope scaling or quantized checkpoint that

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "model/block_runner.h"
+#include "model/block_loader.h"
 
 namespace assay {
 namespace {
@@ -12,7 +12,10 @@ using compute::Tensor;
 
 std::int64_t longest_of(std::span<const TokenChunk> chunks) {
     std::int64_t longest = 1;
-    for (const TokenChunk& chunk : chunks) longest = std::max(longest, longest_window(chunk.windows));
+    for (const TokenChunk& chunk : chunks) {
+        for (std::int64_t w = 0; w < chunk.rows.windows(); ++w)
+            longest = std::max(longest, chunk.rows.window_rows(w));
+    }
     return longest;
 }
 
@@ -31,8 +34,7 @@ class PassRun {
           chunks_(chunks),
           options_(options),
           runner_(model, engine.backend, longest_of(chunks)),
-          base_(model.block()),
-          scratch_(model.block()) {
+          loader_(model, engine, options) {
         fork_streams_.resize(options.forks.size());
         result_.forks.resize(options.forks.size());
         for (Stream& s : fork_streams_) s.chunks.resize(chunks.size());
@@ -50,16 +52,9 @@ class PassRun {
   private:
     const LinearItem& item(const Fork& fork) const { return model_.items()[fork.item]; }
 
-    static bool changes_embedding(const LinearItem& item) {
-        return item.role == LinearItem::Role::kEmbedding || item.role == LinearItem::Role::kTiedEmbedding;
-    }
-    static bool changes_head(const LinearItem& item) {
-        return item.role == LinearItem::Role::kHead || item.role == LinearItem::Role::kTiedEmbedding;
-    }
-
     // The block after which a fork's state exists; a head's swap has none.
     std::int64_t first_block(const Fork& fork) const {
-        if (item(fork).role == LinearItem::Role::kBlock) return item(fork).block;
+        if (item(fork).block >= 0) return item(fork).block;
         return changes_embedding(item(fork)) ? 0 : model_.config().layers;
     }
 
@@ -76,35 +71,18 @@ class PassRun {
         engine_.cancel.check();
     }
 
-    // The item's weight, with the overlay's change where it treats it.
-    Matrix<float> treated_weight(const LinearItem& item, const WeightOverlay* overlay) const {
-        Matrix<float> w = read_weight(model_.weights(), item.name);
-        if (overlay != nullptr && overlay->treats(item)) overlay->apply(item, w.view());
-        return w;
-    }
-
-    const LinearItem& embedding_item() const {
-        return *std::find_if(model_.items().begin(), model_.items().end(),
-                             [](const LinearItem& i) { return changes_embedding(i); });
-    }
-
-    const LinearItem& head_item() const {
-        return *std::find_if(model_.items().begin(), model_.items().end(),
-                             [](const LinearItem& i) { return changes_head(i); });
-    }
-
     // Token embeddings of every chunk, and those of forks that change the embedding.
     void embed() {
-        const LinearItem& item = embedding_item();
+        const LinearItem& item = model_.embedding_item();
         for (std::size_t f = 0; f < options_.forks.size(); ++f) {
             if (!changes_embedding(this->item(options_.forks[f]))) continue;
-            const Matrix<float> table = treated_weight(item, options_.forks[f].overlay);
+            const Matrix<float> table = treated_weight(model_, item, options_.forks[f].overlay);
             for (std::size_t c = 0; c < chunks_.size(); ++c)
                 fork_streams_[f].chunks[c] = embed_chunk(chunks_[c], &table);
         }
         Matrix<float> table;
         const bool treated = options_.overlay != nullptr && options_.overlay->treats(item);
-        if (treated) table = treated_weight(item, options_.overlay);
+        if (treated) table = treated_weight(model_, item, options_.overlay);
         for (const TokenChunk& chunk : chunks_) {
             reference_.chunks.push_back(embed_chunk(chunk, treated ? &table : nullptr));
             if (options_.tap != nullptr) options_.tap->block(-1, chunk, reference_.chunks.back());
@@ -130,120 +108,67 @@ class PassRun {
                     std::copy(table->row(token).begin(), table->row(token).end(), out.row(0).begin());
             }
         }
+        const auto scale = static_cast<float>(model_.config().embedding_scale);
+        if (scale != 1.0f) {
+            for (float& v : rows.values()) v *= scale;
+        }
         Tensor state = backend_.allocate(rows.rows(), rows.cols());
         backend_.upload(rows.view(), state);
         return state;
     }
 
-    // A block's operands and those of the forks that start in it, read and packed in parallel.
-    struct LoadedBlock {
-        BlockWeights weights;
-        std::vector<std::size_t> starting;  // forks
-        std::vector<std::unique_ptr<compute::PackedLinear>> swapped;
-    };
-
-    std::unique_ptr<compute::PackedLinear> load_linear(const BlockOp& op, const LinearItem& item,
-                                                       const WeightOverlay* overlay) const {
-        const Matrix<float> w = treated_weight(item, overlay);
-        std::vector<float> bias;
-        if (op.bias) bias = read_vector(model_.weights(), item.name + ".bias");
-        return backend_.pack_linear(w.view(), bias);
-    }
-
-    LoadedBlock load_block(std::int64_t block) const {
-        const auto& ops = model_.block().ops;
-        LoadedBlock loaded;
-        loaded.weights.linears.resize(ops.size());
-        loaded.weights.norms.resize(ops.size());
-        for (std::size_t f = 0; f < options_.forks.size(); ++f) {
-            if (item(options_.forks[f]).block == block) loaded.starting.push_back(f);
-        }
-        loaded.swapped.resize(loaded.starting.size());
-        const std::size_t count = ops.size() + loaded.starting.size();
-        engine_.pool.for_each(static_cast<std::int64_t>(count), [&](std::int64_t task) {
-            const auto i = static_cast<std::size_t>(task);
-            if (i < ops.size())
-                load_operand(block, i, loaded.weights);
-            else {
-                const Fork& fork = options_.forks[loaded.starting[i - ops.size()]];
-                loaded.swapped[i - ops.size()] =
-                    load_linear(ops[static_cast<std::size_t>(item(fork).op)], item(fork), fork.overlay);
-            }
-        });
-        return loaded;
-    }
-
-    void load_operand(std::int64_t block, std::size_t index, BlockWeights& weights) const {
-        const BlockOp& op = model_.block().ops[index];
-        if (op.kind == BlockOpKind::kLinear)
-            weights.linears[index] = load_linear(op, block_item(block, index), options_.overlay);
-        if (op.kind == BlockOpKind::kRmsNorm) {
-            const auto values =
-                read_vector(model_.weights(), Model::block_weight_name(block, op.weight) + ".weight");
-            weights.norms[index] = upload_row(values);
-        }
-    }
-
-    Tensor upload_row(const std::vector<float>& values) const {
-        const auto n = static_cast<std::int64_t>(values.size());
-        Tensor row = backend_.allocate(1, n);
-        backend_.upload(MatrixView<const float>(values.data(), 1, n), row);
-        return row;
-    }
-
-    const LinearItem& block_item(std::int64_t block, std::size_t op) const {
-        return *std::find_if(model_.items().begin(), model_.items().end(), [&](const LinearItem& i) {
-            return i.block == block && i.op == static_cast<int>(op);
-        });
-    }
-
     void run_block(std::int64_t block) {
         engine_.cancel.check();
-        const LoadedBlock loaded = load_block(block);
+        const LoadedBlock loaded = loader_.load(block);
         for (std::size_t c = 0; c < chunks_.size(); ++c) {
             const TokenChunk& chunk = chunks_[c];
-            base_[model_.block().input] = std::move(reference_.chunks[c]);
+            base_[model_.block(block).input] = std::move(reference_.chunks[c]);
             runner_.run(chunk.rows, loaded.weights, base_);
             done(chunk);
             show_taps(block, chunk);
             advance_forks(block, c, loaded);
-            reference_.chunks[c] = take_output(base_);
+            reference_.chunks[c] = take_output(block, base_);
         }
     }
 
     // Moves the new state out and leaves the old one's memory for the next output.
-    Tensor take_output(Activations& slots) {
-        Tensor state = std::move(slots[model_.block().output]);
-        slots[model_.block().output] = std::move(slots[model_.block().input]);
+    Tensor take_output(std::int64_t block, Activations& slots) {
+        const BlockProgram& program = model_.block(block);
+        Tensor state = std::move(slots[program.output]);
+        slots[program.output] = std::move(slots[program.input]);
         return state;
     }
 
     void show_taps(std::int64_t block, const TokenChunk& chunk) {
         if (options_.tap == nullptr) return;
-        for (std::size_t i = 0; i < model_.block().ops.size(); ++i) {
-            const BlockOp& op = model_.block().ops[i];
-            if (op.kind == BlockOpKind::kLinear)
-                options_.tap->linear(block_item(block, i), chunk, base_[op.inputs[0]], base_[op.output]);
+        const BlockProgram& program = model_.block(block);
+        for (std::size_t i = 0; i < program.ops.size(); ++i) {
+            const BlockOp& op = program.ops[i];
+            if (op.kind == BlockOpKind::kLinear) {
+                options_.tap->linear(model_.item_of(block, i), rows_of(op, chunk.rows, base_),
+                                     base_[op.inputs[0].slot], base_[op.output]);
+            }
         }
-        options_.tap->block(block, chunk, base_[model_.block().output]);
+        options_.tap->block(block, chunk, base_[program.output]);
     }
 
     void advance_forks(std::int64_t block, std::size_t c, const LoadedBlock& loaded) {
         const TokenChunk& chunk = chunks_[c];
+        const BlockProgram& program = model_.block(block);
         for (std::size_t f = 0; f < options_.forks.size(); ++f) {
             Tensor& state = fork_streams_[f].chunks[c];
             if (state.empty()) continue;
-            scratch_[model_.block().input] = std::move(state);
+            scratch_[program.input] = std::move(state);
             runner_.run(chunk.rows, loaded.weights, scratch_);
-            state = take_output(scratch_);
+            state = take_output(block, scratch_);
             record_propagation(block, f, chunk, state);
         }
         for (std::size_t s = 0; s < loaded.starting.size(); ++s) {
             const std::size_t f = loaded.starting[s];
             const int op = item(options_.forks[f]).op;
             runner_.run_swapped(chunk.rows, loaded.weights, base_, op, *loaded.swapped[s], scratch_);
-            record_output_error(f, chunk, model_.block().ops[static_cast<std::size_t>(op)]);
-            fork_streams_[f].chunks[c] = std::move(scratch_[model_.block().output]);
+            record_output_error(f, chunk, program.ops[static_cast<std::size_t>(op)]);
+            fork_streams_[f].chunks[c] = std::move(scratch_[program.output]);
             record_propagation(block, f, chunk, fork_streams_[f].chunks[c]);
         }
     }
@@ -252,7 +177,7 @@ class PassRun {
         auto& blocks = result_.forks[f].propagation;
         const auto index = static_cast<std::size_t>(block - first_block(options_.forks[f]));
         if (blocks.size() <= index) blocks.resize(index + 1);
-        const auto sums = backend_.squared_error(chunk.rows, base_[model_.block().output], state);
+        const auto sums = backend_.squared_error(chunk.rows, base_[model_.block(block).output], state);
         blocks[index].insert(blocks[index].end(), sums.begin(), sums.end());
         done(chunk);
     }
@@ -260,9 +185,10 @@ class PassRun {
     // ‖ΔY‖² from both runs' outputs (a residual cancels), ‖Y‖² from the reference's without its residual.
     void record_output_error(std::size_t f, const TokenChunk& chunk, const BlockOp& op) {
         const Tensor& reference = base_[op.output];
-        auto sums = backend_.squared_error(chunk.rows, reference, scratch_[op.output]);
+        const compute::Batch& rows = rows_of(op, chunk.rows, base_);
+        auto sums = backend_.squared_error(rows, reference, scratch_[op.output]);
         if (op.residual >= 0) {
-            const auto own = backend_.squared_error(chunk.rows, base_[op.residual], reference);
+            const auto own = backend_.squared_error(rows, base_[op.residual], reference);
             for (std::size_t w = 0; w < sums.size(); ++w) sums[w].reference = own[w].error;
         }
         auto& all = result_.forks[f].output_error;
@@ -270,16 +196,15 @@ class PassRun {
     }
 
     void finish() {
-        const auto weight = read_vector(model_.weights(), std::string(kFinalNormName) + ".weight");
-        const Tensor norm = upload_row(weight);
-        result_.reference.head = pack_head(options_.overlay);
+        const Tensor norm = load_norm(model_, backend_, kFinalNormName);
+        result_.reference.head = run_head(model_, options_.overlay);
         for (std::size_t c = 0; c < chunks_.size(); ++c) {
             result_.reference.chunks.push_back(final_states(chunks_[c], norm, reference_.chunks[c]));
         }
         for (std::size_t f = 0; f < options_.forks.size(); ++f) {
             const Fork& fork = options_.forks[f];
             FinalStates& states = result_.forks[f].states;
-            states.head = changes_head(item(fork)) ? pack_head(fork.overlay) : result_.reference.head;
+            states.head = changes_head(item(fork)) ? run_head(model_, fork.overlay) : result_.reference.head;
             for (std::size_t c = 0; c < chunks_.size(); ++c) {
                 const Tensor& own = fork_streams_[f].chunks[c];
                 states.chunks.push_back(
@@ -289,15 +214,11 @@ class PassRun {
         }
     }
 
-    std::shared_ptr<const compute::PackedHead> pack_head(const WeightOverlay* overlay) const {
-        return backend_.pack_head(treated_weight(head_item(), overlay).view());
-    }
-
     // Normalises a chunk and keeps the scored positions.
     Tensor final_states(const TokenChunk& chunk, const Tensor& norm, const Tensor& state) {
         if (normed_.empty() || normed_.rows() != chunk.rows.rows())
             normed_ = backend_.allocate(chunk.rows.rows(), state.cols());
-        backend_.rms_norm(chunk.rows, state, norm, model_.config().rms_eps, normed_);
+        backend_.rms_norm(chunk.rows, state, norm, model_.config().rms_eps, nullptr, normed_);
         Tensor kept = backend_.allocate(chunk.scored.rows(), state.cols());
         for (std::int64_t w = 0; w < chunk.rows.windows(); ++w) {
             const std::int64_t context = chunk.rows.window_rows(w) - 1 - chunk.scored.window_rows(w);
@@ -313,6 +234,7 @@ class PassRun {
     std::span<const TokenChunk> chunks_;
     const PassOptions& options_;
     BlockRunner runner_;
+    BlockLoader loader_;
     Activations base_;     // slots of the reference run, kept while forks of the same chunk use them
     Activations scratch_;  // slots of the fork that is running
     Stream reference_;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -11,25 +10,18 @@
 #include "base/progress.h"
 #include "compute/backend.h"
 #include "model/model.h"
+#include "model/run_head.h"
 #include "model/token_chunks.h"
 
 namespace assay {
-
-// Replaces linears' operations: here by changing the weight before it is packed. Thread-safe.
-class WeightOverlay {
-  public:
-    virtual ~WeightOverlay() = default;
-    virtual bool treats(const LinearItem& item) const = 0;
-    // Changes w [out, in] in place. Called only where treats() says so.
-    virtual void apply(const LinearItem& item, MatrixView<float> w) const = 0;
-};
 
 // Sees the reference run's tensors where they are, in the order of the computation.
 class Tap {
   public:
     virtual ~Tap() = default;
-    // output holds x wᵀ + bias (+ residual, where the block's program adds it in the same operation).
-    virtual void linear(const LinearItem& item, const TokenChunk& chunk, const compute::Tensor& input,
+    // output holds x wᵀ + bias (+ residual, where the block's program adds it in the same operation). `rows`
+    // are the chunk's, or those that were routed to the item's expert.
+    virtual void linear(const LinearItem& item, const compute::Batch& rows, const compute::Tensor& input,
                         const compute::Tensor& output) = 0;
     // The residual stream after a block; block -1: the embeddings.
     virtual void block(std::int64_t block, const TokenChunk& chunk, const compute::Tensor& state) = 0;
@@ -47,10 +39,10 @@ struct PassOptions {
     Tap* tap = nullptr;
 };
 
-// The final hidden states of one run, after the last norm, of the scored positions.
+// The final hidden states of one run, after the last norm, of the scored positions; and its output layer.
 struct FinalStates {
     std::vector<compute::Tensor> chunks;  // [scored rows, hidden] each
-    std::shared_ptr<const compute::PackedHead> head;
+    RunHead head;
 };
 
 struct ForkResult {
@@ -67,12 +59,20 @@ struct PassResult {
     std::vector<ForkResult> forks;
 };
 
+// How much memory a measurement may take for what it can cut into pieces; no result depends on it.
+struct MemoryLimits {
+    std::int64_t state_bytes = std::int64_t{4} << 30;  // kept states: windows go in groups that fit
+    std::int64_t head_bytes = std::int64_t{4} << 30;   // output layers: they come in parts that fit
+    std::int64_t chunk_rows = 2048;                    // positions that move through a block together
+};
+
 // What a run needs besides the model. All must outlive it.
 struct Engine {
     compute::Backend& backend;
     ThreadPool& pool;
     Progress& progress;
     const CancelToken& cancel;
+    MemoryLimits limits = {};
 };
 
 // Runs the model over all chunks. A fork without effect gives the reference's own bits: same kernels, same

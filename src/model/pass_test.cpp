@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/rng.h"
-#include "model/architectures/llama.h"
+#include "model/architectures.h"
 #include "model/random_model.h"
 
 namespace assay {
@@ -49,8 +49,8 @@ class PassTest : public ::testing::TestWithParam<bool> {
     void make_model(bool tied) {
         ModelConfig config = small_llama_config();
         config.tied_head = tied;
-        config.attention_bias = !tied;
-        model_ = std::make_unique<Model>("random", config, llama_block(config), random_weights(config, 3));
+        config.qkv_bias = config.output_bias = !tied;
+        model_ = std::make_unique<Model>("random", config, make_blocks(config), random_weights(config, 3));
     }
 
     PassResult run(const PassOptions& options, std::int64_t max_rows = 2048, int threads = 2) {
@@ -145,10 +145,10 @@ TEST_P(PassTest, OutputErrorOfAScaledLinearIsItsScaleMinusOne) {
 // Counts what it sees and checks shapes.
 class CountingTap final : public Tap {
   public:
-    void linear(const LinearItem& item, const TokenChunk& chunk, const compute::Tensor& input,
+    void linear(const LinearItem& item, const compute::Batch& rows, const compute::Tensor& input,
                 const compute::Tensor& output) override {
         ++linears;
-        EXPECT_EQ(input.rows(), chunk.rows.rows());
+        EXPECT_EQ(input.rows(), rows.rows());
         EXPECT_EQ(input.cols(), item.in);
         EXPECT_EQ(output.cols(), item.out);
     }
@@ -188,7 +188,7 @@ TEST(ModelChecks, NameTheMissingOrMisshapenTensor) {
         const auto weights = random_weights(config, 1);
         damage(*weights);
         try {
-            const Model model("m", config, llama_block(config), weights);
+            const Model model("m", config, make_blocks(config), weights);
             ADD_FAILURE() << "no error for " << text;
         } catch (const FormatError& e) {
             EXPECT_NE(std::string(e.what()).find(text), std::string::npos) << e.what();
@@ -204,7 +204,7 @@ TEST(ModelChecks, NanWeightsAndForeignTokensStopThePass) {
     const ModelConfig config = small_llama_config();
     const auto weights = random_weights(config, 1);
     weights->matrices["model.layers.1.mlp.up_proj.weight"].view()(2, 5) = std::nanf("");
-    const Model model("m", config, llama_block(config), weights);
+    const Model model("m", config, make_blocks(config), weights);
     ThreadPool pool(2);
     const auto backend = compute::make_cpu_backend(pool);
     CancelToken cancel;

@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/rng.h"
-#include "model/architectures/llama.h"
+#include "model/architectures.h"
 
 namespace assay {
 
@@ -58,20 +58,21 @@ std::shared_ptr<MemoryWeights> random_weights(const ModelConfig& config, std::ui
         for (float& x : v) x = static_cast<float>(center + 0.2 * (2 * rng.uniform() - 1));
         weights->vectors[name] = std::move(v);
     };
-    const BlockProgram program = llama_block(config);
+    const std::vector<BlockProgram> blocks = make_blocks(config);
     for (std::int64_t b = 0; b < config.layers; ++b) {
+        const BlockProgram& program = blocks[static_cast<std::size_t>(b)];
         for (const BlockOp& op : program.ops) {
             if (op.weight.empty()) continue;
             const std::string name = Model::block_weight_name(b, op.weight);
             const std::int64_t out = program.slot_cols[static_cast<std::size_t>(op.output)];
             if (op.kind == BlockOpKind::kLinear)
-                matrix(name + ".weight", out, program.slot_cols[static_cast<std::size_t>(op.inputs[0])]);
+                matrix(name + ".weight", out, program.slot_cols[static_cast<std::size_t>(op.inputs[0].slot)]);
             else
-                vector(name + ".weight", out, 1);
+                vector(name + ".weight", op.norm_cols, 1 - config.norm_offset);
             if (op.bias) vector(name + ".bias", out, 0);
         }
     }
-    vector(std::string(kFinalNormName) + ".weight", config.hidden, 1);
+    vector(std::string(kFinalNormName) + ".weight", config.hidden, 1 - config.norm_offset);
     matrix(std::string(kEmbeddingName) + ".weight", config.vocabulary, config.hidden);
     if (!config.tied_head) matrix(std::string(kHeadName) + ".weight", config.vocabulary, config.hidden);
     return weights;
@@ -89,6 +90,9 @@ ModelConfig small_llama_config() {
     config.vocabulary = 97;
     config.max_positions = 512;
     config.rms_eps = 1e-5;
+    config.attention_scale = 1 / std::sqrt(12.0);
+    config.rope.dimensions = 12;
+    config.layer.resize(2);
     return config;
 }
 

@@ -23,8 +23,8 @@ class MemoryWeights final : public WeightSource {
     void read(std::string_view name, std::int64_t first_row, MatrixView<float> out) const override;
 };
 
-// Llama-shaped random weights: uniform with standard deviation 1/sqrt(in), norms near one, biases where the
-// config has them.
+// Random weights of config.architecture: uniform with standard deviation 1/sqrt(in), norms near one, biases
+// where the config has them.
 std::shared_ptr<MemoryWeights> random_weights(const ModelConfig& config, std::uint64_t seed);
 
 // A small Llama config for tests: hidden 48, 2 layers, 4 heads of 12 sharing 2 key/value heads, vocabulary

@@ -9,15 +9,20 @@ namespace assay {
 std::vector<StoredTensor> SafetensorsSource::tensors() const {
     std::vector<StoredTensor> all;
     for (const auto& [name, view] : set_.tensors()) {
-        all.push_back({name, std::string(dtype_name(view.dtype)), view.shape, view.bytes.size()});
+        if (is_scale(set_.tensors(), name)) continue;
+        StoredTensor tensor{name, std::string(dtype_name(view.dtype)), view.shape, view.bytes.size(),
+                            dtype_bits(view.dtype) <= 8};
+        for (const char* suffix : {"_scale", "_scale_inv"}) {
+            const auto scales = set_.tensors().find(name + suffix);
+            if (scales != set_.tensors().end()) tensor.bytes += scales->second.bytes.size();
+        }
+        all.push_back(std::move(tensor));
     }
     return all;
 }
 
-const TensorView& SafetensorsSource::find(std::string_view name) const {
-    const auto found = set_.tensors().find(name);
-    if (found == set_.tensors().end()) throw FormatError(place(name) + " is missing");
-    return found->second;
+ScaledWeight SafetensorsSource::find(std::string_view name) const {
+    return find_weight(set_.tensors(), name, storage_, place(name));
 }
 
 std::string SafetensorsSource::place(std::string_view name) const {
@@ -25,19 +30,15 @@ std::string SafetensorsSource::place(std::string_view name) const {
 }
 
 void SafetensorsSource::read(std::string_view name, std::int64_t first_row, MatrixView<float> out) const {
-    const TensorView& view = find(name);
-    const std::int64_t cols = view.shape.empty() ? 1 : view.shape.back(),
-                       rows = cols == 0 ? 0 : element_count(view.shape) / cols;
+    const ScaledWeight weight = find(name);
+    const Shape& shape = weight.numbers->shape;
+    const std::int64_t cols = shape.empty() ? 1 : shape.back(),
+                       rows = cols == 0 ? 0 : element_count(shape) / cols;
     if (out.cols() != cols || first_row < 0 || out.rows() > rows - first_row) {
         throw InvalidArgument(fmt::format("{} {}: rows {}+{} of {} columns were asked for", place(name),
-                                          to_string(view.shape), first_row, out.rows(), out.cols()));
+                                          to_string(shape), first_row, out.rows(), out.cols()));
     }
-    if (view.dtype != DType::kF32 && view.dtype != DType::kF16 && view.dtype != DType::kBF16) {
-        throw Unsupported(
-            fmt::format("{} is stored as {}, which cannot be read as weights; f32, f16 and bf16 can",
-                        place(name), dtype_name(view.dtype)));
-    }
-    for (std::int64_t r = 0; r < out.rows(); ++r) to_f32(view, (first_row + r) * cols, out.row(r));
+    read_rows(weight, first_row, out);
 }
 
 }  // namespace assay

@@ -7,6 +7,9 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/mapped_file.h"
+#include "base/sha256.h"
+#include "container/json.h"
 #include "container/safetensors_writer.h"
 #include "container/temporary_folder.h"
 #include "tensor/float16.h"
@@ -95,6 +98,67 @@ TEST_F(SafetensorsSourceTest, RefusesElementsThatAreNoWeights) {
     } catch (const Unsupported& e) {
         EXPECT_THAT(e.what(), HasSubstr("codes"));
         EXPECT_THAT(e.what(), HasSubstr("i32"));
+    }
+}
+
+// fc.weight [2, 3] f8_e4m3 with fc.weight_scale [2, 1] f32, and a norm.
+class ScaledSourceTest : public TemporaryFolder {
+  protected:
+    ScaledSourceTest() {
+        SafetensorsWriter writer(folder_ / "model.safetensors", {{"fc.weight", DType::kF8E4M3, {2, 3}},
+                                                                 {"fc.weight_scale", DType::kF32, {2, 1}},
+                                                                 {"norm.weight", DType::kF32, {2}}});
+        const std::vector<std::uint8_t> codes{0x38, 0xb8, 0x40, 0x38, 0x00, 0x7e};  // 1 -1 2 1 0 448
+        const std::vector<float> scales{0.5f, 3}, norm{1, 2};
+        for (const TensorDeclaration& t : writer.order()) {
+            if (t.name == "fc.weight") writer.write(t.name, std::as_bytes(std::span(codes)));
+            if (t.name == "fc.weight_scale") writer.write(t.name, std::as_bytes(std::span(scales)));
+            if (t.name == "norm.weight") writer.write(t.name, std::as_bytes(std::span(norm)));
+        }
+        writer.commit();
+    }
+
+    SafetensorsSource source_for_folder() const { return SafetensorsSource(SafetensorsSet::open(folder_)); }
+};
+
+TEST_F(ScaledSourceTest, MultipliesByTheScales) {
+    Matrix<float> out(1, 3);
+    source_for_folder().read("fc.weight", 1, out.view());
+    EXPECT_THAT(out.values(), ElementsAre(3, 0, 3 * 448));
+}
+
+TEST_F(ScaledSourceTest, ListsScalesAsPartOfTheirWeight) {
+    const SafetensorsSource source = source_for_folder();
+    EXPECT_FALSE(source.contains("fc.weight_scale"));
+    EXPECT_TRUE(source.contains("fc.weight"));
+    const auto all = source.tensors();
+    ASSERT_EQ(all.size(), 2u);
+    EXPECT_EQ(all[0].name, "fc.weight");
+    EXPECT_EQ(all[0].bytes, 6u + 8u);
+    EXPECT_TRUE(all[0].quantized);
+    EXPECT_FALSE(all[1].quantized);
+}
+
+// tests/data/checkpoints/README.md
+TEST(SafetensorsCheckpoints, WeightsAreThoseOfTheLibraryToTheBit) {
+    for (const char* name : {"ct-fp8-dynamic", "ct-w8a8-int"}) {
+        const auto folder = std::filesystem::path(ASSAY_TEST_DATA) / "checkpoints" / name;
+        const Json config = parse_json(read_file(folder / "config.json"), name);
+        const QuantizedStorage storage = read_quantization_config(config, name);
+        EXPECT_EQ(storage.refusal, "");
+        const SafetensorsSource source(SafetensorsSet::open(folder), storage);
+        int compared = 0;
+        const Json oracle = parse_json(read_file(folder / "dequant.json"), name);
+        for (const auto& item : oracle["tensors"].items()) {
+            const Shape shape = source.shape(item.key());
+            EXPECT_EQ(shape, item.value()["shape"].get<Shape>());
+            Matrix<float> weight(shape[0], shape[1]);
+            source.read(item.key(), 0, weight.view());
+            EXPECT_EQ(sha256_hex(std::as_bytes(weight.values())), item.value()["sha256"])
+                << name << item.key();
+            ++compared;
+        }
+        EXPECT_EQ(compared, 14);
     }
 }
 

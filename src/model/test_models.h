@@ -12,7 +12,7 @@
 
 #include "base/rng.h"
 #include "container/gguf_writer.h"
-#include "model/architectures/llama.h"
+#include "model/architectures.h"
 #include "model/pass.h"
 #include "model/random_model.h"
 
@@ -21,11 +21,12 @@ namespace assay {
 // Everything that a pass needs besides the model.
 struct TestEngine {
     explicit TestEngine(int threads = 2) : pool(threads), backend(compute::make_cpu_backend(pool)) {}
-    operator Engine() { return {*backend, pool, silent_progress(), cancel}; }
+    operator Engine() { return {*backend, pool, silent_progress(), cancel, limits}; }
 
     ThreadPool pool;
     CancelToken cancel;
     std::unique_ptr<compute::Backend> backend;
+    MemoryLimits limits;
 };
 
 // Multiplies one item's weight by a factor.
@@ -45,7 +46,7 @@ class ScaleOverlay final : public WeightOverlay {
 };
 
 inline Model random_model(const ModelConfig& config, std::uint64_t seed = 3) {
-    return {"random", config, llama_block(config), random_weights(config, seed)};
+    return {"random", config, make_blocks(config), random_weights(config, seed)};
 }
 
 inline std::vector<TokenWindow> random_windows(const std::vector<int>& lengths, std::int64_t vocabulary,
@@ -67,8 +68,8 @@ inline Matrix<float> window_logits(const Model& model, const Engine& engine, con
     const auto chunks = make_chunks(std::vector<TokenWindow>{window}, 0, 4096);
     const PassResult pass = run_pass(model, engine, chunks, {.overlay = overlay});
     Matrix<float> logits(chunks[0].scored.rows(), model.config().vocabulary);
-    engine.backend.logits(chunks[0].scored, {&pass.reference.chunks[0], pass.reference.head.get()},
-                          logits.view());
+    const auto head = HeadReader(pass.reference.head, engine.backend).part(0, logits.cols());
+    engine.backend.logits(chunks[0].scored, {&pass.reference.chunks[0], head.get()}, logits.view());
     return logits;
 }
 

@@ -9,52 +9,65 @@
 namespace assay {
 namespace {
 
-TokenChunk make_chunk(std::span<const TokenWindow> windows, std::int64_t first, std::int64_t context) {
+std::int64_t length(const EvaluationWindow& window) {
+    return static_cast<std::int64_t>(window.tokens.size());
+}
+
+void check(const EvaluationWindow& window) {
+    if (window.context < 0) throw InvalidArgument("--context cannot be negative");
+    if (length(window) < window.context + 2) {
+        throw InvalidArgument(fmt::format(
+            "a window of {} tokens has nothing to score after {} context positions; use longer windows "
+            "or a smaller --context",
+            length(window), window.context));
+    }
+}
+
+TokenChunk make_chunk(std::span<const EvaluationWindow> windows, std::int64_t first) {
+    std::vector<TokenWindow> tokens;
     std::vector<std::int64_t> rows, scored;
     std::vector<std::int32_t> targets;
-    for (const TokenWindow& window : windows) {
-        const auto tokens = static_cast<std::int64_t>(window.size());
-        if (tokens < context + 2) {
-            throw InvalidArgument(fmt::format(
-                "a window of {} tokens has nothing to score after {} context positions; use longer windows "
-                "or a smaller --context",
-                tokens, context));
-        }
-        rows.push_back(tokens);
-        scored.push_back(tokens - 1 - context);
-        targets.insert(targets.end(), window.begin() + context + 1, window.end());
+    for (const EvaluationWindow& window : windows) {
+        check(window);
+        tokens.push_back(window.tokens);
+        rows.push_back(length(window));
+        scored.push_back(length(window) - 1 - window.context);
+        targets.insert(targets.end(), window.tokens.begin() + window.context + 1, window.tokens.end());
     }
-    return {first,
-            {windows.begin(), windows.end()},
-            compute::Batch(rows),
-            compute::Batch(scored),
-            std::move(targets)};
+    return {first, std::move(tokens), compute::Batch(rows), compute::Batch(scored), std::move(targets)};
 }
 
 }  // namespace
 
-std::int64_t longest_window(std::span<const TokenWindow> windows) {
-    std::size_t longest = 1;
-    for (const TokenWindow& window : windows) longest = std::max(longest, window.size());
-    return static_cast<std::int64_t>(longest);
+std::int64_t longest_window(std::span<const EvaluationWindow> windows) {
+    std::int64_t longest = 1;
+    for (const EvaluationWindow& window : windows) longest = std::max(longest, length(window));
+    return longest;
 }
 
-std::vector<TokenChunk> make_chunks(std::span<const TokenWindow> windows, std::int64_t context,
-                                    std::int64_t max_rows) {
-    if (context < 0) throw InvalidArgument("--context cannot be negative");
+std::vector<EvaluationWindow> with_context(std::span<const TokenWindow> windows, std::int64_t context) {
+    std::vector<EvaluationWindow> all;
+    for (const TokenWindow& tokens : windows) all.push_back({tokens, context});
+    return all;
+}
+
+std::vector<TokenChunk> make_chunks(std::span<const EvaluationWindow> windows, std::int64_t max_rows) {
     std::vector<TokenChunk> chunks;
     std::size_t begin = 0;
     while (begin < windows.size()) {
         std::size_t end = begin + 1;
-        auto rows = static_cast<std::int64_t>(windows[begin].size());
-        while (end < windows.size() && rows + static_cast<std::int64_t>(windows[end].size()) <= max_rows) {
-            rows += static_cast<std::int64_t>(windows[end++].size());
-        }
-        chunks.push_back(
-            make_chunk(windows.subspan(begin, end - begin), static_cast<std::int64_t>(begin), context));
+        std::int64_t rows = length(windows[begin]);
+        while (end < windows.size() && rows + length(windows[end]) <= max_rows)
+            rows += length(windows[end++]);
+        chunks.push_back(make_chunk(windows.subspan(begin, end - begin), static_cast<std::int64_t>(begin)));
         begin = end;
     }
     return chunks;
+}
+
+std::vector<TokenChunk> make_chunks(std::span<const TokenWindow> windows, std::int64_t context,
+                                    std::int64_t max_rows) {
+    return make_chunks(with_context(windows, context), max_rows);
 }
 
 }  // namespace assay

@@ -13,10 +13,11 @@ namespace assay {
 
 // One stored tensor as `inspect` lists it.
 struct StoredTensor {
-    std::string name;  // as in Hugging Face, where the source can tell
-    std::string type;  // as stored: "bf16", "Q4_1"
-    Shape shape;       // slowest dimension first
-    std::uint64_t bytes = 0;
+    std::string name;         // as in Hugging Face, where the source can tell
+    std::string type;         // as stored: "bf16", "Q4_1"
+    Shape shape;              // slowest dimension first
+    std::uint64_t bytes = 0;  // with its scales
+    bool quantized = false;   // a type of few bits: reading it does not give the weights it was made from
 };
 
 // Names and row order are Hugging Face's, whatever the file holds. Reading is thread-safe.
@@ -35,9 +36,9 @@ class WeightSource {
     // What errors call a tensor: its file and name.
     virtual std::string place(std::string_view name) const = 0;
 
-    // Rows [first_row, first_row + out.rows()) of a tensor [rows, cols] as f32, exactly as stored; a vector
-    // is one row. Throws FormatError for a missing tensor or a type that cannot be decoded, InvalidArgument
-    // for a wrong shape.
+    // Rows [first_row, first_row + out.rows()) of a tensor [rows, cols] as f32, exactly as stored (f64 and
+    // products with scales are rounded); a vector is one row. Throws FormatError for a missing tensor or a
+    // type that cannot be decoded, InvalidArgument for a wrong shape.
     virtual void read(std::string_view name, std::int64_t first_row, MatrixView<float> out) const = 0;
 };
 

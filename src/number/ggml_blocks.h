@@ -57,6 +57,9 @@ struct GgmlTypeInfo {
     std::uint32_t block_bytes;
     // Decodes whole blocks, out.size() / block_elements of them; null where Assay cannot.
     void (*decode)(const std::byte* blocks, std::span<float> out);
+
+    // Whether elements share scales, so that reading them back is not what was there before.
+    bool quantized() const { return block_elements > 1; }
 };
 
 // The row of a stored id; nothing for ids that are unknown or were removed from the format.
@@ -68,7 +71,7 @@ GgmlTypeInfo ggml_type_info(GgmlType type);
 // Whether decode_ggml() can read the type.
 bool ggml_decodable(GgmlType type);
 
-// Decodes whole blocks to f32, with the bits that ggml's own dequantize_row_* functions give.
+// Decodes whole blocks to f32, with the bits that ggml's own dequantize_row_* functions give; F64 is rounded.
 // Shape: out.size() is a multiple of the block's elements and bytes.size() is exactly those blocks.
 // Throws Unsupported for a type without decoder, naming the ones that have one; InvalidArgument for wrong
 // sizes. Source: ggml src/ggml-quants.c.

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <functional>
 #include <limits>
@@ -113,10 +114,83 @@ TEST(GgmlBlocks, DecodesPlainFloats) {
     EXPECT_EQ(decode(GgmlType::kBF16, bf16), values);
 }
 
-TEST(GgmlBlocks, DecodesNothingFromNothing) {
+TEST(GgmlBlocks, RoundsF64ToTheNearestF32) {
+    const std::vector<double> values{1.0 / 3, -0.0, 1e300, -1e-300};
+    std::vector<std::byte> bytes(values.size() * 8);
+    std::memcpy(bytes.data(), values.data(), bytes.size());
+    const std::vector<float> decoded = decode(GgmlType::kF64, bytes);
+    EXPECT_EQ(decoded, (std::vector<float>{1.0f / 3, -0.0f, std::numeric_limits<float>::infinity(), -0.0f}));
+    EXPECT_TRUE(std::signbit(decoded[1]));
+}
+
+// The sub-block scales of K-quants are packed so that each type has its own way to get them wrong: here all
+// codes are 1, so that an element shows its sub-block's scale and minimum.
+TEST(GgmlBlocks, DecodesTheQ4_KScalesOfTheFormatDescription) {
+    std::vector<std::byte> block;
+    append_f16(block, 1.0f);
+    append_f16(block, 1.0f);
+    // Scales 1 2 3 4 21 38 55 8, minima 9 10 11 12 13 30 47 0: the upper four have their top bits in the
+    // lower four's bytes.
+    for (int byte : {0x41, 0x82, 0xc3, 0x04, 0x09, 0x4a, 0x8b, 0x0c, 0xd5, 0xe6, 0xf7, 0x08})
+        block.push_back(static_cast<std::byte>(byte));
+    block.resize(144, std::byte{0x11});
+    const std::vector<int> scales{1, 2, 3, 4, 21, 38, 55, 8}, minima{9, 10, 11, 12, 13, 30, 47, 0};
+    const std::vector<float> decoded = decode(GgmlType::kQ4K, block);
+    for (std::size_t i = 0; i < 256; ++i)
+        EXPECT_EQ(decoded[i], static_cast<float>(scales[i / 32] - minima[i / 32])) << i;
+}
+
+TEST(GgmlBlocks, DecodesQ6_KCodesAndSignedScales) {
+    std::vector<std::byte> block(210, std::byte{0});
+    block[0] = std::byte{0x2f};        // element 0: low bits 15; element 64: low bits 2
+    block[128] = std::byte{0x23};      // element 0: high bits 3; element 64: high bits 2
+    block[192] = std::byte{0xff};      // scale -1 of elements 0 to 15
+    block[192 + 4] = std::byte{0x7f};  // scale 127 of elements 64 to 79
+    block[209] = std::byte{0x38};      // d = 0.5
+    const std::vector<float> decoded = decode(GgmlType::kQ6K, block);
+    EXPECT_EQ(decoded[0], 0.5f * -1 * (63 - 32));
+    EXPECT_EQ(decoded[64], 0.5f * 127 * (34 - 32));
+    EXPECT_EQ(decoded[1], 0.5f * -1 * (0 - 32));
+    EXPECT_EQ(decoded[65], 0.5f * 127 * (0 - 32));
+    EXPECT_EQ(decoded[255], 0.0f);
+}
+
+TEST(GgmlBlocks, DecodesIQ4_NLLevels) {
+    std::vector<std::byte> block;
+    append_f16(block, 2.0f);
+    for (int i = 0; i < 16; ++i) block.push_back(static_cast<std::byte>(i | (15 - i) << 4));
+    const std::vector<float> decoded = decode(GgmlType::kIQ4NL, block);
+    const std::vector<float> levels{-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+    for (std::size_t i = 0; i < 16; ++i) {
+        EXPECT_EQ(decoded[i], 2 * levels[i]);
+        EXPECT_EQ(decoded[16 + i], 2 * levels[15 - i]);
+    }
+}
+
+TEST(GgmlBlocks, DecodesMXFP4NumbersWithTheirPowerOfTwo) {
+    std::vector<std::byte> block{std::byte{128}};  // 2^1
+    for (int i = 0; i < 16; ++i) block.push_back(static_cast<std::byte>(i));
+    const std::vector<float> decoded = decode(GgmlType::kMXFP4, block);
+    const std::vector<float> e2m1{0, 0.5f, 1, 1.5f, 2, 3, 4, 6};
+    for (std::size_t i = 0; i < 8; ++i) {
+        EXPECT_EQ(decoded[i], 2 * e2m1[i]);
+        EXPECT_EQ(decoded[8 + i], -2 * e2m1[i]);
+    }
+}
+
+TEST(GgmlBlocks, KnowsWhichTypesAreQuantized) {
+    for (GgmlType type : {GgmlType::kF32, GgmlType::kF16, GgmlType::kBF16, GgmlType::kF64, GgmlType::kI8})
+        EXPECT_FALSE(ggml_type_info(type).quantized());
     for (GgmlType type :
-         {GgmlType::kF32, GgmlType::kF16, GgmlType::kQ4_0, GgmlType::kQ4_1, GgmlType::kQ8_0}) {
-        EXPECT_TRUE(decode(type, {}).empty());
+         {GgmlType::kQ4_0, GgmlType::kQ6K, GgmlType::kIQ4XS, GgmlType::kTQ1_0, GgmlType::kMXFP4})
+        EXPECT_TRUE(ggml_type_info(type).quantized());
+}
+
+TEST(GgmlBlocks, DecodesNothingFromNothing) {
+    for (std::uint32_t id = 0; id < 64; ++id) {
+        const auto info = find_ggml_type(id);
+        if (!info || info->decode == nullptr) continue;
+        EXPECT_TRUE(decode(info->type, {}).empty()) << info->name;
     }
 }
 
@@ -142,15 +216,15 @@ TEST(GgmlBlocks, EveryTypeHasItsOwnIdAndName) {
 
 TEST(GgmlBlocks, RefusesTypesWithoutDecoderAndListsTheOthers) {
     std::vector<float> out(256);
-    const std::vector<std::byte> bytes(210);
-    EXPECT_FALSE(ggml_decodable(GgmlType::kQ6K));
+    const std::vector<std::byte> bytes(66);
+    EXPECT_FALSE(ggml_decodable(GgmlType::kIQ2XXS));
     EXPECT_TRUE(ggml_decodable(GgmlType::kQ4_1));
     try {
-        decode_ggml(GgmlType::kQ6K, bytes, out);
+        decode_ggml(GgmlType::kIQ2XXS, bytes, out);
         FAIL() << "no exception";
     } catch (const Unsupported& error) {
-        EXPECT_THAT(error.what(), testing::HasSubstr("Q6_K"));
-        EXPECT_THAT(error.what(), testing::HasSubstr("F32, F16, Q4_0, Q4_1, Q8_0, BF16"));
+        EXPECT_THAT(error.what(), testing::HasSubstr("IQ2_XXS"));
+        EXPECT_THAT(error.what(), testing::HasSubstr("F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K"));
     }
 }
 

@@ -3,12 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
-#include <functional>
 
-#include "base/parallel.h"
-#include "number/number_format.h"
-#include "tensor/matrix.h"
+#include "number/int_format.h"
 
 namespace assay {
 
@@ -39,27 +35,8 @@ struct IntGrid {
 // else c rounded to that type; only where |c| does not fit f16 is the general formula used. A group of zeros
 // has s = 0. A scale that would round to zero becomes the smallest positive number of its type.
 //
-// Throws: NumericError where the scale overflows its type (f16: from 65520).
+// Throws: NumericError where the scale or the grid's largest value overflows (f16: from 65520).
 // Source: Nagel et al. 2021, "A White Paper on Neural Network Quantization", section 2.2.
-IntGrid int_grid(const NumberFormat& format, float low, float high);
-
-// A run of weights of one row that lie on one grid.
-struct IntGroup {
-    std::int64_t row = 0;
-    std::int64_t index = 0;  // of the group in its row: the column of its scale in [rows, per_row]
-    std::int64_t first_column = 0;
-    std::int64_t columns = 0;
-    IntGrid grid;
-};
-
-// Fits the grid of every group of w and calls visit for it, or, where one grid serves the whole matrix, for
-// each row. Rows are visited in parallel, the groups of one row in order; visit may overwrite the group's own
-// weights.
-//
-// Shape: w [out, in].
-// Throws: NumericError naming row and column for NaN, Inf or a scale that overflows its type; InvalidArgument
-// for an impossible format.
-void for_each_group(MatrixView<const float> w, const NumberFormat& format, ThreadPool& pool,
-                    const std::function<void(const IntGroup&)>& visit);
+IntGrid int_grid(const IntFormat& format, float low, float high);
 
 }  // namespace assay

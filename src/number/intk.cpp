@@ -3,19 +3,18 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "number/group_walk.h"
 #include "number/int_grid.h"
 
 namespace assay {
 namespace {
-
-constexpr std::int64_t kTaskElements = 1 << 15;
 
 template <class T>
 bool has_shape(const Matrix<T>& m, std::int64_t rows, std::int64_t cols) {
     return m.rows() == rows && m.cols() == cols;
 }
 
-void check_shapes(const IntEncoding& encoding, const NumberFormat& format, const GroupLayout& layout,
+void check_shapes(const IntEncoding& encoding, const IntFormat& format, const GroupLayout& layout,
                   MatrixView<float> out) {
     const std::int64_t zero_rows = format.symmetric ? 0 : layout.rows,
                        zero_cols = format.symmetric ? 0 : layout.per_row;
@@ -30,34 +29,34 @@ void check_shapes(const IntEncoding& encoding, const NumberFormat& format, const
 
 }  // namespace
 
-IntEncoding encode_int(MatrixView<const float> w, const NumberFormat& format, ThreadPool& pool) {
+IntEncoding encode_int(MatrixView<const float> w, const IntFormat& format, ThreadPool& pool) {
     const GroupLayout layout = group_layout(format, w.rows(), w.cols());
     IntEncoding encoding{.codes = Matrix<std::uint8_t>(w.rows(), w.cols()),
                          .scales = Matrix<float>(layout.rows, layout.per_row),
                          .zeros = format.symmetric ? Matrix<std::uint8_t>()
                                                    : Matrix<std::uint8_t>(layout.rows, layout.per_row)};
-    for_each_group(w, format, pool, [&](const IntGroup& group) {
-        const IntGrid grid = group.grid;
+    for_each_group(w, layout, pool, [&](const Group& group) {
+        const IntGrid grid = int_grid(format, group.range.low, group.range.high);
         const float* in = &w(group.row, group.first_column);
         std::uint8_t* codes = &encoding.codes.view()(group.row, group.first_column);
         for (std::int64_t i = 0; i < group.columns; ++i) {
             codes[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(grid.code(in[i])));
         }
-        if (group.row >= layout.rows) return;  // the grid of the whole matrix is stored once
-        encoding.scales.view()(group.row, group.index) = grid.scale;
+        if (group.row % layout.height != 0) return;  // the first row of a tile stores its grid
+        encoding.scales.view()(group.scale_row, group.scale_column) = grid.scale;
         if (!format.symmetric)
-            encoding.zeros.view()(group.row, group.index) = static_cast<std::uint8_t>(grid.zero);
+            encoding.zeros.view()(group.scale_row, group.scale_column) = static_cast<std::uint8_t>(grid.zero);
     });
     return encoding;
 }
 
-void decode_int(const IntEncoding& encoding, const NumberFormat& format, MatrixView<float> out,
+void decode_int(const IntEncoding& encoding, const IntFormat& format, MatrixView<float> out,
                 ThreadPool& pool) {
     const GroupLayout layout = group_layout(format, out.rows(), out.cols());
     check_shapes(encoding, format, layout, out);
     if (layout.columns == 0) return;
     const auto decode_row = [&](std::int64_t r) {
-        const std::int64_t scale_row = std::min(r, layout.rows - 1);
+        const std::int64_t scale_row = r / layout.height;
         for (std::int64_t g = 0; g < layout.per_row; ++g) {
             IntGrid grid{.scale = encoding.scales.view()(scale_row, g),
                          .zero = static_cast<float>(1 << (format.bits - 1))};
@@ -69,10 +68,19 @@ void decode_int(const IntEncoding& encoding, const NumberFormat& format, MatrixV
                 values[c] = grid.value(static_cast<float>(codes[c]));
         }
     };
-    parallel_for(pool, out.rows(), std::max<std::int64_t>(1, kTaskElements / out.cols()),
-                 [&](std::int64_t begin, std::int64_t end) {
-                     for (std::int64_t r = begin; r < end; ++r) decode_row(r);
-                 });
+    parallel_for(pool, out.rows(), rows_of_task(out.cols()), [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t r = begin; r < end; ++r) decode_row(r);
+    });
+}
+
+void round_to_nearest(MatrixView<const float> w, const IntFormat& format, MatrixView<float> out,
+                      ThreadPool& pool) {
+    for_each_group(w, group_layout(format, w.rows(), w.cols()), pool, [&](const Group& group) {
+        const IntGrid grid = int_grid(format, group.range.low, group.range.high);
+        const float* in = &w(group.row, group.first_column);
+        float* rounded = &out(group.row, group.first_column);
+        for (std::int64_t i = 0; i < group.columns; ++i) rounded[i] = grid.value(grid.code(in[i]));
+    });
 }
 
 }  // namespace assay

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "base/parallel.h"
-#include "number/number_format.h"
+#include "number/int_format.h"
 #include "tensor/matrix.h"
 
 namespace assay {
@@ -22,12 +22,18 @@ struct IntEncoding {
 // Shape: w [out, in].
 // Accuracy: float32, real division, round half to even: with scale=f32 equal, bit for bit, to the formulas in
 // PyTorch (constant groups apart: see int_grid); the same bits for any number of threads.
-// Throws: NumericError, InvalidArgument as for_each_group.
-IntEncoding encode_int(MatrixView<const float> w, const NumberFormat& format, ThreadPool& pool);
+// Throws: NumericError naming row and column for NaN, Inf or a scale that overflows its type;
+// InvalidArgument for an impossible format.
+IntEncoding encode_int(MatrixView<const float> w, const IntFormat& format, ThreadPool& pool);
 
 // out = (code - zero) · scale. Throws InvalidArgument where the encoding's shapes fit neither the format nor
 // out.
-void decode_int(const IntEncoding& encoding, const NumberFormat& format, MatrixView<float> out,
+void decode_int(const IntEncoding& encoding, const IntFormat& format, MatrixView<float> out,
                 ThreadPool& pool);
+
+// out = decode(encode(w)), bit for bit, without making the codes. The two may be the same matrix; out must
+// have the shape of w. Throws as encode_int.
+void round_to_nearest(MatrixView<const float> w, const IntFormat& format, MatrixView<float> out,
+                      ThreadPool& pool);
 
 }  // namespace assay

@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "base/sha256.h"
 #include "number/int_grid.h"
+#include "number/number_format.h"
 #include "tensor/float16.h"
 
 namespace assay {
@@ -20,6 +21,10 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
+
+IntFormat int_format(std::string_view text) {
+    return std::get<IntFormat>(parse_number_format(text));
+}
 
 Matrix<float> random_matrix(std::int64_t rows, std::int64_t cols, std::uint64_t seed) {
     Matrix<float> m(rows, cols);
@@ -34,12 +39,12 @@ Matrix<float> row_matrix(std::initializer_list<float> values) {
     return m;
 }
 
-IntEncoding encode(const Matrix<float>& w, const NumberFormat& format) {
+IntEncoding encode(const Matrix<float>& w, const IntFormat& format) {
     ThreadPool pool(1);
     return encode_int(w.view(), format, pool);
 }
 
-Matrix<float> round_trip(const Matrix<float>& w, const NumberFormat& format) {
+Matrix<float> round_trip(const Matrix<float>& w, const IntFormat& format) {
     ThreadPool pool(1);
     Matrix<float> out(w.rows(), w.cols());
     decode_int(encode_int(w.view(), format, pool), format, out.view(), pool);
@@ -85,7 +90,7 @@ NaiveGroup naive_symmetric(std::span<const float> w, int bits) {
     return group;
 }
 
-void expect_naive(const Matrix<float>& w, const NumberFormat& format) {
+void expect_naive(const Matrix<float>& w, const IntFormat& format) {
     const GroupLayout layout = group_layout(format, w.rows(), w.cols());
     const IntEncoding encoding = encode(w, format);
     const Matrix<float> values = round_trip(w, format);
@@ -112,13 +117,12 @@ TEST(IntCodes, EqualTheFormulaOverAwkwardSizes) {
         const Matrix<float> w = random_matrix(3, cols, static_cast<std::uint64_t>(cols));
         for (int bits = 2; bits <= 8; ++bits) {
             for (const bool symmetric : {false, true}) {
-                NumberFormat format{.bits = bits, .symmetric = symmetric, .scale = ScaleType::kF32};
+                IntFormat format{.bits = bits, .symmetric = symmetric, .scale = ScaleType::kF32};
                 for (const std::int64_t group : {1, 7, 32, 33, 128}) {
-                    format.group_size = group;
+                    format.tile = group_tile(group);
                     expect_naive(w, format);
                 }
-                format.granularity = Granularity::kChannel;
-                format.group_size = 0;
+                format.tile = kChannelTile;
                 expect_naive(w, format);
             }
         }
@@ -128,7 +132,7 @@ TEST(IntCodes, EqualTheFormulaOverAwkwardSizes) {
 TEST(IntCodes, RoundHalfToEven) {
     // s = 1, z = 0: halves go to the even neighbour.
     const IntEncoding encoding =
-        encode(row_matrix({0.5f, 1.5f, 2.5f, 3.5f, 14.5f, 15}), parse_number_format("int4-channel"));
+        encode(row_matrix({0.5f, 1.5f, 2.5f, 3.5f, 14.5f, 15}), int_format("int4-channel"));
     EXPECT_THAT(encoding.codes.row(0), ::testing::ElementsAre(0, 2, 2, 4, 14, 15));
     EXPECT_EQ(encoding.scales.row(0)[0], 1.0f);
 }
@@ -136,7 +140,7 @@ TEST(IntCodes, RoundHalfToEven) {
 TEST(IntCodes, OfOneSidedGroupsHaveTheZeroPointAtAnEnd) {
     for (int bits = 2; bits <= 8; ++bits) {
         for (const ScaleType scale : {ScaleType::kF16, ScaleType::kF32}) {
-            const NumberFormat format{.bits = bits, .group_size = 64, .scale = scale};
+            const IntFormat format{.bits = bits, .tile = group_tile(64), .scale = scale};
             Matrix<float> w = random_matrix(20, 64, 9);
             for (float& v : w.values()) v = 5 + v;
             const IntEncoding positive = encode(w, format);
@@ -154,7 +158,7 @@ TEST(IntCodes, KeepOneSidedGridValuesExactly) {
     // Values on the grid of step 2^-4: far from zero, and still no zero point is clamped.
     for (const float sign : {1.0f, -1.0f}) {
         const Matrix<float> w = row_matrix({sign * 15 / 16, sign * 8 / 16, sign * 14 / 16, sign * 9 / 16});
-        const Matrix<float> values = round_trip(w, parse_number_format("int4-g4"));
+        const Matrix<float> values = round_trip(w, int_format("int4-g4"));
         for (std::int64_t c = 0; c < w.cols(); ++c) EXPECT_EQ(values.row(0)[c], w.row(0)[c]);
     }
 }
@@ -162,7 +166,7 @@ TEST(IntCodes, KeepOneSidedGridValuesExactly) {
 TEST(IntCodes, HoldConstantGroupsExactlyWhereTheScaleTypeHoldsTheConstant) {
     for (const char* text : {"int2-g5", "int4-g5", "int8-g5", "int2-sym-g5", "int4-sym-g5",
                              "int8-sym-channel", "int4-tensor", "int4-sym-tensor"}) {
-        NumberFormat format = parse_number_format(text);
+        IntFormat format = int_format(text);
         for (const float c : {0.30078125f, -0.30078125f, 65504.0f, -1.0f, 0x1.0p-24f, 0.0f}) {
             expect_all(round_trip(row_matrix({c, c, c, c, c}), format), c, text);
         }
@@ -174,34 +178,34 @@ TEST(IntCodes, HoldConstantGroupsExactlyWhereTheScaleTypeHoldsTheConstant) {
 }
 
 TEST(IntCodes, RoundOtherConstantsToTheScaleType) {
-    const Matrix<float> values = round_trip(row_matrix({-0.3f, -0.3f}), parse_number_format("int4-g2"));
+    const Matrix<float> values = round_trip(row_matrix({-0.3f, -0.3f}), int_format("int4-g2"));
     EXPECT_EQ(values.row(0)[0], -round_to_f16(0.3f));
 }
 
 TEST(IntCodes, HoldConstantsAboveTheLargestF16ByTheGeneralFormula) {
     for (const char* text : {"int4-g2", "int4-sym-g2"}) {
-        const Matrix<float> values = round_trip(row_matrix({2e5f, 2e5f}), parse_number_format(text));
+        const Matrix<float> values = round_trip(row_matrix({2e5f, 2e5f}), int_format(text));
         EXPECT_NEAR(values.row(0)[0], 2e5f, 2e5f * 0x1.0p-11f) << text;
     }
 }
 
 TEST(IntCodes, OfZeroGroupsAreTheZeroPoint) {
-    const IntEncoding asymmetric = encode(row_matrix({0, 0, -0.0f}), parse_number_format("int4-g8"));
+    const IntEncoding asymmetric = encode(row_matrix({0, 0, -0.0f}), int_format("int4-g8"));
     EXPECT_THAT(asymmetric.codes.row(0), ::testing::Each(0));
     EXPECT_EQ(asymmetric.scales.row(0)[0], 0.0f);
-    const IntEncoding symmetric = encode(row_matrix({0, 0, -0.0f}), parse_number_format("int4-sym-g8"));
+    const IntEncoding symmetric = encode(row_matrix({0, 0, -0.0f}), int_format("int4-sym-g8"));
     EXPECT_THAT(symmetric.codes.row(0), ::testing::Each(8));
-    expect_all(round_trip(row_matrix({0, -0.0f, 0}), parse_number_format("int4-sym-g8")), 0, "values");
+    expect_all(round_trip(row_matrix({0, -0.0f, 0}), int_format("int4-sym-g8")), 0, "values");
 }
 
 TEST(IntCodes, UseOnlyTheSymmetricCodesOfTwoBits) {
-    const IntEncoding encoding = encode(row_matrix({-1, -0.4f, 0.6f, 1}), parse_number_format("int2-sym-g4"));
+    const IntEncoding encoding = encode(row_matrix({-1, -0.4f, 0.6f, 1}), int_format("int2-sym-g4"));
     EXPECT_THAT(encoding.codes.row(0), ::testing::ElementsAre(1, 2, 3, 3));
     EXPECT_EQ(encoding.zeros.rows(), 0);
 }
 
 TEST(IntScales, AreExactlyF16) {
-    const IntEncoding encoding = encode(random_matrix(8, 100, 3), parse_number_format("int4-g16"));
+    const IntEncoding encoding = encode(random_matrix(8, 100, 3), int_format("int4-g16"));
     for (const float s : encoding.scales.values()) {
         EXPECT_GT(s, 0);
         EXPECT_EQ(s, round_to_f16(s));
@@ -210,7 +214,7 @@ TEST(IntScales, AreExactlyF16) {
 
 TEST(IntScales, StayPositiveWhereTheyWouldRoundToZero) {
     for (const char* text : {"int4-g4", "int4-sym-g4", "int8-tensor", "int4-g4(scale=f32)"}) {
-        const NumberFormat format = parse_number_format(text);
+        const IntFormat format = int_format(text);
         for (const float tiny : {1e-45f, 1e-40f, 1e-20f, 2e-8f, 1e-6f}) {
             const Matrix<float> w = row_matrix({tiny, -tiny / 2, 0, tiny / 4});
             EXPECT_GT(encode(w, format).scales.row(0)[0], 0) << text;
@@ -225,18 +229,18 @@ TEST(IntScales, StayPositiveWhereTheyWouldRoundToZero) {
 
 TEST(IntScales, ThatOverflowF16AreRefusedWithTheRemedy) {
     const Matrix<float> w = row_matrix({1, 2, 3e6f, 0});
-    EXPECT_THAT([&] { encode(w, parse_number_format("int4-g2")); },
+    EXPECT_THAT([&] { encode(w, int_format("int4-g2")); },
                 ThrowsMessage<NumericError>(AllOf(HasSubstr("row 0, column 2"), HasSubstr("(scale=f32)"))));
-    EXPECT_THAT([&] { encode(w, parse_number_format("int4-tensor")); },
+    EXPECT_THAT([&] { encode(w, int_format("int4-tensor")); },
                 ThrowsMessage<NumericError>(HasSubstr("(scale=f32)")));
-    EXPECT_NEAR(round_trip(w, parse_number_format("int4-g2(scale=f32)")).row(0)[2], 3e6f, 1);
+    EXPECT_NEAR(round_trip(w, int_format("int4-g2(scale=f32)")).row(0)[2], 3e6f, 1);
 }
 
 TEST(IntScales, ThatOverflowF32AreRefused) {
     const float huge = std::numeric_limits<float>::max();
-    EXPECT_THROW(encode(row_matrix({huge, -huge}), parse_number_format("int4-g2(scale=f32)")), NumericError);
+    EXPECT_THROW(encode(row_matrix({huge, -huge}), int_format("int4-g2(scale=f32)")), NumericError);
     for (const char* text : {"int3-g2(scale=f32)", "int4-g2(scale=f32)", "int8-sym-g2(scale=f32)"}) {
-        const NumberFormat format = parse_number_format(text);
+        const IntFormat format = int_format(text);
         EXPECT_EQ(round_trip(row_matrix({huge, huge}), format).row(0)[0], huge) << text;
     }
 }
@@ -244,7 +248,7 @@ TEST(IntScales, ThatOverflowF32AreRefused) {
 void expect_refused_at(float bad, std::int64_t cols, std::int64_t column, const char* format) {
     Matrix<float> w = random_matrix(3, cols, 1);
     w.row(1)[static_cast<std::size_t>(column)] = bad;
-    EXPECT_THAT([&] { encode(w, parse_number_format(format)); },
+    EXPECT_THAT([&] { encode(w, int_format(format)); },
                 ThrowsMessage<NumericError>(HasSubstr("row 1, column " + std::to_string(column) + " is ")));
 }
 
@@ -258,15 +262,15 @@ TEST(IntCodes, AreRefusedForNonFiniteWeightsWithTheirPlace) {
 
 TEST(IntCodes, AcceptMatricesWithoutElements) {
     for (const char* text : {"int4-g128", "int4-channel", "int4-tensor"}) {
-        EXPECT_EQ(round_trip(Matrix<float>(0, 5), parse_number_format(text)).rows(), 0);
-        EXPECT_EQ(round_trip(Matrix<float>(5, 0), parse_number_format(text)).rows(), 5);
+        EXPECT_EQ(round_trip(Matrix<float>(0, 5), int_format(text)).rows(), 0);
+        EXPECT_EQ(round_trip(Matrix<float>(5, 0), int_format(text)).rows(), 5);
     }
 }
 
 TEST(IntCodes, AreTheSameForAnyNumberOfThreads) {
     const Matrix<float> w = random_matrix(301, 255, 5);
     for (const char* text : {"int4-g64", "int3-sym-channel", "int8-tensor"}) {
-        const NumberFormat format = parse_number_format(text);
+        const IntFormat format = int_format(text);
         ThreadPool one(1), five(5);
         const IntEncoding a = encode_int(w.view(), format, one), b = encode_int(w.view(), format, five);
         EXPECT_TRUE(std::ranges::equal(a.codes.values(), b.codes.values()));
@@ -279,7 +283,7 @@ TEST(IntCodes, ReadRowsThroughAStride) {
     Matrix<float> wide = random_matrix(4, 100, 8), narrow(4, 60);
     for (std::int64_t r = 0; r < 4; ++r) std::copy_n(wide.row(r).begin(), 60, narrow.row(r).begin());
     ThreadPool pool(1);
-    const NumberFormat format = parse_number_format("int4-g32");
+    const IntFormat format = int_format("int4-g32");
     const MatrixView<const float> view(wide.values().data(), 4, 60, 100);
     EXPECT_TRUE(std::ranges::equal(encode_int(view, format, pool).codes.values(),
                                    encode(narrow, format).codes.values()));
@@ -291,7 +295,7 @@ TEST(IntCodes, AreNearestOnTheGrid) {
     const Matrix<float> w = random_matrix(16, 96, 11);
     for (int bits = 2; bits <= 8; ++bits) {
         for (const bool symmetric : {false, true}) {
-            const NumberFormat format{.bits = bits, .symmetric = symmetric, .group_size = 32};
+            const IntFormat format{.bits = bits, .symmetric = symmetric, .tile = group_tile(32)};
             const IntEncoding encoding = encode(w, format);
             const Matrix<float> values = round_trip(w, format);
             for (std::int64_t r = 0; r < w.rows(); ++r) {
@@ -308,14 +312,13 @@ TEST(IntCodes, AreNearestOnTheGrid) {
 }
 
 TEST(IntDecoding, RefusesShapesThatDoNotFit) {
-    const NumberFormat format = parse_number_format("int4-g32");
+    const IntFormat format = int_format("int4-g32");
     const IntEncoding encoding = encode(random_matrix(4, 64, 2), format);
     ThreadPool pool(1);
     Matrix<float> out(4, 64), other(4, 65);
     EXPECT_THROW(decode_int(encoding, format, other.view(), pool), InvalidArgument);
-    EXPECT_THROW(decode_int(encoding, parse_number_format("int4-g64"), out.view(), pool), InvalidArgument);
-    EXPECT_THROW(decode_int(encoding, parse_number_format("int4-sym-g32"), out.view(), pool),
-                 InvalidArgument);
+    EXPECT_THROW(decode_int(encoding, int_format("int4-g64"), out.view(), pool), InvalidArgument);
+    EXPECT_THROW(decode_int(encoding, int_format("int4-sym-g32"), out.view(), pool), InvalidArgument);
 }
 
 // The matrix of tools/make_int_golden.py.
@@ -409,7 +412,7 @@ constexpr Golden kGolden[] = {
 TEST(IntCodes, EqualNumpyBitForBit) {
     const Matrix<float> w = golden_matrix();
     for (const Golden& golden : kGolden) {
-        const NumberFormat format = parse_number_format(golden.format);
+        const IntFormat format = int_format(golden.format);
         const IntEncoding encoding = encode(w, format);
         Matrix<float> values = round_trip(w, format);
         for (float& v : values.values()) v += 0.0f;  // -0 becomes +0

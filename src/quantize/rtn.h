@@ -8,8 +8,8 @@
 namespace assay {
 
 // What a runtime would compute with after w is rounded to nearest in `format`: dequantized =
-// decode(encode(w)), bit for bit, without making the codes. The two may be the same matrix. Formulas at
-// int_grid and encode_int.
+// decode(encode(w)), bit for bit, without making the codes. The two may be the same matrix. Formulas at the
+// encode functions of the families (number/intk.h, fp8.h, mx.h, nvfp4.h).
 // Shape: w, dequantized [out, in].
 // Throws: NumericError for NaN, Inf or a scale that overflows (row and column named); InvalidArgument where
 // the shapes differ.

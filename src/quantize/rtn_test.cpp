@@ -43,18 +43,40 @@ bool same_bits(const Matrix<float>& a, const Matrix<float>& b) {
     return std::memcmp(a.values().data(), b.values().data(), a.values().size_bytes()) == 0;
 }
 
+constexpr const char* kSmallFloats[] = {"fp8-e4m3",       "fp8-e5m2-tensor(scale=f16)",
+                                        "fp8-e4m3-b4x32", "fp8-e5m2-g7(scale=f32)",
+                                        "mxfp4",          "mxfp8-e4m3",
+                                        "mxfp8-e5m2",     "nvfp4"};
+
 std::vector<NumberFormat> all_formats() {
     std::vector<NumberFormat> formats;
     for (int bits = 2; bits <= 8; ++bits) {
         for (const char* sym : {"", "-sym"}) {
-            for (const char* unit : {"-g1", "-g7", "-g32", "-g128", "-channel", "-tensor"}) {
-                for (const char* scale : {"", "(scale=f32)"}) {
+            for (const char* unit : {"-g1", "-g7", "-g32", "-g128", "-b4x32", "-channel", "-tensor"}) {
+                for (const char* scale : {"", "(scale=bf16)", "(scale=f32)"}) {
                     formats.push_back(parse_number_format("int" + std::to_string(bits) + sym + unit + scale));
                 }
             }
         }
     }
+    for (const char* text : kSmallFloats) formats.push_back(parse_number_format(text));
     return formats;
+}
+
+void encode_and_decode(const Matrix<float>& w, const IntFormat& format, Matrix<float>& out,
+                       ThreadPool& pool) {
+    decode_int(encode_int(w.view(), format, pool), format, out.view(), pool);
+}
+void encode_and_decode(const Matrix<float>& w, const Fp8Format& format, Matrix<float>& out,
+                       ThreadPool& pool) {
+    decode_fp8(encode_fp8(w.view(), format, pool), format, out.view(), pool);
+}
+void encode_and_decode(const Matrix<float>& w, const MxFormat& format, Matrix<float>& out, ThreadPool& pool) {
+    decode_mx(encode_mx(w.view(), format, pool), format, out.view(), pool);
+}
+void encode_and_decode(const Matrix<float>& w, const Nvfp4Format& format, Matrix<float>& out,
+                       ThreadPool& pool) {
+    decode_nvfp4(encode_nvfp4(w.view(), format, pool), format, out.view(), pool);
 }
 
 TEST(Rtn, IsDecodingOfEncodingBitForBit) {
@@ -63,7 +85,7 @@ TEST(Rtn, IsDecodingOfEncodingBitForBit) {
         const Matrix<float> w = random_matrix(10, cols, static_cast<std::uint64_t>(cols));
         for (const NumberFormat& format : all_formats()) {
             Matrix<float> decoded(w.rows(), cols);
-            decode_int(encode_int(w.view(), format, pool), format, decoded.view(), pool);
+            std::visit([&](const auto& family) { encode_and_decode(w, family, decoded, pool); }, format);
             ASSERT_TRUE(same_bits(rounded(w, format), decoded)) << to_string(format) << " " << cols;
         }
     }
@@ -71,7 +93,8 @@ TEST(Rtn, IsDecodingOfEncodingBitForBit) {
 
 TEST(Rtn, WorksInPlace) {
     ThreadPool pool(2);
-    for (const char* text : {"int4-g32", "int4-sym-channel", "int4-tensor"}) {
+    for (const char* text :
+         {"int4-g32", "int4-sym-channel", "int4-tensor", "fp8-e4m3-b4x32", "mxfp4", "nvfp4"}) {
         const NumberFormat format = parse_number_format(text);
         Matrix<float> w = random_matrix(300, 255, 4);
         const Matrix<float> expected = rounded(w, format);
@@ -82,16 +105,24 @@ TEST(Rtn, WorksInPlace) {
 
 TEST(Rtn, IsTheSameForAnyNumberOfThreads) {
     const Matrix<float> w = random_matrix(300, 255, 6);
-    for (const char* text : {"int4-g32", "int3-sym-channel", "int8-tensor"}) {
+    for (const char* text :
+         {"int4-g32", "int3-sym-channel", "int8-tensor", "fp8-e4m3-b4x32", "mxfp4", "nvfp4"}) {
         const NumberFormat format = parse_number_format(text);
         EXPECT_TRUE(same_bits(rounded(w, format, 1), rounded(w, format, 5))) << text;
+    }
+}
+
+TEST(Rtn, OfSmallFloatsAlreadyOnTheGridChangesNothing) {
+    for (const char* text : {"mxfp4", "mxfp8-e4m3", "mxfp8-e5m2"}) {
+        const Matrix<float> once = rounded(random_matrix(50, 255, 9), parse_number_format(text));
+        EXPECT_TRUE(same_bits(rounded(once, parse_number_format(text)), once)) << text;
     }
 }
 
 // Symmetric grids reach the largest magnitude exactly, and a rounded f16 scale is found again from it.
 TEST(Rtn, OfSymmetricValuesAlreadyOnTheGridChangesNothing) {
     for (int bits = 3; bits <= 8; ++bits) {
-        const NumberFormat format{.bits = bits, .symmetric = true, .group_size = 64};
+        const IntFormat format{.bits = bits, .symmetric = true, .tile = group_tile(64)};
         const Matrix<float> once = rounded(random_matrix(50, 256, 7), format);
         EXPECT_TRUE(same_bits(rounded(once, format), once)) << bits;
     }
@@ -101,17 +132,17 @@ TEST(Rtn, OfSymmetricValuesAlreadyOnTheGridChangesNothing) {
 // range is top · s, exact in float32, and gives the same s. Otherwise (both ends near half-way between codes;
 // rounding the scale to f16 makes that commoner with many bits) the new grid is one step narrower. Returns
 // the share of unchanged groups.
-double expect_unchanged_where_both_ends_are_reached(const NumberFormat& format) {
+double expect_unchanged_where_both_ends_are_reached(const IntFormat& format) {
     ThreadPool pool(1);
     const Matrix<float> w = random_matrix(50, 256, 8), once = rounded(w, format),
                         twice = rounded(once, format);
     const IntEncoding encoding = encode_int(w.view(), format, pool);
     int reached = 0, groups = 0;
     for (std::int64_t r = 0; r < w.rows(); ++r) {
-        for (std::int64_t first = 0; first < w.cols(); first += format.group_size, ++groups) {
-            const auto size = static_cast<std::size_t>(format.group_size);
+        for (std::int64_t first = 0; first < w.cols(); first += format.tile.columns, ++groups) {
+            const auto size = static_cast<std::size_t>(format.tile.columns);
             const auto codes = encoding.codes.row(r).subspan(static_cast<std::size_t>(first), size);
-            const std::uint8_t zero = encoding.zeros.view()(r, first / format.group_size);
+            const std::uint8_t zero = encoding.zeros.view()(r, first / format.tile.columns);
             const auto [low, high] = std::ranges::minmax(codes);
             if (std::min(low, zero) != 0 || std::max(high, zero) != format.top()) continue;
             ++reached;
@@ -124,7 +155,7 @@ double expect_unchanged_where_both_ends_are_reached(const NumberFormat& format) 
 
 TEST(Rtn, OfAsymmetricValuesThatReachBothEndsOfTheGridChangesNothing) {
     for (int bits = 3; bits <= 8; ++bits) {
-        EXPECT_GT(expect_unchanged_where_both_ends_are_reached({.bits = bits, .group_size = 64}), 0.85)
+        EXPECT_GT(expect_unchanged_where_both_ends_are_reached({.bits = bits, .tile = group_tile(64)}), 0.85)
             << bits;
     }
 }
@@ -148,7 +179,8 @@ TEST(Rtn, LosesLessWithMoreBits) {
     for (const bool symmetric : {false, true}) {
         double previous = 10;
         for (int bits = 2; bits <= 8; ++bits) {
-            const double error = relative_error(w, {.bits = bits, .symmetric = symmetric, .group_size = 64});
+            const IntFormat format{.bits = bits, .symmetric = symmetric, .tile = group_tile(64)};
+            const double error = relative_error(w, format);
             EXPECT_LT(error, previous) << bits;
             previous = error;
         }
@@ -166,10 +198,23 @@ TEST(Rtn, LosesLessWithSmallerGroups) {
     }
 }
 
+// The order that the formats' bits and groups promise for weights without outliers.
+TEST(Rtn, LosesLessWithWiderFloatsAndFinerScales) {
+    Matrix<float> w(40, 256);
+    Rng rng(3);
+    for (float& v : w.values()) v = static_cast<float>(rng.uniform() + rng.uniform() + rng.uniform() - 1.5);
+    double previous = 0;
+    for (const char* text : {"int8-channel", "fp8-e4m3", "mxfp8-e4m3", "fp8-e5m2", "nvfp4", "mxfp4"}) {
+        const double error = relative_error(w, parse_number_format(text));
+        EXPECT_GT(error, previous) << text;
+        previous = error;
+    }
+}
+
 TEST(Rtn, RefusesAnOutputOfAnotherShape) {
     ThreadPool pool(1);
     Matrix<float> w(3, 4), out(4, 3);
-    EXPECT_THROW(rtn(w.view(), {}, out.view(), pool), InvalidArgument);
+    EXPECT_THROW(rtn(w.view(), IntFormat{}, out.view(), pool), InvalidArgument);
 }
 
 TEST(Rtn, RefusesNonFiniteWeightsOfTheFirstBadRowForAnyNumberOfThreads) {

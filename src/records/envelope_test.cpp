@@ -19,10 +19,13 @@ using ::testing::ThrowsMessage;
 PerplexityResult perplexity(bool compared) {
     PerplexityResult result{
         .ppl = 14.25,
+        .ppl_ci95 = Interval{.low = 13, .high = 16},
+        .ppl_standard_error = 0.3,
         .nll_mean = std::log(14.25),
         .tokens_scored = 1022,
         .window_tokens = 512,
-        .protocol = "gptq",
+        .protocol = "sliding",
+        .stride = 256,
         .windows = {{.nll_sum = 1355.1, .tokens = 511}, {.nll_sum = 1360.9, .tokens = 511}}};
     if (compared) {
         for (WindowSums& window : result.windows) {
@@ -34,12 +37,21 @@ PerplexityResult perplexity(bool compared) {
                        .kl_ci95 = Interval{.low = 0.25, .high = 0.41},
                        .kl_percentiles = {{.percent = 50, .value = 0.1}, {.percent = 99, .value = 3}},
                        .top1_agreement = 0.875,
+                       .top1_agreement_ci95 = Interval{.low = 0.8, .high = 0.9},
                        .delta_nll = 0.05,
                        .delta_nll_ci95 = std::nullopt,
                        .delta_ppl = 0.7,
                        .delta_ppl_ci95 = Interval{.low = -0.1, .high = 1.5},
                        .reference_ppl = 13.55,
-                       .reference_nll_mean = 2.6};
+                       .reference_nll_mean = 2.6,
+                       .ppl_ratio = 1.05,
+                       .ppl_ratio_ci95 = Interval{.low = 0.99, .high = 1.11},
+                       .nll_correlation = 0.98,
+                       .delta_p = ProbabilityChange{.mean = -1.5,
+                                                    .mean_ci95 = Interval{.low = -2, .high = -1},
+                                                    .rms = 7,
+                                                    .rms_ci95 = std::nullopt,
+                                                    .percentiles = {{.percent = 50, .value = -0.25}}}};
     }
     return result;
 }
@@ -142,6 +154,8 @@ TEST(Results, AComparisonStandsFlatBesideThePerplexity) {
     EXPECT_EQ(result["kl_ci95"], Json::array({0.25, 0.41}));
     EXPECT_TRUE(result["delta_nll_ci95"].is_null());
     EXPECT_TRUE(result.contains("ppl"));
+    EXPECT_EQ(result["delta_p_rms"], 7);
+    EXPECT_EQ(result["delta_p_percentiles"][0]["value"], -0.25);
     EXPECT_EQ(result["windows"][0]["kl_sum"].get<double>(), 0.1 + 0.2);
 }
 
@@ -187,6 +201,21 @@ TEST(Results, OptionalFieldsMayBeMissing) {
     const std::string text = edited([](Json& document) { document["result"].erase("kl_ci95"); });
     const Envelope read = parse_results(text, "test");
     EXPECT_EQ(std::get<PerplexityResult>(read.result).comparison->kl_ci95, std::nullopt);
+}
+
+TEST(Results, OfVersionsWithoutTokenStatisticsAreRead) {
+    const std::string text = edited([](Json& document) {
+        for (const char* name :
+             {"ppl_ci95", "ppl_standard_error", "stride", "ppl_ratio", "ppl_ratio_ci95", "nll_correlation",
+              "top1_agreement_ci95", "delta_p_mean", "delta_p_mean_ci95", "delta_p_rms", "delta_p_rms_ci95",
+              "delta_p_percentiles"})
+            EXPECT_EQ(document["result"].erase(name), 1u) << name;
+    });
+    const auto result = std::get<PerplexityResult>(parse_results(text, "test").result);
+    EXPECT_FALSE(result.ppl_ci95 || result.ppl_standard_error || result.stride);
+    const Comparison& c = *result.comparison;
+    EXPECT_FALSE(c.ppl_ratio || c.nll_correlation || c.top1_agreement_ci95 || c.delta_p);
+    EXPECT_EQ(c.kl_mean, 1.0 / 3);
 }
 
 TEST(Results, RejectsTextThatIsNotJson) {

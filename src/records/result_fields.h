@@ -35,27 +35,44 @@ void fields(Visitor& visit, R& r) {
     visit("value", r.value);
 }
 
+template <class Visitor, RecordOf<ProbabilityChange> R>
+void fields(Visitor& visit, R& r) {
+    visit("delta_p_mean", r.mean);
+    visit("delta_p_mean_ci95", r.mean_ci95);
+    visit("delta_p_rms", r.rms);
+    visit("delta_p_rms_ci95", r.rms_ci95);
+    visit("delta_p_percentiles", r.percentiles);
+}
+
 template <class Visitor, RecordOf<Comparison> R>
 void fields(Visitor& visit, R& r) {
     visit("kl_mean", r.kl_mean);
     visit("kl_ci95", r.kl_ci95);
     visit("kl_percentiles", r.kl_percentiles);
     visit("top1_agreement", r.top1_agreement);
+    visit.if_present("top1_agreement_ci95", r.top1_agreement_ci95);
     visit("delta_nll", r.delta_nll);
     visit("delta_nll_ci95", r.delta_nll_ci95);
     visit("delta_ppl", r.delta_ppl);
     visit("delta_ppl_ci95", r.delta_ppl_ci95);
     visit("reference_ppl", r.reference_ppl);
     visit("reference_nll_mean", r.reference_nll_mean);
+    visit.if_present("ppl_ratio", r.ppl_ratio);
+    visit.if_present("ppl_ratio_ci95", r.ppl_ratio_ci95);
+    visit.if_present("nll_correlation", r.nll_correlation);
+    visit.flattened("delta_p_mean", r.delta_p);
 }
 
 template <class Visitor, RecordOf<PerplexityResult> R>
 void fields(Visitor& visit, R& r) {
     visit("ppl", r.ppl);
+    visit.if_present("ppl_ci95", r.ppl_ci95);
+    visit.if_present("ppl_standard_error", r.ppl_standard_error);
     visit("nll_mean", r.nll_mean);
     visit("tokens_scored", r.tokens_scored);
     visit("window_tokens", r.window_tokens);
     visit("protocol", r.protocol);
+    visit.if_present("stride", r.stride);
     visit("windows", r.windows);
     visit("blocks", r.blocks);
     visit.flattened("kl_mean", r.comparison);

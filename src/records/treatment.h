@@ -15,9 +15,9 @@ struct Treatment {
     bool operator==(const Treatment&) const = default;
 };
 
-// Reads FORMAT[(option,…)][:METHOD], such as "int4-g64(scale=f32):rtn"; the method is rtn where none is
-// named. Throws InvalidArgument for an unknown or badly written format or method; the text lists the known
-// ones.
+// Reads FORMAT[(option,…)][:METHOD], such as "int4-g64(scale=f32):rtn" or "nvfp4"; the method is rtn where
+// none is named. Throws InvalidArgument for an unknown or badly written format or method; the text lists the
+// known ones.
 Treatment parse_treatment(std::string_view text);
 
 // The text with its method always named: it parses back to the same treatment.

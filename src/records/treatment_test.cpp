@@ -18,7 +18,8 @@ TEST(Treatment, NamesItsMethodWhenPrinted) {
 }
 
 TEST(Treatment, ParsesBackToTheSameTreatment) {
-    for (const char* text : {"int4-g64(scale=f32):rtn", "int4-sym-g128", "int8-channel"}) {
+    for (const char* text : {"int4-g64(scale=f32):rtn", "int4-sym-g128", "int8-channel", "fp8-e4m3",
+                             "fp8-e5m2-b128x128(scale=f32):rtn", "mxfp4", "nvfp4:rtn"}) {
         const Treatment treatment = parse_treatment(text);
         EXPECT_EQ(parse_treatment(to_string(treatment)), treatment) << text;
     }

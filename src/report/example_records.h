@@ -72,17 +72,30 @@ inline DiagnoseResult example_diagnosis(std::int64_t blocks) {
     result.perplexity = result.sensitivity.baseline;
     result.all_treated = result.perplexity;
     result.all_treated.ppl = 25.51;
+    result.all_treated.ppl_ci95 = Interval{.low = 24.2, .high = 26.9};
+    result.all_treated.ppl_standard_error = 0.2514;
     result.all_treated.comparison =
         Comparison{.kl_mean = 0.589,
                    .kl_ci95 = Interval{.low = 0.551, .high = 0.631},
                    .kl_percentiles = {{.percent = 50, .value = 0.21}, {.percent = 99, .value = 4.8}},
                    .top1_agreement = 0.6312,
+                   .top1_agreement_ci95 = Interval{.low = 0.61, .high = 0.65},
                    .delta_nll = 0.582,
                    .delta_nll_ci95 = Interval{.low = 0.54, .high = 0.62},
                    .delta_ppl = 11.257,
                    .delta_ppl_ci95 = Interval{.low = 10.2, .high = 12.4},
                    .reference_ppl = 14.253,
-                   .reference_nll_mean = 2.657};
+                   .reference_nll_mean = 2.657,
+                   .ppl_ratio = 1.7898,
+                   .ppl_ratio_ci95 = Interval{.low = 1.716, .high = 1.859},
+                   .nll_correlation = 0.8734,
+                   .delta_p = ProbabilityChange{.mean = -8.42,
+                                                .mean_ci95 = Interval{.low = -8.9, .high = -7.9},
+                                                .rms = 21.7,
+                                                .rms_ci95 = Interval{.low = 21.1, .high = 22.4},
+                                                .percentiles = {{.percent = 100, .value = 71},
+                                                                {.percent = 50, .value = -1.31},
+                                                                {.percent = 0, .value = -98.7}}}};
     for (const SensitivityLinear& linear : result.sensitivity.linears) {
         const double error = 0.09 + 0.05 * rng.uniform();
         result.weights.linears.push_back({.name = linear.name,

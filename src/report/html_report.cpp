@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "report/charts.h"
+#include "report/comparison_facts.h"
 #include "report/conclusions.h"
 #include "report/damage_table.h"
 #include "report/format.h"
@@ -123,6 +124,39 @@ std::string fact(std::string_view name, const std::string& value) {
     return "<tr><th scope=\"row\">" + html_escape(name) + "</th><td class=\"mono\">" + value + "</td></tr>\n";
 }
 
+std::string facts_html(const Comparison& comparison) {
+    std::string rows;
+    for (const Fact& f : comparison_facts(comparison))
+        rows +=
+            fmt::format("<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
+                        html_escape(f.name), html_escape(f.value), html_escape(f.ci95));
+    return "<table class=\"facts\"><thead><tr><th></th><th class=\"n\">value</th><th class=\"n\">95 "
+           "%</th></tr>"
+           "</thead><tbody>\n" +
+           rows + "</tbody></table>\n";
+}
+
+std::string quantiles_html(const Comparison& comparison) {
+    std::string rows;
+    for (const QuantileRow& row : quantile_rows(comparison))
+        rows +=
+            fmt::format("<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
+                        html_escape(row.name), html_escape(row.kl), html_escape(row.delta_p));
+    if (rows.empty()) return "";
+    return "<table class=\"facts\"><thead><tr><th>of single tokens</th><th class=\"n\">KL, nats</th>"
+           "<th class=\"n\">Δp, points</th></tr></thead><tbody>\n" +
+           rows + "</tbody></table>\n";
+}
+
+std::string comparison_section(const DiagnoseResult& result) {
+    if (!result.all_treated.comparison) return "";
+    const Comparison& comparison = *result.all_treated.comparison;
+    return "<section><h2>How far the predictions move</h2>\n<p class=\"note\">All linears of the blocks "
+           "treated, "
+           "beside the reference on the same positions.</p>\n<div class=\"pair tables\">\n" +
+           facts_html(comparison) + quantiles_html(comparison) + "</div></section>\n";
+}
+
 std::string settings_section(const Envelope& envelope) {
     std::string rows;
     for (const auto& [name, value] : envelope.settings.items())
@@ -143,6 +177,7 @@ constexpr std::string_view kDefinitions = R"html(<section><h2>How the numbers ar
 <dt>Perplexity</dt><dd>exp(mean NLL), NLL = −ln p(token | the tokens before it in its window), over all scored positions.</dd>
 <dt>Damage (KL)</dt><dd>mean over scored positions of Σ<sub>v</sub> p(v) ln(p(v) / q(v)), p the reference's distribution of the next token, q the treated model's; in nats per token. 0 means identical.</dd>
 <dt>Δ perplexity</dt><dd>treated minus reference on the same positions. For a single linear it is often mostly noise of the text: read its interval, and rank by damage.</dd>
+<dt>Δp</dt><dd>q(token) − p(token) of the text's own next token, in percentage points; below 0 where the treated model expects it less. RMS: root of the mean square over scored positions.</dd>
 <dt>95 % interval</dt><dd>seeded bootstrap over blocks of 64 positions, paired: both models on the same positions.</dd>
 <dt>Share</dt><dd>a linear's damage divided by the sum of all linears' damages, each measured with that linear treated alone.</dd>
 <dt>Output error</dt><dd>‖X(W − Q)<sup>T</sup>‖ / ‖XW<sup>T</sup>‖ over all positions, X the linear's inputs, W its weights, Q the treated ones.</dd>
@@ -162,7 +197,7 @@ std::string sections(const DiagnoseResult& result) {
     return warnings_html(result.sensitivity) + tiles(result) + conclusions_html(result) +
            heatmap_section(result.sensitivity) + "<div class=\"pair\">\n" +
            propagation_section(result.sensitivity) + weight_error_section(result) + "</div>\n" +
-           table_section(result.sensitivity, &result.weights);
+           comparison_section(result) + table_section(result.sensitivity, &result.weights);
 }
 
 std::string page(const Envelope& envelope, const std::string& treatment, const std::string& content) {

@@ -34,12 +34,16 @@ DiagnoseResult without_numbers() {
     DiagnoseResult result = example_diagnosis(2);
     result.perplexity.ppl = kNan;
     result.all_treated.ppl = kNan;
-    *result.all_treated.comparison = {.kl_mean = kNan,
-                                      .top1_agreement = kNan,
-                                      .delta_nll = kNan,
-                                      .delta_ppl = kNan,
-                                      .reference_ppl = kNan,
-                                      .reference_nll_mean = kNan};
+    *result.all_treated.comparison = {
+        .kl_mean = kNan,
+        .top1_agreement = kNan,
+        .delta_nll = kNan,
+        .delta_ppl = kNan,
+        .reference_ppl = kNan,
+        .reference_nll_mean = kNan,
+        .ppl_ratio = kNan,
+        .nll_correlation = kNan,
+        .delta_p = ProbabilityChange{.mean = kNan, .rms = kNan, .percentiles = {{kNan, kNan}, {50, kNan}}}};
     for (SensitivityLinear& linear : result.sensitivity.linears) {
         linear.kl = linear.share_of_damage = linear.delta_ppl = kNan;
         linear.kl_ci95 = linear.delta_ppl_ci95 = std::nullopt;
@@ -68,6 +72,16 @@ TEST(HtmlReport, ShowsTheHeadlineNumbersSettingsAndHashes) {
          {"14.25", "25.51", "0.589", "[0.551, 0.631]", "63.1 %", "wiki.test.raw", "int4-g64(scale=f32):rtn",
           "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", "12 min 31 s"})
         EXPECT_THAT(html, HasSubstr(part));
+}
+
+TEST(HtmlReport, ShowsHowFarThePredictionsMove) {
+    DiagnoseResult result = example_diagnosis(4);
+    const std::string html = html_report(example_envelope(result));
+    for (const char* part : {"RMS Δp", "[21.1, 22.4]", "87.34 %", ">median<", ">-1.31<", ">0.210<"})
+        EXPECT_THAT(html, HasSubstr(part));
+    result.all_treated.comparison->delta_p.reset();  // results of older versions
+    result.all_treated.comparison->kl_percentiles.clear();
+    EXPECT_THAT(html_report(example_envelope(result)), Not(HasSubstr("of single tokens")));
 }
 
 TEST(HtmlReport, EscapesNamesFromFiles) {

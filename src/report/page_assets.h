@@ -43,6 +43,7 @@ code, .mono { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu San
 .scroll { overflow-x: auto; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 460px), 1fr)); gap: 32px; margin-top: 40px; }
 .pair h2 { margin-top: 0; }
+.tables { align-items: start; margin-top: 8px; }
 svg { display: block; width: 100%; height: auto; }
 svg.heatmap { min-width: 760px; }
 svg text { fill: var(--soft); font-size: 12px; font-family: inherit; font-variant-numeric: tabular-nums; }

@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <unordered_map>
 
+#include "report/comparison_facts.h"
 #include "report/conclusions.h"
 #include "report/format.h"
 #include "report/table.h"
@@ -37,10 +39,12 @@ std::string sentences_text(const std::vector<std::string>& sentences) {
 }
 
 std::string scored_line(const PerplexityResult& result) {
-    return fmt::format("Scored: {} tokens in {} windows of {} (protocol {}).\n",
+    const std::string stride =
+        result.stride ? fmt::format(", a window every {}", format_count(*result.stride)) : "";
+    return fmt::format("Scored: {} tokens in {} windows of {} (protocol {}{}).\n",
                        format_count(result.tokens_scored),
                        format_count(static_cast<std::int64_t>(result.windows.size())),
-                       format_count(result.window_tokens), safe_text(result.protocol));
+                       format_count(result.window_tokens), safe_text(result.protocol), stride);
 }
 
 Table facts_table() {
@@ -48,26 +52,29 @@ Table facts_table() {
 }
 
 void add_comparison(Table& table, const Comparison& comparison) {
-    table.add_row(
-        {"Δ perplexity", format_signed(comparison.delta_ppl, 4), format_interval(comparison.delta_ppl_ci95)});
-    table.add_row({"Δ NLL, nats per token", format_signed(comparison.delta_nll),
-                   format_interval(comparison.delta_nll_ci95)});
-    table.add_row({"KL from reference, nats", format_significant(comparison.kl_mean),
-                   format_interval(comparison.kl_ci95)});
-    for (const Percentile& p : comparison.kl_percentiles)
-        table.add_row({fmt::format("  KL, percentile {}", p.percent), format_significant(p.value), ""});
-    table.add_row({"same top token", format_percent(comparison.top1_agreement), ""});
+    for (const Fact& fact : comparison_facts(comparison)) table.add_row({fact.name, fact.value, fact.ci95});
+}
+
+std::string quantiles_text(const Comparison& comparison) {
+    const auto rows = quantile_rows(comparison);
+    if (rows.empty()) return "";
+    Table table({{"of single tokens", Align::kLeft}, {"KL, nats"}, {"Δp, points"}});
+    for (const QuantileRow& row : rows) table.add_row({row.name, row.kl, row.delta_p});
+    return "\n" + table.text();
 }
 
 std::string body(const PerplexityResult& result, const TextOptions&) {
     Table table = facts_table();
-    table.add_row({"perplexity", format_significant(result.ppl, 5), ""});
+    table.add_row({"perplexity", format_significant(result.ppl, 5),
+                   result.ppl_ci95 ? format_interval(result.ppl_ci95, 5) : ""});
+    if (result.ppl_standard_error && std::isfinite(result.ppl))
+        table.add_row({"  as llama.cpp prints it",
+                       fmt::format("{:.4f} ± {:.5f}", result.ppl, *result.ppl_standard_error), ""});
     table.add_row({"NLL, nats per token", format_significant(result.nll_mean, 5), ""});
-    if (result.comparison) {
-        table.add_row({"perplexity, reference", format_significant(result.comparison->reference_ppl, 5), ""});
-        add_comparison(table, *result.comparison);
-    }
-    return table.text() + "\n" + scored_line(result);
+    if (!result.comparison) return table.text() + "\n" + scored_line(result);
+    table.add_row({"perplexity, reference", format_significant(result.comparison->reference_ppl, 5), ""});
+    add_comparison(table, *result.comparison);
+    return table.text() + quantiles_text(*result.comparison) + "\n" + scored_line(result);
 }
 
 std::string body(const WeightsResult& result, const TextOptions& options) {

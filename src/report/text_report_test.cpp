@@ -13,6 +13,7 @@ namespace assay {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -37,10 +38,43 @@ TEST(TextReport, PerplexityAloneHasNoComparison) {
                       Not(HasSubstr("KL"))));
 }
 
-TEST(TextReport, PerplexityAgainstAReferenceHasKlAndPercentiles) {
+TEST(TextReport, PerplexityHasItsIntervalAndLlamaCppsError) {
+    PerplexityResult result = example_sensitivity(1).baseline;
+    result.ppl_ci95 = Interval{.low = 13.9, .high = 14.6};
+    result.ppl_standard_error = 0.09876;
+    EXPECT_THAT(text_report(example_envelope(result)),
+                AllOf(HasSubstr("[13.900, 14.600]"), HasSubstr("14.2530 ± 0.09876")));
+}
+
+TEST(TextReport, SlidingWindowsSayTheirStride) {
+    PerplexityResult result = example_sensitivity(1).baseline;
+    result.protocol = "sliding";
+    result.stride = 256;
+    EXPECT_THAT(text_report(example_envelope(result)), HasSubstr("(protocol sliding, a window every 256)"));
+}
+
+TEST(TextReport, PerplexityAgainstAReferenceHasItsStatisticsAndPercentiles) {
     const std::string text = text_report(example_envelope(example_diagnosis(1).all_treated));
-    EXPECT_THAT(text, AllOf(HasSubstr("KL, percentile 99"), HasSubstr("+11.26"), HasSubstr("63.1 %"),
-                            HasSubstr("perplexity, reference")));
+    EXPECT_THAT(text, AllOf(HasSubstr("+11.26"), HasSubstr("63.1 %"), HasSubstr("[61.0 %, 65.0 %]"),
+                            HasSubstr("perplexity, reference"), HasSubstr("87.34 %"), HasSubstr("1.7898"),
+                            HasSubstr("-8.42"), HasSubstr("[21.1, 22.4]")));
+    EXPECT_THAT(text, ContainsRegex("\nlargest +– +\\+71.0\n99 % +4.80 +–\nmedian +0.210 +-1.31\nsmallest"));
+}
+
+TEST(TextReport, ResultsOfOlderVersionsLeaveOutWhatTheyDoNotHave) {
+    PerplexityResult result = example_diagnosis(1).all_treated;
+    result.ppl_ci95.reset();
+    result.ppl_standard_error.reset();
+    Comparison& comparison = *result.comparison;
+    comparison.ppl_ratio.reset();
+    comparison.nll_correlation.reset();
+    comparison.top1_agreement_ci95.reset();
+    comparison.delta_p.reset();
+    const std::string text = text_report(example_envelope(result));
+    EXPECT_THAT(text, AllOf(HasSubstr("same top token"), HasSubstr("99 %"), Not(HasSubstr("correlation")),
+                            Not(HasSubstr("llama.cpp")), Not(HasSubstr("mean Δp"))));
+    comparison.kl_percentiles.clear();
+    EXPECT_THAT(text_report(example_envelope(result)), Not(HasSubstr("of single tokens")));
 }
 
 TEST(TextReport, WeightsAreSortedByRelativeError) {

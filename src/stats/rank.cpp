@@ -7,6 +7,17 @@
 #include "base/error.h"
 
 namespace assay {
+namespace {
+
+bool is_constant(std::span<const double> values) {
+    return std::all_of(values.begin(), values.end(), [&](double v) { return v == values.front(); });
+}
+
+double mean(std::span<const double> values) {
+    return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
+}  // namespace
 
 std::vector<double> average_ranks(std::span<const double> values) {
     if (std::any_of(values.begin(), values.end(), [](double x) { return std::isnan(x); })) {
@@ -25,19 +36,24 @@ std::vector<double> average_ranks(std::span<const double> values) {
     return ranks;
 }
 
-std::optional<double> spearman(std::span<const double> x, std::span<const double> y) {
-    if (x.size() != y.size()) throw InvalidArgument("spearman: the lists must have one length");
-    const std::vector<double> rank_x = average_ranks(x), rank_y = average_ranks(y);
-    const double mean = (static_cast<double>(x.size()) + 1) / 2;
+std::optional<double> pearson(std::span<const double> x, std::span<const double> y) {
+    if (x.size() != y.size()) throw InvalidArgument("correlation: the lists must have one length");
+    if (is_constant(x) || is_constant(y)) return std::nullopt;
+    const double mean_x = mean(x), mean_y = mean(y);
     double xx = 0, yy = 0, xy = 0;
     for (std::size_t i = 0; i < x.size(); ++i) {
-        const double a = rank_x[i] - mean, b = rank_y[i] - mean;
+        const double a = x[i] - mean_x, b = y[i] - mean_y;
         xx += a * a;
         yy += b * b;
         xy += a * b;
     }
-    if (xx == 0 || yy == 0) return std::nullopt;
-    return std::clamp(xy / std::sqrt(xx * yy), -1.0, 1.0);
+    const double r = xy / std::sqrt(xx * yy);
+    if (!std::isfinite(r)) throw NumericError("correlation: a value is NaN, infinite or too large");
+    return std::clamp(r, -1.0, 1.0);
+}
+
+std::optional<double> spearman(std::span<const double> x, std::span<const double> y) {
+    return pearson(average_ranks(x), average_ranks(y));
 }
 
 }  // namespace assay

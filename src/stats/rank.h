@@ -1,4 +1,4 @@
-// Ranks and rank correlation.
+// Correlation of values, and of their ranks.
 #pragma once
 
 #include <optional>
@@ -11,9 +11,13 @@ namespace assay {
 // for NaN.
 std::vector<double> average_ranks(std::span<const double> values);
 
-// Spearman's ρ: Pearson's correlation of the average ranks, from -1 to 1.
-//   ρ = Σ (r_i - r̄)(s_i - s̄) / sqrt(Σ (r_i - r̄)² · Σ (s_i - s̄)²)
+// Pearson's r, from -1 to 1; of equal lists exactly 1.
+//   r = Σ (x_i - x̄)(y_i - ȳ) / sqrt(Σ (x_i - x̄)² · Σ (y_i - ȳ)²)
 // None where it is not defined: fewer than two pairs, or all values of one side equal.
+// Throws InvalidArgument where the lengths differ, NumericError for NaN or Inf.
+std::optional<double> pearson(std::span<const double> x, std::span<const double> y);
+
+// Spearman's ρ: Pearson's correlation of the average ranks. None where that is.
 // Throws InvalidArgument where the lengths differ, NumericError for NaN.
 // Source: Spearman 1904; ties by mid-ranks as in Kendall 1945.
 std::optional<double> spearman(std::span<const double> x, std::span<const double> y);

@@ -31,6 +31,31 @@ TEST(AverageRanks, EqualCounting) {
     }
 }
 
+// Means 2.5 and 5: Σ ab = 17, Σ a² = 5, Σ b² = 62.
+TEST(Pearson, ByHand) {
+    EXPECT_NEAR(pearson(std::array{1.0, 2.0, 3.0, 4.0}, std::array{1.0, 2.0, 6.0, 11.0}).value(),
+                17 / std::sqrt(5 * 62.0), 1e-15);
+}
+
+TEST(Pearson, OfAListWithItselfIsExactlyOne) {
+    Rng rng(4);
+    std::vector<double> values(1001);
+    for (double& v : values) v = 1e3 * rng.uniform();
+    EXPECT_EQ(pearson(values, values), 1);
+}
+
+TEST(Pearson, IsUndefinedForFewerThanTwoPairsOrConstants) {
+    EXPECT_FALSE(pearson({}, {}).has_value());
+    EXPECT_FALSE(pearson(std::array{1.0}, std::array{2.0}).has_value());
+    EXPECT_FALSE(pearson(std::array{0.1, 0.1, 0.1}, std::array{1.0, 2.0, 3.0}).has_value());
+}
+
+TEST(Pearson, RefusesNanInfinityAndDifferentLengths) {
+    EXPECT_THROW(pearson(std::array{1.0, std::nan("")}, std::array{1.0, 2.0}), NumericError);
+    EXPECT_THROW(pearson(std::array{1.0, 2.0}, std::array<double, 2>{INFINITY, 2.0}), NumericError);
+    EXPECT_THROW(pearson(std::array{1.0, 2.0}, std::array{1.0}), InvalidArgument);
+}
+
 TEST(Spearman, IsOneForIncreasingAndMinusOneForDecreasing) {
     const std::array<double, 5> x{1, 2, 3, 4, 5}, up{1, 10, 100, 1e4, 1e300}, down{5, 4, 3, 2, -1e300};
     EXPECT_DOUBLE_EQ(spearman(x, up).value(), 1);

@@ -16,8 +16,12 @@ struct TensorView {
     std::span<const std::byte> bytes;
 };
 
-// Copies elements [first, first + out.size()) as f32. Exact for f32, f16 and bf16.
-// Throws InvalidArgument for a range outside the tensor or an element type that is not a float.
+// Whether to_f32() reads the type: floats of 8 bits and more, integers of up to 16 bits.
+bool readable_as_f32(DType type);
+
+// Copies elements [first, first + out.size()) as f32. Exact but for f64, which is rounded to nearest, ties to
+// even, and overflows to infinity.
+// Throws InvalidArgument for a range outside the tensor or a type that is not readable_as_f32().
 void to_f32(const TensorView& tensor, std::int64_t first, std::span<float> out);
 
 // Rounds f32 values to `dtype` (f32, f16 or bf16; round to nearest, ties to even) into out, whose size must

@@ -59,7 +59,7 @@ AddedTokens::AddedTokens(const std::vector<AddedToken>& tokens, const Vocabulary
     // Where two normalize to the same text the first one counts, special ones before others.
     for (const bool special : {true, false}) {
         for (const AddedToken& token : tokens) {
-            if (token.content.empty() || token.special != special) continue;
+            if (token.content.empty() || !token.in_text || token.special != special) continue;
             const std::int32_t id = *ids_.id_of(token.content);
             (token.normalized ? normalized_ : raw_).add(entries_.at(id).text, id);
         }
@@ -76,36 +76,7 @@ bool AddedTokens::is_special(std::string_view text) const {
     return id && entries_.at(*id).token.special;
 }
 
-std::uint64_t AddedTokens::Trie::edge(std::uint32_t node, char byte) {
-    return std::uint64_t{node} << 8 | static_cast<unsigned char>(byte);
-}
-
-void AddedTokens::Trie::add(std::string_view text, std::int32_t id) {
-    if (text.empty()) return;
-    std::uint32_t node = 0;
-    for (const char byte : text) {
-        const auto [next, is_new] = edges_.emplace(edge(node, byte), nodes_);
-        if (is_new) ++nodes_;
-        node = next->second;
-    }
-    ids_.emplace(node, id);
-}
-
-std::optional<AddedTokens::Trie::Match> AddedTokens::Trie::longest_at(std::string_view text,
-                                                                      std::size_t begin) const {
-    std::optional<Match> longest;
-    std::uint32_t node = 0;
-    for (std::size_t at = begin; at < text.size(); ++at) {
-        const auto next = edges_.find(edge(node, text[at]));
-        if (next == edges_.end()) break;
-        node = next->second;
-        if (const auto id = ids_.find(node); id != ids_.end())
-            longest = Match{.end = at + 1, .id = id->second};
-    }
-    return longest;
-}
-
-void AddedTokens::split(const Trie& trie, std::string_view text, const TokenPartSink& sink) const {
+void AddedTokens::split(const ByteTrie& trie, std::string_view text, const TokenPartSink& sink) const {
     std::size_t covered = 0;
     const auto gap = [&](std::size_t end) {
         if (covered < end) sink(text.substr(covered, end - covered), std::nullopt);
@@ -116,7 +87,7 @@ void AddedTokens::split(const Trie& trie, std::string_view text, const TokenPart
             ++at;
             continue;
         }
-        const AddedToken& token = entries_.at(match->id).token;
+        const AddedToken& token = entries_.at(match->value).token;
         const bool is_refused = token.single_word && touches_word(text, at, match->end);
         const std::size_t begin =
             token.lstrip ? std::max(covered, skip_spaces_before(text, at, covered)) : at;
@@ -124,7 +95,7 @@ void AddedTokens::split(const Trie& trie, std::string_view text, const TokenPart
         at = match->end;
         if (is_refused || begin >= end) continue;  // nothing is left where the token before swallowed it
         gap(begin);
-        sink(text.substr(begin, end - begin), match->id);
+        sink(text.substr(begin, end - begin), match->value);
         covered = end;
     }
     gap(text.size());

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "text/byte_trie.h"
 #include "text/normalizer.h"
 #include "text/vocabulary.h"
 
@@ -22,6 +23,7 @@ struct AddedToken {
     bool rstrip = false;       // and behind it
     bool normalized = false;   // looked for in the normalized text, else in the text as given
     bool special = false;      // left out when decoding without special tokens
+    bool in_text = true;       // looked for in texts at all; else only a post-processor puts it there
 
     bool operator==(const AddedToken&) const = default;
 };
@@ -53,35 +55,17 @@ class AddedTokens {
     std::int64_t end_id() const { return ids_.end_id(); }
 
   private:
-    // A prefix tree over bytes; node 0 is the root.
-    class Trie {
-      public:
-        void add(std::string_view text, std::int32_t id);
-        struct Match {
-            std::size_t end;
-            std::int32_t id;
-        };
-        // The longest entry that begins at `begin`.
-        std::optional<Match> longest_at(std::string_view text, std::size_t begin) const;
-
-      private:
-        static std::uint64_t edge(std::uint32_t node, char byte);
-        std::uint32_t nodes_ = 1;
-        std::unordered_map<std::uint64_t, std::uint32_t> edges_;
-        std::unordered_map<std::uint32_t, std::int32_t> ids_;  // of the entries' last nodes
-    };
-
     struct Entry {
         AddedToken token;
         std::string text;
     };
 
-    void split(const Trie& trie, std::string_view text, const TokenPartSink& sink) const;
+    void split(const ByteTrie& trie, std::string_view text, const TokenPartSink& sink) const;
 
     Vocabulary ids_;
     std::unordered_map<std::int32_t, Entry> entries_;
-    Trie raw_;
-    Trie normalized_;
+    ByteTrie raw_;
+    ByteTrie normalized_;
 };
 
 }  // namespace assay

@@ -2,9 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <queue>
-
 #include "base/error.h"
 #include "text/unicode.h"
 
@@ -18,11 +15,9 @@ std::uint64_t pair_key(std::int32_t left, std::int32_t right) {
 
 void refuse_options(const Json& config, std::string_view where) {
     const auto refuse = [&](std::string_view member, std::string_view supported) {
-        throw Unsupported(fmt::format("{}: this {} is not supported; supported: byte-level BPE with {}",
-                                      where, member, supported));
+        throw Unsupported(
+            fmt::format("{}: this {} is not supported; supported: BPE with {}", where, member, supported));
     };
-    if (optional_bool(config, "byte_fallback", where).value_or(false))
-        refuse("byte_fallback", "byte_fallback false");
     if (optional_number(config, "dropout", where).value_or(0.0) != 0.0)
         refuse("dropout", "no dropout, which is random");
     for (const char* affix : {"continuing_subword_prefix", "end_of_word_suffix"}) {
@@ -60,7 +55,7 @@ std::vector<Bpe::Merge> read_merges(const Json& config, std::string_view where) 
 }  // namespace
 
 Bpe::Bpe(Vocabulary vocabulary, const std::vector<Merge>& merges, BpeOptions options, std::string_view where)
-    : vocabulary_(std::move(vocabulary)), options_(std::move(options)), where_(where) {
+    : vocabulary_(std::move(vocabulary)), options_(std::move(options)), where_(where), byte_tokens_(vocabulary_) {
     if (options_.unknown) unknown_id_ = vocabulary_.id_of(*options_.unknown);
     merges_.reserve(merges.size());
     for (std::size_t rank = 0; rank < merges.size(); ++rank) {
@@ -77,6 +72,7 @@ Bpe::Bpe(Vocabulary vocabulary, const std::vector<Merge>& merges, BpeOptions opt
         };
         const std::int32_t left_id = id_of(left);
         const std::int32_t right_id = id_of(right);
+        bonds_.add(left + right);
         // A pair that is listed twice has the rank of its last mention.
         merges_[pair_key(left_id, right_id)] = {.rank = static_cast<std::int32_t>(rank),
                                                 .id = id_of(left + right)};
@@ -87,15 +83,20 @@ void Bpe::encode(std::string_view piece, std::vector<std::int32_t>& ids) const {
     if (options_.ignore_merges) {
         if (const auto id = vocabulary_.id_of(piece)) return ids.push_back(*id);
     }
-    std::vector<Symbol> symbols = characters_of(piece);
-    merge_all(symbols);
+    std::vector<Symbol> symbols = symbols_of(piece);
+    link_symbols(symbols);
+    merge_symbols(symbols, [this](const Symbol& left, const Symbol& right) -> std::optional<MergedSymbol> {
+        const auto found = merges_.find(pair_key(left.id, right.id));
+        if (found == merges_.end()) return std::nullopt;
+        return found->second;
+    });
     for (const Symbol& symbol : symbols)
         if (symbol.is_alive) ids.push_back(symbol.id);
 }
 
-const Bpe::Product* Bpe::find_merge(std::int32_t left, std::int32_t right) const {
-    const auto found = merges_.find(pair_key(left, right));
-    return found == merges_.end() ? nullptr : &found->second;
+void Bpe::cut(std::string_view piece, const PieceSink& sink) const {
+    if (options_.ignore_merges) return sink(piece);
+    bonds_.cut(piece, [this](std::string_view c) { return vocabulary_.id_of(c).has_value(); }, sink);
 }
 
 std::int32_t Bpe::unknown_id(std::string_view piece) const {
@@ -105,60 +106,38 @@ std::int32_t Bpe::unknown_id(std::string_view piece) const {
         where_, piece, *options_.unknown));
 }
 
-std::vector<Bpe::Symbol> Bpe::characters_of(std::string_view piece) const {
+// An unknown token waits until a known character or another unknown one follows; byte tokens overtake it. So
+// does the `tokenizers` library.
+std::vector<Symbol> Bpe::symbols_of(std::string_view piece) const {
     std::vector<Symbol> symbols;
-    bool last_is_unknown = false;
-    for (std::size_t offset = 0; offset < piece.size();) {
-        const std::size_t bytes = character_at(piece, offset).bytes;
-        std::optional<std::int32_t> id = vocabulary_.id_of(piece.substr(offset, bytes));
-        offset += bytes;
-        const bool is_unknown = !id;
-        if (is_unknown) {
-            if (!options_.unknown || (last_is_unknown && options_.fuse_unknown)) continue;
-            id = unknown_id(piece);
-        }
-        last_is_unknown = is_unknown;
-        const auto at = static_cast<std::int64_t>(symbols.size());
-        symbols.push_back({.id = *id, .previous = at - 1, .next = at + 1});
-    }
-    if (!symbols.empty()) symbols.back().next = -1;
-    return symbols;
-}
-
-bool Bpe::Candidate::operator<(const Candidate& other) const {  // the top of a heap is the best one
-    return rank != other.rank ? rank > other.rank : position > other.position;
-}
-
-void Bpe::merge_all(std::vector<Symbol>& symbols) const {
-    std::priority_queue<Candidate> queue;
-    const auto offer = [&](std::int64_t left) {
-        if (left < 0 || symbols[left].next < 0) return;
-        if (const Product* product = find_merge(symbols[left].id, symbols[symbols[left].next].id)) {
-            queue.push({.rank = product->rank, .position = left, .id = product->id});
-        }
+    std::vector<std::int32_t> bytes;
+    bool is_unknown_waiting = false;
+    const auto release = [&] {
+        if (is_unknown_waiting) symbols.push_back({.id = unknown_id(piece)});
+        is_unknown_waiting = false;
     };
-    for (std::size_t at = 0; at + 1 < symbols.size(); ++at) offer(static_cast<std::int64_t>(at));
-
-    while (!queue.empty()) {
-        const Candidate best = queue.top();
-        queue.pop();
-        Symbol& left = symbols[best.position];
-        if (!left.is_alive || left.next < 0) continue;
-        Symbol& right = symbols[left.next];
-        const Product* product = find_merge(left.id, right.id);
-        if (product == nullptr || product->id != best.id) continue;  // the pair has changed since
-        left.id = best.id;
-        left.next = right.next;
-        right.is_alive = false;
-        if (right.next >= 0) symbols[right.next].previous = best.position;
-        offer(left.previous);
-        offer(best.position);
+    for (std::size_t offset = 0; offset < piece.size();) {
+        const std::string_view character = piece.substr(offset, character_at(piece, offset).bytes);
+        offset += character.size();
+        bytes.clear();
+        if (const auto id = vocabulary_.id_of(character)) {
+            release();
+            symbols.push_back({.id = *id});
+        } else if (options_.byte_fallback && byte_tokens_.append(character, bytes)) {
+            for (const std::int32_t byte : bytes) symbols.push_back({.id = byte});
+        } else if (options_.unknown) {
+            if (!options_.fuse_unknown) release();
+            is_unknown_waiting = true;
+        }
     }
+    release();
+    return symbols;
 }
 
 std::unique_ptr<const SubwordModel> build_bpe(const Json& config, std::string_view where) {
     refuse_options(config, where);
     BpeOptions options{.ignore_merges = optional_bool(config, "ignore_merges", where).value_or(false),
+                       .byte_fallback = optional_bool(config, "byte_fallback", where).value_or(false),
                        .fuse_unknown = optional_bool(config, "fuse_unk", where).value_or(false),
                        .unknown = optional_string(config, "unk_token", where)};
     return std::make_unique<Bpe>(read_vocabulary(config, where), read_merges(config, where),

@@ -11,12 +11,16 @@
 #include <vector>
 
 #include "container/json.h"
+#include "text/bonds.h"
+#include "text/byte_tokens.h"
 #include "text/subword_model.h"
+#include "text/symbols.h"
 
 namespace assay {
 
 struct BpeOptions {
     bool ignore_merges = false;            // a piece that is itself a token is that token
+    bool byte_fallback = false;            // characters without a token become byte tokens where all exist
     bool fuse_unknown = false;             // neighbouring unknown characters are one unknown token
     std::optional<std::string> unknown{};  // stands for characters without a token; without it they vanish
 };
@@ -33,39 +37,23 @@ class Bpe final : public SubwordModel {
 
     const Vocabulary& vocabulary() const override { return vocabulary_; }
     void encode(std::string_view piece, std::vector<std::int32_t>& ids) const override;
+    void cut(std::string_view piece, const PieceSink& sink) const override;
 
   private:
-    struct Product {
-        std::int32_t rank;
-        std::int32_t id;
-    };
-    struct Symbol {
-        std::int32_t id;
-        std::int64_t previous;  // -1 for none
-        std::int64_t next;      // -1 for none
-        bool is_alive = true;
-    };
-    struct Candidate {
-        std::int32_t rank;
-        std::int64_t position;
-        std::int32_t id;
-        bool operator<(const Candidate& other) const;
-    };
-
-    const Product* find_merge(std::int32_t left, std::int32_t right) const;
-    std::vector<Symbol> characters_of(std::string_view piece) const;
+    std::vector<Symbol> symbols_of(std::string_view piece) const;
     std::int32_t unknown_id(std::string_view piece) const;
-    void merge_all(std::vector<Symbol>& symbols) const;
 
     Vocabulary vocabulary_;
     BpeOptions options_;
     std::string where_;
     std::optional<std::int32_t> unknown_id_;
-    std::unordered_map<std::uint64_t, Product> merges_;  // by the pair of ids
+    ByteTokens byte_tokens_;
+    Bonds bonds_;
+    std::unordered_map<std::uint64_t, MergedSymbol> merges_;  // by the pair of ids
 };
 
 // Builds the "model" object of type BPE. Throws FormatError for missing or malformed members, and Unsupported
-// for byte_fallback, dropout, continuing_subword_prefix and end_of_word_suffix.
+// for dropout, continuing_subword_prefix and end_of_word_suffix.
 std::unique_ptr<const SubwordModel> build_bpe(const Json& config, std::string_view where);
 
 // "left right", with exactly one space, as a merge. Throws FormatError naming `where`.

@@ -1,26 +1,17 @@
 #include "text/normalizer.h"
 
-#include <fmt/format.h>
-
+#include <memory>
 #include <utility>
 #include <vector>
 
-#include "base/error.h"
+#include "text/base64.h"
+#include "text/charsmap.h"
 #include "text/component.h"
 #include "text/pattern.h"
 #include "text/unicode.h"
 
 namespace assay {
 namespace {
-
-void check_growth(std::size_t bytes, std::size_t max_bytes) {
-    if (bytes > max_bytes) {
-        throw FormatError(
-            fmt::format("the tokenizer's normalizer grows a piece of text beyond {} bytes; check its Replace "
-                        "and Prepend rules",
-                        max_bytes));
-    }
-}
 
 Normalizer build_any(const Json& config, std::string_view where);
 
@@ -46,17 +37,7 @@ Normalizer build_lowercase(const Json& /*config*/, std::string_view /*where*/) {
 Normalizer build_replace(const Json& config, std::string_view where) {
     return [pattern = require_pattern(config, where), content = require_string(config, "content", where)](
                const std::string& text, std::size_t max_bytes) {
-        std::string out;
-        std::size_t copied = 0;
-        pattern.for_each_match(text, [&](std::size_t begin, std::size_t end) {
-            out.append(text, copied, begin - copied);
-            out += content;
-            copied = end;
-            check_growth(out.size(), max_bytes);
-        });
-        out.append(text, copied);
-        check_growth(out.size(), max_bytes);
-        return out;
+        return replace_matches(text, pattern, content, max_bytes);
     };
 }
 
@@ -97,6 +78,44 @@ Normalizer build_unicode(const Json& /*config*/, std::string_view /*where*/) {
     };
 }
 
+Normalizer build_strip_accents(const Json& /*config*/, std::string_view /*where*/) {
+    return [](const std::string& text, std::size_t /*max_bytes*/) {
+        std::string out;
+        for (std::size_t offset = 0; offset < text.size();) {
+            const Character c = character_at(text, offset);
+            if (!is_combining_mark(c.code)) out.append(text, offset, c.bytes);
+            offset += c.bytes;
+        }
+        return out;
+    };
+}
+
+// SentencePiece's rules as the `tokenizers` library applies them: to a whole grapheme of less than six bytes
+// if a rule matches its beginning, else to its characters.
+Normalizer build_precompiled(const Json& config, std::string_view where) {
+    const std::string path = json_path(where, "precompiled_charsmap");
+    const std::string blob = base64_decode(require_string(config, "precompiled_charsmap", where), path);
+    return [map = std::make_shared<const Charsmap>(blob, path)](const std::string& text, std::size_t max_bytes) {
+        constexpr std::size_t kMaxGraphemeBytes = 5;
+        std::string out;
+        const auto replace = [&](std::string_view part) {
+            const auto match = map->shortest(part);
+            if (match) out += match->replacement;
+            check_growth(out.size(), max_bytes);
+            return match.has_value();
+        };
+        for_each_grapheme(text, [&](std::string_view grapheme) {
+            if (grapheme.size() <= kMaxGraphemeBytes && replace(grapheme)) return;
+            for (std::size_t offset = 0; offset < grapheme.size();) {
+                const std::string_view part = grapheme.substr(offset, character_at(grapheme, offset).bytes);
+                if (!replace(part)) out += part;
+                offset += part.size();
+            }
+        });
+        return out;
+    };
+}
+
 constexpr PartKind<Normalizer> kKinds[] = {
     {"Sequence", build_sequence},
     {"NFC", build_unicode<NormalForm::kNfc>},
@@ -107,6 +126,8 @@ constexpr PartKind<Normalizer> kKinds[] = {
     {"Replace", build_replace},
     {"Prepend", build_prepend},
     {"Strip", build_strip},
+    {"StripAccents", build_strip_accents},
+    {"Precompiled", build_precompiled},
 };
 
 Normalizer build_any(const Json& config, std::string_view where) {

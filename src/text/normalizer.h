@@ -15,7 +15,8 @@ namespace assay {
 using Normalizer = std::function<std::string(std::string text, std::size_t max_bytes)>;
 
 // Builds the "normalizer" of a tokenizer.json; null for none: the text stays as it is. Throws FormatError,
-// and Unsupported for kinds other than Sequence, NFC, NFD, NFKC, NFKD, Lowercase, Replace, Prepend, Strip.
+// and Unsupported for kinds other than Sequence, NFC, NFD, NFKC, NFKD, Lowercase, Replace, Prepend, Strip,
+// StripAccents, Precompiled.
 Normalizer build_normalizer(const Json* config, std::string_view where);
 
 }  // namespace assay

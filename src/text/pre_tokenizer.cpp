@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "base/error.h"
 #include "text/byte_level.h"
 #include "text/component.h"
+#include "text/metaspace.h"
 #include "text/pattern.h"
 #include "text/regex.h"
 #include "text/unicode.h"
@@ -25,9 +27,20 @@ constexpr std::string_view kGpt2Pattern =
 
 PreTokenizer build_any(const Json& config, std::string_view where);
 
-void run_stages(std::span<const PreTokenizer> stages, std::string_view text, const PieceSink& sink) {
-    if (stages.empty()) return sink(text);
-    stages[0](text, [&](std::string_view piece) { run_stages(stages.subspan(1), piece, sink); });
+// Has a stage cut off what the text begins with? Pieces are parts of the text or copies.
+bool is_inside(std::string_view piece, std::string_view text) {
+    return std::greater<>()(piece.data(), text.data()) &&
+           std::less<>()(piece.data(), text.data() + text.size());
+}
+
+void run_stages(std::span<const PreTokenizer> stages, const Stretch& stretch, const PieceSink& sink) {
+    if (stages.empty()) return sink(stretch.text);
+    bool is_first = stretch.is_first;
+    stages[0](stretch, [&](std::string_view piece) {
+        is_first = is_first && !is_inside(piece, stretch.text);
+        run_stages(stages.subspan(1), {.text = piece, .is_first = is_first}, sink);
+        is_first = false;
+    });
 }
 
 // Each stage cuts the pieces of the one before.
@@ -36,18 +49,18 @@ PreTokenizer build_sequence(const Json& config, std::string_view where) {
     const std::string path = json_path(where, "pretokenizers");
     for (const Json& stage : require_array(config, "pretokenizers", where))
         stages.push_back(build_any(stage, path));
-    return [stages = std::move(stages)](std::string_view text, const PieceSink& sink) {
-        run_stages(stages, text, sink);
+    return [stages = std::move(stages)](const Stretch& stretch, const PieceSink& sink) {
+        run_stages(stages, stretch, sink);
     };
 }
 
-void whole(std::string_view text, const PieceSink& sink) {
-    sink(text);
+void whole(const Stretch& stretch, const PieceSink& sink) {
+    sink(stretch.text);
 }
 
 PreTokenizer isolate(const Regex& pattern) {
-    return [pattern](std::string_view text, const PieceSink& sink) {
-        split_at(text, pattern, SplitBehavior::kIsolated, false, sink);
+    return [pattern](const Stretch& stretch, const PieceSink& sink) {
+        split_at(stretch.text, pattern, SplitBehavior::kIsolated, false, sink);
     };
 }
 
@@ -57,10 +70,10 @@ PreTokenizer build_byte_level(const Json& config, std::string_view where) {
     const bool use_regex = optional_bool(config, "use_regex", where).value_or(true);
     const PreTokenizer cut =
         use_regex ? isolate(Regex::from_pattern(kGpt2Pattern, "GPT-2's pattern")) : whole;
-    return [cut, add_prefix_space](std::string_view text, const PieceSink& sink) {
-        const bool needs_space = add_prefix_space && !text.starts_with(' ');
-        const std::string spaced = needs_space ? " " + std::string(text) : std::string();
-        cut(needs_space ? spaced : text,
+    return [cut, add_prefix_space](const Stretch& stretch, const PieceSink& sink) {
+        const bool needs_space = add_prefix_space && !stretch.text.starts_with(' ');
+        const std::string spaced = needs_space ? " " + std::string(stretch.text) : std::string();
+        cut({.text = needs_space ? spaced : stretch.text},
             [&sink](std::string_view piece) { sink(bytes_to_characters(piece)); });
     };
 }
@@ -86,8 +99,8 @@ SplitBehavior require_behavior(const Json& config, std::string_view where) {
 
 PreTokenizer build_split(const Json& config, std::string_view where) {
     return [pattern = require_pattern(config, where), behavior = require_behavior(config, where),
-            invert = require_bool(config, "invert", where)](std::string_view text, const PieceSink& sink) {
-        split_at(text, pattern, behavior, invert, sink);
+            invert = require_bool(config, "invert", where)](const Stretch& stretch, const PieceSink& sink) {
+        split_at(stretch.text, pattern, behavior, invert, sink);
     };
 }
 
@@ -95,23 +108,38 @@ PreTokenizer build_split(const Json& config, std::string_view where) {
 PreTokenizer build_digits(const Json& config, std::string_view where) {
     const bool is_individual = optional_bool(config, "individual_digits", where).value_or(false);
     const auto behavior = is_individual ? SplitBehavior::kIsolated : SplitBehavior::kContiguous;
-    return [behavior](std::string_view text, const PieceSink& sink) {
-        split_at(text, is_numeric, behavior, sink);
+    return [behavior](const Stretch& stretch, const PieceSink& sink) {
+        split_at(stretch.text, is_numeric, behavior, sink);
     };
 }
 
 // Runs of word characters, and runs of what is neither word character nor whitespace.
 PreTokenizer build_whitespace(const Json& /*config*/, std::string_view /*where*/) {
-    return [](std::string_view text, const PieceSink& sink) {
-        split_at(text, is_whitespace, SplitBehavior::kRemoved, [&sink](std::string_view run) {
+    return [](const Stretch& stretch, const PieceSink& sink) {
+        split_at(stretch.text, is_whitespace, SplitBehavior::kRemoved, [&sink](std::string_view run) {
             split_at(run, is_word_character, SplitBehavior::kContiguous, sink);
         });
     };
 }
 
 PreTokenizer build_whitespace_split(const Json& /*config*/, std::string_view /*where*/) {
-    return [](std::string_view text, const PieceSink& sink) {
-        split_at(text, is_whitespace, SplitBehavior::kRemoved, sink);
+    return [](const Stretch& stretch, const PieceSink& sink) {
+        split_at(stretch.text, is_whitespace, SplitBehavior::kRemoved, sink);
+    };
+}
+
+// Spaces become marks, a mark may come in front, and every mark begins a piece.
+PreTokenizer build_metaspace(const Json& config, std::string_view where) {
+    const MetaspaceOptions options = read_metaspace(config, where);
+    return [options, space = Regex::from_literal(" ", where), mark = Regex::from_literal(options.mark, where)](
+               const Stretch& stretch, const PieceSink& sink) {
+        const std::size_t max_bytes = stretch.text.size() * options.mark.size();
+        std::string text = replace_matches(stretch.text, space, options.mark, max_bytes);
+        const bool prepends = options.prepend == PrependScheme::kAlways ||
+                              (options.prepend == PrependScheme::kFirst && stretch.is_first);
+        if (prepends && !text.starts_with(options.mark)) text.insert(0, options.mark);
+        if (!options.splits) return sink(text);
+        split_at(text, mark, SplitBehavior::kMergedWithNext, false, sink);
     };
 }
 
@@ -119,6 +147,7 @@ constexpr PartKind<PreTokenizer> kKinds[] = {
     {"Sequence", build_sequence},     {"ByteLevel", build_byte_level},
     {"Split", build_split},           {"Digits", build_digits},
     {"Whitespace", build_whitespace}, {"WhitespaceSplit", build_whitespace_split},
+    {"Metaspace", build_metaspace},
 };
 
 PreTokenizer build_any(const Json& config, std::string_view where) {
@@ -143,8 +172,9 @@ PreTokenizer build_pre_tokenizer(const Json* config, std::string_view where) {
         throw Unsupported(fmt::format("{}: more than {} stages are not supported", where, kMaxStages));
     }
     // Every further one would encode the text again and may double its length.
-    if (count_parts(*config, "ByteLevel") > 1) {
-        throw Unsupported(fmt::format("{}: more than one ByteLevel stage is not supported", where));
+    for (const char* type : {"ByteLevel", "Metaspace"}) {
+        if (count_parts(*config, type) > 1)
+            throw Unsupported(fmt::format("{}: more than one {} stage is not supported", where, type));
     }
     return build_any(*config, where);
 }

@@ -2,6 +2,7 @@
 
 #include "text/bpe.h"
 #include "text/component.h"
+#include "text/unigram.h"
 
 namespace assay {
 namespace {
@@ -10,6 +11,7 @@ using Model = std::unique_ptr<const SubwordModel>;
 
 constexpr PartKind<Model> kKinds[] = {
     {"BPE", build_bpe},
+    {"Unigram", build_unigram},
 };
 
 }  // namespace

@@ -55,7 +55,7 @@ TEST_P(TokenizerGolden, DecodesEveryCaseAsTheLibraryDoes) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Tokenizers, TokenizerGolden, ::testing::Values("smollm2", "llama3"),
+INSTANTIATE_TEST_SUITE_P(Tokenizers, TokenizerGolden, ::testing::Values("smollm2", "llama3", "qwen2", "llama2", "metaspace", "gemma", "unigram"),
                          [](const auto& tested) { return std::string(tested.param); });
 
 TEST(Tokenizer, EncodesTheEvaluationTextAsTheLibraryDoes) {

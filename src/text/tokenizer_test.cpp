@@ -289,8 +289,7 @@ TEST(Tokenizer, NamesWhatItDoesNotSupportAndWhatItDoes) {
 
 TEST(Tokenizer, RefusesModelOptionsThatItDoesNotSupport) {
     const Json options =
-        Json::parse(R"({"byte_fallback": true, "dropout": 0.1, "continuing_subword_prefix": "##",
-                                         "end_of_word_suffix": "</w>"})");
+        Json::parse(R"({"dropout": 0.1, "continuing_subword_prefix": "##", "end_of_word_suffix": "</w>"})");
     for (const auto& [option, value] : options.items()) {
         Json json = tiny();
         json["model"][option] = value;
@@ -301,6 +300,9 @@ TEST(Tokenizer, RefusesModelOptionsThatItDoesNotSupport) {
 
 TEST(Tokenizer, RefusesPipelinesThatCouldGrowATextWithoutBound) {
     Json json = tiny();
+    const Json metaspace = {{"type", "Metaspace"}, {"replacement", "c"}};
+    json["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", {metaspace, metaspace}}};
+    EXPECT_TRUE(is_unsupported(json));
     const Json byte_level = {{"type", "ByteLevel"}, {"add_prefix_space", false}};
     json["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", {byte_level, byte_level}}};
     EXPECT_TRUE(is_unsupported(json));
@@ -312,6 +314,232 @@ TEST(Tokenizer, RefusesPipelinesThatCouldGrowATextWithoutBound) {
     json["normalizer"] = {{"type", "Sequence"}, {"normalizers", std::vector<Json>(40, doubling)}};
     const Tokenizer tokenizer = make(json);
     EXPECT_THROW(tokenizer.encode("a", false), FormatError);
+
+    json["normalizer"] = nullptr;
+    json["decoder"] = {{"type", "Sequence"}, {"decoders", std::vector<Json>(40, doubling)}};
+    EXPECT_THROW(make(json).decode(Ids{0}, false), FormatError);
+}
+
+// The three bytes of U+2581 and those of the letter ä, of which one has no token.
+Json with_bytes() {
+    Json json = tiny();
+    int id = 9;
+    for (const char* byte : {"<0xE2>", "<0x96>", "<0x81>", "<0xC3>"}) json["model"]["vocab"][byte] = id++;
+    json["model"]["byte_fallback"] = true;
+    return json;
+}
+
+TEST(Tokenizer, FallsBackToBytesWhereAllOfThemHaveTokens) {
+    Json json = with_bytes();
+    EXPECT_THAT(encode(json, "a▁b"), ElementsAre(0, 9, 10, 11, 1));
+    EXPECT_THAT(encode(json, "aäb"), ElementsAre(4));
+    json["model"]["unk_token"] = "1";
+    EXPECT_THAT(encode(json, "aäb"), ElementsAre(0, 7, 1));
+}
+
+// What the `tokenizers` library does: the unknown token comes when the next known character does.
+TEST(Tokenizer, LetsBytesOvertakeAnUnknownToken) {
+    Json json = with_bytes();
+    json["model"]["unk_token"] = "1";
+    EXPECT_THAT(encode(json, "ä▁äa"), ElementsAre(9, 10, 11, 7, 7, 0));
+    json["model"]["fuse_unk"] = true;
+    EXPECT_THAT(encode(json, "ä▁äa"), ElementsAre(9, 10, 11, 7, 0));
+}
+
+Json metaspace(const Json& options) {
+    Json json = tiny();
+    json["model"]["vocab"]["▁"] = 9;
+    json["model"]["vocab"]["▁a"] = 10;
+    json["model"]["merges"] = Json::parse(R"([["▁", "a"]])");
+    json["added_tokens"] = {added("<s>")};
+    json["pre_tokenizer"] = {{"type", "Metaspace"}, {"replacement", "▁"}};
+    json["pre_tokenizer"].update(options);
+    return json;
+}
+
+TEST(Tokenizer, MarksSpacesAndBeginningsAsTheSchemeSays) {
+    const Json always = metaspace(Json::object());
+    EXPECT_THAT(encode(always, "a b"), ElementsAre(10, 9, 1));
+    EXPECT_THAT(encode(always, " a▁"), ElementsAre(10, 9));  // a mark that is there is not doubled
+    EXPECT_THAT(encode(always, "a<s>a"), ElementsAre(10, 11, 10));
+    const Json first = metaspace({{"prepend_scheme", "first"}, {"split", false}});
+    EXPECT_THAT(encode(first, "a<s>a"), ElementsAre(10, 11, 0));
+    EXPECT_THAT(encode(first, "<s>a"), ElementsAre(11, 0));
+    EXPECT_THAT(encode(metaspace({{"prepend_scheme", "never"}}), "a a"), ElementsAre(0, 10));
+    EXPECT_THAT(encode(metaspace({{"add_prefix_space", false}}), "a a"), ElementsAre(0, 10));
+}
+
+TEST(Tokenizer, MarksTheFirstPieceOfASequenceOnlyWhereTheTextBeginsWithIt) {
+    Json json = metaspace(Json::object());
+    json["pre_tokenizer"] = Json::parse(R"({"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"},
+        {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": false}]})");
+    EXPECT_THAT(encode(json, "a a"), ElementsAre(10, 0));
+    EXPECT_THAT(encode(json, " a a"), ElementsAre(0, 0));
+}
+
+TEST(Tokenizer, RejectsMetaspaceOptionsThatMakeNoSense) {
+    EXPECT_THAT(refusal(metaspace({{"replacement", "ab"}})), HasSubstr("not one character"));
+    EXPECT_THAT(refusal(metaspace({{"replacement", ""}})), HasSubstr("not one character"));
+    EXPECT_THAT(refusal(metaspace({{"prepend_scheme", "second"}})), HasSubstr("\"second\""));
+    EXPECT_THAT(refusal(metaspace({{"prepend_scheme", "first"}, {"add_prefix_space", false}})),
+                HasSubstr("contradicts"));
+}
+
+// Decodes the texts of tokens, each added to the vocabulary.
+std::string decode(const Json& decoder, const std::vector<std::string>& tokens) {
+    Json json = tiny();
+    json["decoder"] = decoder;
+    Ids ids;
+    for (const std::string& token : tokens) {
+        ids.push_back(100 + static_cast<int>(ids.size()));
+        json["model"]["vocab"][token] = ids.back();
+    }
+    return make(json).decode(ids, false);
+}
+
+TEST(Tokenizer, DecodesBytesToCharactersOrOneReplacementEach) {
+    const Json decoder = {{"type", "ByteFallback"}};
+    EXPECT_EQ(decode(decoder, {"x", "<0xC3>", "<0xa4>", "y"}), "xäy");
+    EXPECT_EQ(decode(decoder, {"<0xC3>", "<0x41>", "y"}), "\uFFFD\uFFFDy");
+    EXPECT_EQ(decode(decoder, {"<0xZZ>", "<0x4>", "<0x41"}), "<0xZZ><0x4><0x41");
+}
+
+TEST(Tokenizer, DecodesMarksToSpaces) {
+    Json decoder = {{"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "always"}};
+    EXPECT_EQ(decode(decoder, {"▁▁x▁", "▁y"}), "x y");
+    decoder["prepend_scheme"] = "never";
+    EXPECT_EQ(decode(decoder, {"▁▁x▁", "▁y"}), "  x  y");
+}
+
+TEST(Tokenizer, DecodesByReplacingAndStripping) {
+    EXPECT_EQ(decode(Json::parse(R"({"type": "Sequence", "decoders": [
+        {"type": "Replace", "pattern": {"String": "_"}, "content": " "}, {"type": "Strip", "content": " ", "start": 1, "stop": 2}]})"),
+                     {"__x___", "_y", "___"}),
+              " x y");
+    EXPECT_THROW(decode({{"type", "Strip"}, {"content", "ab"}, {"start", 1}, {"stop", 0}}, {}), FormatError);
+    EXPECT_THROW(decode({{"type", "Strip"}, {"content", " "}, {"start", -1}, {"stop", 0}}, {}), FormatError);
+}
+
+TEST(Tokenizer, StripsAccents) {
+    Json json = tiny();
+    json["normalizer"] = Json::parse(R"({"type": "Sequence", "normalizers": [{"type": "NFD"}, {"type": "StripAccents"}]})");
+    EXPECT_THAT(encode(json, "äb\u0301\u20DD\u0903c"), ElementsAre(5));
+}
+
+Json unigram() {
+    return Json::parse(R"({"decoder": {"type": "Fuse"}, "model": {"type": "Unigram", "unk_id": 0,
+        "vocab": [["<unk>", 0.0], ["a", -1.0], ["b", -1.5], ["ab", -2.0], ["aa", -2.0], ["aab", -4.0]]}})");
+}
+
+TEST(Unigram, TakesTheBestPathAndAmongEqualsTheFirst) {
+    EXPECT_THAT(encode(unigram(), "ab"), ElementsAre(3));   // -2 beats -2.5
+    EXPECT_THAT(encode(unigram(), "aa"), ElementsAre(4));   // -2 equals -1 -1: the longer token was found first
+    EXPECT_THAT(encode(unigram(), "aab"), ElementsAre(1, 3));  // -3 beats -3.5 and -4
+    EXPECT_THAT(encode(unigram(), ""), IsEmpty());
+}
+
+TEST(Unigram, MakesOneUnknownTokenOfARunAndBytesWhereItCan) {
+    EXPECT_THAT(encode(unigram(), "axyzb"), ElementsAre(1, 0, 2));
+    EXPECT_THAT(encode(unigram(), "a<unk>b"), ElementsAre(1, 0, 2));
+    Json json = unigram();
+    json["model"]["byte_fallback"] = true;
+    json["model"]["vocab"].push_back({"<0x78>", -9.0});
+    EXPECT_THAT(encode(json, "axxb"), ElementsAre(1, 6, 6, 2));
+    EXPECT_THAT(encode(json, "axyb"), ElementsAre(1, 0, 2));
+}
+
+TEST(Unigram, RejectsMalformedVocabularies) {
+    Json json = unigram();
+    json["model"]["unk_id"] = 6;
+    EXPECT_THAT(refusal(json), HasSubstr("id 6 is not in the vocabulary"));
+    json["model"]["unk_id"] = nullptr;
+    EXPECT_EQ(refusal(json), "accepted");
+    EXPECT_THROW(encode(json, "x"), FormatError);
+    json["model"]["vocab"].push_back({"a", -3.0});
+    EXPECT_THAT(refusal(json), HasSubstr("two ids"));
+    json["model"]["vocab"] = Json::array({Json::array({"a"})});
+    EXPECT_THAT(refusal(json), HasSubstr("not a token and a score"));
+    json["model"]["vocab"] = Json::array({Json::array({"", 0})});
+    EXPECT_THAT(refusal(json), HasSubstr("empty"));
+    json["model"]["vocab"] = Json::array();
+    EXPECT_THAT(refusal(json), HasSubstr("0 tokens"));
+}
+
+// Texts are cut before merging where no token could reach across; nothing may depend on it.
+TEST(Bpe, CutsLongTextsOnlyWhereNothingChanges) {
+    Json json = with_bytes();
+    json["model"]["unk_token"] = "1";
+    json["model"]["fuse_unk"] = true;
+    json["model"]["vocab"]["ca"] = 20;
+    json["model"]["vocab"]["cabc"] = 21;
+    json["model"]["merges"] = Json::parse(R"([["b", "c"], ["a", "b"], ["c", "a"], ["ca", "bc"]])");
+    json["model"]["vocab"]["bc"] = 22;
+    const Tokenizer tokenizer = make(json);
+    const auto model = build_subword_model(json["model"], "model");
+    const std::vector<std::string> parts = {"a", "b", "c", " ", "é", "1", "ä", "▁", "漢"};
+    std::string text;
+    std::uint32_t state = 1;
+    for (int i = 0; i < 4000; ++i) text += parts[(state = state * 1664525u + 1013904223u) >> 16 % parts.size()];
+    Ids whole;
+    model->encode(text, whole);
+    EXPECT_EQ(tokenizer.encode(text, false), whole);
+    int count = 0;
+    model->cut(text, [&](std::string_view) { ++count; });
+    EXPECT_GT(count, 100);
+}
+
+Tokenizer configured(const TokenizerConfig& config) {
+    Json json = tiny();
+    json["post_processor"] = Json::parse(R"({"type": "TemplateProcessing", "pair": [],
+        "single": [{"SpecialToken": {"id": "a", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+        "special_tokens": {"a": {"id": "a", "ids": [0], "tokens": ["a"]}}})");
+    return Tokenizer::from_json(json.dump(), "tok.json", config);
+}
+
+TEST(TokenizerConfig, BeatsTheTemplateForTheFamiliesThatRebuildIt) {
+    const auto encode_with = [](TokenizerConfig config) { return configured(config).encode("c", true); };
+    EXPECT_THAT(encode_with({.tokenizer_class = "LlamaTokenizerFast"}), ElementsAre(0, 2));
+    EXPECT_THAT(encode_with({.tokenizer_class = "LlamaTokenizerFast", .add_bos = false}), ElementsAre(2));
+    EXPECT_THAT(encode_with({.tokenizer_class = "GemmaTokenizer", .add_eos = true, .bos_token = "b", .eos_token = "1"}),
+                ElementsAre(1, 2, 7));
+    EXPECT_THAT(encode_with({.tokenizer_class = "PreTrainedTokenizerFast", .add_bos = false}), ElementsAre(0, 2));
+}
+
+TEST(TokenizerConfig, NamesTheTokensThatBeginAndEnd) {
+    const Tokenizer tokenizer = configured({.bos_token = "b", .eos_token = "1"});
+    EXPECT_EQ(tokenizer.bos_id(), 1);
+    EXPECT_EQ(tokenizer.eos_id(), 7);
+    EXPECT_TRUE(tokenizer.adds_bos());
+}
+
+TEST(TokenizerConfig, MustNameATokenThatTextsGet) {
+    EXPECT_THROW(configured({.tokenizer_class = "LlamaTokenizer", .add_eos = true}), FormatError);
+    EXPECT_THROW(configured({.tokenizer_class = "LlamaTokenizer", .add_eos = true, .eos_token = "</s>"}), FormatError);
+}
+
+TEST(TokenizerConfig, IsReadFromItsFile) {
+    const TokenizerConfig config = parse_tokenizer_config(
+        R"({"tokenizer_class": "LlamaTokenizer", "add_bos_token": true, "add_eos_token": null, "bos_token": {"content": "<s>"},
+            "eos_token": "</s>", "model_max_length": 1e30, "added_tokens_decoder": {
+            "10": {"content": "<x>", "lstrip": true, "special": true}, "9": {"content": "<y>", "normalized": true}}})",
+        "c.json");
+    EXPECT_EQ(config.tokenizer_class, "LlamaTokenizer");
+    EXPECT_EQ(config.add_bos, true);
+    EXPECT_EQ(config.add_eos, std::nullopt);
+    EXPECT_EQ(config.bos_token, "<s>");
+    EXPECT_EQ(config.eos_token, "</s>");
+    ASSERT_EQ(config.added_tokens.size(), 2u);
+    EXPECT_EQ(config.added_tokens[0].id, 9);
+    EXPECT_EQ(config.added_tokens[1].token, (AddedToken{.content = "<x>", .lstrip = true, .special = true}));
+}
+
+TEST(TokenizerConfig, RejectsWhatIsMalformed) {
+    for (const char* bad : {"[]", "{", R"({"add_bos_token": 1})", R"({"bos_token": 3})", R"({"bos_token": {"text": "x"}})",
+                            R"({"added_tokens_decoder": {"-1": {"content": "x"}}})",
+                            R"({"added_tokens_decoder": {"1x": {"content": "x"}}})",
+                            R"({"added_tokens_decoder": {"1": "x"}})"}) {
+        EXPECT_THROW(parse_tokenizer_config(bad, "c.json"), FormatError) << bad;
+    }
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "text/unicode.h"
 
 #include <fmt/format.h>
+#include <unicode/brkiter.h>
 #include <unicode/bytestream.h>
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
@@ -58,6 +59,12 @@ void append_utf8(std::string& out, char32_t code) {
     out.append(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(length));
 }
 
+bool is_utf8(std::string_view text) {
+    for (std::size_t offset = 0; offset < text.size();)
+        if (next_character(text, offset) < 0) return false;
+    return true;
+}
+
 void require_utf8(std::string_view text, std::string_view what) {
     for (std::size_t offset = 0; offset < text.size();) {
         const std::size_t begin = offset;
@@ -100,6 +107,32 @@ bool is_word_character(char32_t code) {
     constexpr std::string_view kProperties[] = {"Alphabetic", "M", "Nd", "Pc"};
     return std::ranges::any_of(kProperties,
                                [code](std::string_view p) { return is_unicode_addition(p, code); });
+}
+
+bool is_combining_mark(char32_t code) {
+    const auto c = static_cast<UChar32>(code);
+    if (c == 0x1CF2 || c == 0x1CF3) return true;  // letters since Unicode 12
+    if (c == 0x111C9) return false;               // a mark since Unicode 11
+    UVersionInfo age = {};
+    u_charAge(c, age);
+    return (U_GET_GC_MASK(c) & U_GC_M_MASK) != 0 && age[0] <= 9;
+}
+
+void for_each_grapheme(std::string_view text, const std::function<void(std::string_view)>& found) {
+    UErrorCode status = U_ZERO_ERROR;
+    const std::unique_ptr<icu::BreakIterator> breaks(
+        icu::BreakIterator::createCharacterInstance(icu::Locale::getRoot(), status));
+    check_icu(status);
+    const std::unique_ptr<UText, decltype(&utext_close)> view(
+        utext_openUTF8(nullptr, text.data(), static_cast<std::int64_t>(text.size()), &status), utext_close);
+    check_icu(status);
+    breaks->setText(view.get(), status);
+    check_icu(status);
+    std::int32_t begin = breaks->first();
+    for (std::int32_t end = breaks->next(); end != icu::BreakIterator::DONE; end = breaks->next()) {
+        found(text.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));
+        begin = end;
+    }
 }
 
 std::string lowercase(std::string_view text) {

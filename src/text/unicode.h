@@ -25,6 +25,8 @@ void append_utf8(std::string& out, char32_t code);
 // Throws FormatError naming `what` and the offset of the first byte that is not UTF-8.
 void require_utf8(std::string_view text, std::string_view what);
 
+bool is_utf8(std::string_view text);
+
 // Bytes as text: each maximal invalid part becomes U+FFFD (Unicode 15, section 3.9, "best practice").
 std::string replace_invalid_utf8(std::string_view bytes);
 
@@ -35,6 +37,12 @@ bool is_whitespace(char32_t code);
 // A character of words as Unicode TR18 defines them: alphabetic, mark, decimal digit, connector or join
 // control.
 bool is_word_character(char32_t code);
+
+// General categories Mn, Mc, Me by Unicode 9.0, which is what the `tokenizers` library has.
+bool is_combining_mark(char32_t code);
+
+// Calls found(part) for each extended grapheme cluster (Unicode TR29) of valid UTF-8, in order.
+void for_each_grapheme(std::string_view text, const std::function<void(std::string_view)>& found);
 
 // Each character's full lower case by itself (no context: a final sigma becomes a plain one). `text` must be
 // valid UTF-8.

@@ -17,8 +17,8 @@ using ::testing::HasSubstr;
 
 TEST(TreatmentOverlay, AppliesTheFormatToTheChosenItemsOnly) {
     const Model model = random_model(small_llama_config());
-    const Treatment treatment = parse_treatment("int4-g16");
-    const TreatmentOverlay overlay(treatment,
+    const auto format = std::get<IntFormat>(parse_number_format("int4-g16"));
+    const TreatmentOverlay overlay({.format = format},
                                    [](const LinearItem& item) { return item.projection == "q_proj"; });
     ThreadPool pool(2);
     int chosen = 0;
@@ -28,7 +28,7 @@ TEST(TreatmentOverlay, AppliesTheFormatToTheChosenItemsOnly) {
         const Matrix<float> w = read_weight(model.weights(), item.name);
         Matrix<float> treated = w, decoded = w;
         overlay.apply(item, treated.view());
-        decode_int(encode_int(w.view(), treatment.format, pool), treatment.format, decoded.view(), pool);
+        decode_int(encode_int(w.view(), format, pool), format, decoded.view(), pool);
         EXPECT_TRUE(std::equal(treated.values().begin(), treated.values().end(), decoded.values().begin()))
             << item.name;
         EXPECT_FALSE(std::equal(treated.values().begin(), treated.values().end(), w.values().begin()))

@@ -33,7 +33,7 @@ class WeightErrorsTest : public ::testing::Test {
 
     ModelConfig config_ = small_llama_config();
     std::shared_ptr<MemoryWeights> weights_ = random_weights(config_, 3);
-    Model model_{"random", config_, llama_block(config_), weights_};
+    Model model_{"random", config_, make_blocks(config_), weights_};
     TestEngine engine_;
 };
 
@@ -85,6 +85,19 @@ TEST_F(WeightErrorsTest, EffectiveBitsCountScalesAndZeros) {
                      8 + (32 + 8) / 48.0);
     EXPECT_DOUBLE_EQ(measure("int4-g32", query).linears[0].effective_bits,
                      4 + 2 * (16 + 4) / 48.0);  // ragged: 32 and 16
+    EXPECT_DOUBLE_EQ(measure("fp8-e4m3", query).linears[0].effective_bits, 8 + 16 / 48.0);
+    EXPECT_DOUBLE_EQ(measure("mxfp4", query).linears[0].effective_bits, 4 + 2 * 8 / 48.0);
+    EXPECT_DOUBLE_EQ(measure("nvfp4", query).linears[0].effective_bits, 4 + 8 / 16.0 + 32 / (48 * 48.0));
+}
+
+TEST_F(WeightErrorsTest, EveryFamilyIsMeasured) {
+    double previous = 1e9;
+    for (const char* text : {"int8-channel", "fp8-e4m3", "mxfp8-e4m3", "nvfp4", "mxfp4"}) {
+        const WeightsLinear linear = measure(text, {6}).linears[0];
+        EXPECT_EQ(linear.treatment, std::string(text) + ":rtn");
+        EXPECT_LT(linear.sqnr_db.value(), previous) << text;
+        previous = linear.sqnr_db.value();
+    }
 }
 
 TEST_F(WeightErrorsTest, OneOutlierIsCountedAndItsRangeIsWasted) {

@@ -10,8 +10,8 @@
 #include "base/mapped_file.h"
 #include "container/gguf.h"
 #include "container/safetensors_writer.h"
+#include "model/architectures/hf_writer.h"
 #include "model/model_files.h"
-#include "model/rope.h"
 #include "tensor/tensor_view.h"
 #include "text/gguf_tokenizer_json.h"
 #include "text/gguf_vocabulary.h"
@@ -87,69 +87,12 @@ void write_tensors(const Model& model, DType dtype, const std::filesystem::path&
     progress.end();
 }
 
-Json llama3_json(const RopeConfig& rope) {
-    return {{"rope_type", "llama3"},
-            {"factor", rope.factor},
-            {"low_freq_factor", rope.low_freq_factor},
-            {"high_freq_factor", rope.high_freq_factor},
-            {"original_max_position_embeddings", static_cast<std::int64_t>(rope.original_max_positions)}};
-}
-
-// GGUF keeps llama3 scaling as divisors only. The parameters of the released models are tried; whichever
-// gives the same frequencies is what the file was made from.
-Json scaling_of_divisors(const ModelConfig& config) {
-    const auto wanted = rope_frequencies(config.rope, config.head_dim);
-    for (double factor : {8.0, 32.0}) {
-        RopeConfig tried{config.rope.theta, RopeConfig::Scaling::kLlama3, factor, 1, 4, 8192, {}};
-        const auto frequencies = rope_frequencies(tried, config.head_dim);
-        bool same = true;
-        for (std::size_t i = 0; i < wanted.size(); ++i)
-            same = same && std::abs(frequencies[i] - wanted[i]) <= 1e-5f * wanted[i];
-        if (same) return llama3_json(tried);
-    }
-    throw Unsupported(
-        "rope_freqs.weight holds frequency divisors that no known rope_scaling of a config.json gives");
-}
-
-Json rope_scaling(const ModelConfig& config) {
-    if (!config.rope.divisors.empty()) return scaling_of_divisors(config);
-    switch (config.rope.scaling) {
-        case RopeConfig::Scaling::kNone:
-            return nullptr;
-        case RopeConfig::Scaling::kLinear:
-            return {{"rope_type", "linear"}, {"factor", config.rope.factor}};
-        case RopeConfig::Scaling::kLlama3:
-            return llama3_json(config.rope);
-    }
-    return nullptr;
-}
-
-// The shortest decimal of an f32: GGUF's 9.99999975e-06 is the 1e-05 that its maker read.
-double shortest(double value) {
-    return std::stod(fmt::format("{}", static_cast<float>(value)));
-}
-
-Json make_config(const ModelConfig& c, const GgufVocabulary& vocabulary) {
+Json make_config(const ModelConfig& model, const GgufVocabulary& vocabulary) {
     const auto id = [](const std::optional<std::int32_t>& value) { return value ? Json(*value) : Json(); };
-    return {{"architectures", {c.architecture}},
-            {"model_type", "llama"},
-            {"hidden_size", c.hidden},
-            {"intermediate_size", c.intermediate},
-            {"num_hidden_layers", c.layers},
-            {"num_attention_heads", c.heads},
-            {"num_key_value_heads", c.kv_heads},
-            {"head_dim", c.head_dim},
-            {"vocab_size", c.vocabulary},
-            {"max_position_embeddings", c.max_positions},
-            {"rms_norm_eps", shortest(c.rms_eps)},
-            {"rope_theta", shortest(c.rope.theta)},
-            {"rope_scaling", rope_scaling(c)},
-            {"tie_word_embeddings", c.tied_head},
-            {"attention_bias", c.attention_bias},
-            {"mlp_bias", c.mlp_bias},
-            {"hidden_act", "silu"},
-            {"bos_token_id", id(vocabulary.bos_id)},
-            {"eos_token_id", id(vocabulary.eos_id)}};
+    Json config = write_hf_config(model);
+    config["bos_token_id"] = id(vocabulary.bos_id);
+    config["eos_token_id"] = id(vocabulary.eos_id);
+    return config;
 }
 
 // Config and tokenizer files beside the weights.
@@ -163,9 +106,10 @@ void write_companions(const ModelFiles& files, const Model& model, const char* t
         write_file(out / "tokenizer.json", gguf_tokenizer_json(vocabulary, files.path.string()).dump(1));
     } else {
         config = parse_json(read_file(config_path(files.path)), config_path(files.path).string());
-        config.erase("dtype");
-        for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-                                 "generation_config.json"}) {
+        for (const char* key : {"dtype", "quantization_config", "compression_config"}) config.erase(key);
+        for (const char* name :
+             {"tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json",
+              "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja", "generation_config.json"}) {
             if (std::filesystem::exists(files.path / name))
                 write_file(out / name, read_file(files.path / name));
         }

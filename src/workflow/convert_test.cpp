@@ -59,7 +59,7 @@ class ConvertTest : public TemporaryFolder {
     // A GGUF file of a small random model with a vocabulary.
     fs::path write_gguf(const std::function<void(ModelConfig&, MemoryWeights&)>& change = {}) {
         ModelConfig config = small_llama_config();
-        config.attention_bias = true;
+        config.qkv_bias = config.output_bias = true;
         const auto weights = random_weights(config, 3);
         if (change) change(config, *weights);
         write_llama_gguf(folder_ / "m.gguf", config, *weights, [](GgufHeader& header) {
@@ -158,9 +158,11 @@ TEST_F(ConvertTest, AGgufTokenizerEncodesTheSameInItsFolder) {
 
 // What the converter of llama.cpp writes for llama3 scaling: how much longer each wavelength becomes.
 std::vector<float> llama3_divisors(const ModelConfig& config, double factor) {
-    const auto plain = rope_frequencies({.theta = config.rope.theta}, config.head_dim);
-    const auto scaled = rope_frequencies(
-        {config.rope.theta, RopeConfig::Scaling::kLlama3, factor, 1, 4, 8192, {}}, config.head_dim);
+    const auto plain = rope_frequencies({.theta = config.rope.theta, .dimensions = config.head_dim});
+    const auto scaled = rope_frequencies({.theta = config.rope.theta,
+                                          .dimensions = config.head_dim,
+                                          .scaling = RopeConfig::Scaling::kLlama3,
+                                          .factor = factor});
     std::vector<float> divisors;
     for (std::size_t i = 0; i < plain.size(); ++i) divisors.push_back(plain[i] / scaled[i]);
     return divisors;
@@ -179,7 +181,7 @@ TEST_F(ConvertTest, RopeDivisorsBecomeTheScalingThatMadeThem) {
         EXPECT_EQ(config.at("rope_scaling").at("factor"), factor);
         const ModelConfig a = load_model(open_model_files(gguf)).config(),
                           b = load_model(open_model_files(output_)).config();
-        const auto x = rope_frequencies(a.rope, a.head_dim), y = rope_frequencies(b.rope, b.head_dim);
+        const auto x = rope_frequencies(a.rope), y = rope_frequencies(b.rope);
         for (std::size_t i = 0; i < x.size(); ++i) EXPECT_NEAR(x[i], y[i], 1e-6 * x[i]) << i;
     }
 }

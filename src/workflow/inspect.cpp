@@ -18,6 +18,10 @@ std::string scaling_name(RopeConfig::Scaling scaling) {
             return "linear";
         case RopeConfig::Scaling::kLlama3:
             return "llama3";
+        case RopeConfig::Scaling::kYarn:
+            return "yarn";
+        case RopeConfig::Scaling::kLongrope:
+            return "longrope";
     }
     return "";
 }
@@ -67,15 +71,17 @@ void check_vectors(const Model& model, InspectResult& result) {
 void check_weights(Session& session, InspectResult& result) {
     const Model& model = session.model();
     std::map<std::string, int> quantized;
-    std::map<std::string, std::string> types;
-    for (const InspectTensor& t : result.tensors) types[t.name] = t.dtype;
+    std::map<std::string, std::string> quantized_types;
+    for (const StoredTensor& t : model.weights().tensors()) {
+        if (t.quantized) quantized_types[t.name] = t.type;
+    }
     const Engine engine = session.engine();
     std::uint64_t total = 0;
     for (const LinearItem& item : model.items()) total += static_cast<std::uint64_t>(item.out * item.in);
     engine.progress.begin("checking weights", total);
     for (const LinearItem& item : model.items()) {
-        const std::string& type = types[item.name + ".weight"];
-        if (type.starts_with("Q") || type.starts_with("IQ")) ++quantized[type];
+        const auto type = quantized_types.find(item.name + ".weight");
+        if (type != quantized_types.end()) ++quantized[type->second];
         try {
             read_weight(model.weights(), item.name);
         } catch (const Error& e) {

@@ -30,31 +30,47 @@ TreatmentOverlay::Choice block_linears_of(const Model& model, const std::vector<
     return [names = std::move(names)](const LinearItem& item) { return names.contains(item.name); };
 }
 
-// The model treated, beside itself untreated.
-std::vector<RunScores> treated_and_not(Session& session, std::span<const TokenWindow> windows,
-                                       const TreatmentOverlay& overlay, std::int64_t context) {
-    const std::vector<Run> runs{{&session.model(), nullptr}, {&session.model(), &overlay}};
-    return measure_runs(session.engine(), windows, runs, {.context = context, .keep_token_kl = true});
+// The runs on the same windows, with the numbers of single tokens.
+std::vector<RunScores> measure(Session& session, const Evaluation& text, const std::vector<Run>& runs) {
+    return measure_runs(session.engine(), text.windows, runs, {.keep_tokens = true});
 }
 
-PerplexityResult beside_reference(Session& session, std::span<const TokenWindow> windows,
+// Says how the text was cut.
+PerplexityResult labelled(PerplexityResult result, const Evaluation& text) {
+    result.protocol = text.protocol;
+    result.stride = text.stride;
+    return result;
+}
+
+// The second of two runs beside the first.
+PerplexityResult compared(const std::vector<RunScores>& scores, const Evaluation& text, std::uint64_t seed) {
+    return labelled(comparison_result(scores[0], scores[1], longest_window(text.windows), seed), text);
+}
+
+PerplexityResult beside_reference(Session& session, const Evaluation& text,
                                   const PerplexityOptions& options) {
+    session.set("against", options.against->string());
     const ModelFiles files = open_model_files(*options.against);
     const Model reference = load_model(files);
     for (const auto& path : files.files) session.add_input(path);
-    const std::vector<Run> runs{{&reference, nullptr}, {&session.model(), nullptr}};
-    const auto scores = measure_runs(session.engine(), windows, runs,
-                                     {.context = options.text.context, .keep_token_kl = true});
-    return comparison_result(scores[0].blocks, scores[1].blocks, scores[1].token_kl, longest_window(windows),
-                             options.seed);
+    return compared(measure(session, text, {{&reference, nullptr}, {&session.model(), nullptr}}), text,
+                    options.seed);
 }
 
-SensitivityResult sweep(Session& session, std::span<const TokenWindow> windows, const SweepOptions& options) {
+// The model treated, beside itself untreated.
+std::vector<RunScores> treated_and_not(Session& session, const Evaluation& text,
+                                       const TreatmentOverlay& overlay) {
+    return measure(session, text, {{&session.model(), nullptr}, {&session.model(), &overlay}});
+}
+
+SensitivityResult sweep(Session& session, const Evaluation& text, const SweepOptions& options) {
     const SensitivityOptions sensitivity{.treatment = parse_treatment(options.treatment),
                                          .items = session.select_items(options.linears),
-                                         .context = options.text.context,
                                          .seed = options.seed};
-    return measure_sensitivity(session.model(), session.engine(), windows, sensitivity);
+    SensitivityResult result =
+        measure_sensitivity(session.model(), session.engine(), text.windows, sensitivity);
+    result.baseline = labelled(std::move(result.baseline), text);
+    return result;
 }
 
 }  // namespace
@@ -63,23 +79,18 @@ Envelope measure_perplexity(const PerplexityOptions& options, Progress& progress
     if (options.against && options.treatment)
         throw InvalidArgument("give --against or --treatment, not both");
     Session session(options.model, progress, cancel);
-    const auto windows = session.windows(options.text);
+    const Evaluation text = session.evaluation(options.text);
     session.set("seed", options.seed);
-    if (options.against) {
-        session.set("against", options.against->string());
-        return session.finish(beside_reference(session, windows, options));
-    }
+    if (options.against) return session.finish(beside_reference(session, text, options));
     if (options.treatment) {
         const Treatment treatment = parse_treatment(*options.treatment);
         session.set("treatment", to_string(treatment));
-        const auto scores = treated_and_not(session, windows, TreatmentOverlay(treatment, is_block_linear),
-                                            options.text.context);
-        return session.finish(comparison_result(scores[0].blocks, scores[1].blocks, scores[1].token_kl,
-                                                longest_window(windows), options.seed));
+        const TreatmentOverlay overlay(treatment, is_block_linear);
+        return session.finish(compared(treated_and_not(session, text, overlay), text, options.seed));
     }
-    const std::vector<Run> runs{{&session.model(), nullptr}};
-    const auto scores = measure_runs(session.engine(), windows, runs, {.context = options.text.context});
-    return session.finish(perplexity_result(scores[0].blocks, longest_window(windows)));
+    const auto scores = measure(session, text, {{&session.model(), nullptr}});
+    return session.finish(
+        labelled(perplexity_result(scores[0], longest_window(text.windows), options.seed), text));
 }
 
 Envelope measure_weights(const WeightsOptions& options, Progress& progress, const CancelToken& cancel) {
@@ -95,8 +106,8 @@ Envelope measure_sensitivity(const SweepOptions& options, Progress& progress, co
     session.set("treatment", to_string(parse_treatment(options.treatment)));
     session.set("method", "exact");
     session.set("seed", options.seed);
-    const auto windows = session.windows(options.text);
-    return session.finish(sweep(session, windows, options));
+    const Evaluation text = session.evaluation(options.text);
+    return session.finish(sweep(session, text, options));
 }
 
 Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelToken& cancel) {
@@ -104,16 +115,15 @@ Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelT
     const Treatment treatment = parse_treatment(options.treatment);
     session.set("treatment", to_string(treatment));
     session.set("seed", options.seed);
-    const auto windows = session.windows(options.text);
+    const Evaluation text = session.evaluation(options.text);
     const auto items = session.select_items(options.linears);
     DiagnoseResult result;
     const TreatmentOverlay together(treatment, block_linears_of(session.model(), items));
-    const auto scores = treated_and_not(session, windows, together, options.text.context);
-    result.perplexity = perplexity_result(scores[0].blocks, longest_window(windows));
-    result.all_treated = comparison_result(scores[0].blocks, scores[1].blocks, scores[1].token_kl,
-                                           longest_window(windows), options.seed);
+    const auto scores = treated_and_not(session, text, together);
+    result.perplexity = labelled(perplexity_result(scores[0].blocks, longest_window(text.windows)), text);
+    result.all_treated = compared(scores, text, options.seed);
     result.weights = measure_weight_errors(session.model(), items, treatment, session.engine());
-    result.sensitivity = sweep(session, windows, options);
+    result.sensitivity = sweep(session, text, options);
     result.shares = damage_shares(result.sensitivity.linears);
     result.rank_correlation_weight_error_damage =
         weight_error_correlation(result.weights.linears, result.sensitivity.linears);

@@ -87,7 +87,11 @@ TEST_F(VerbsTest, ATreatedModelIsComparedWithItself) {
     ASSERT_TRUE(treated.comparison);
     EXPECT_EQ(treated.comparison->reference_ppl, plain.ppl);
     EXPECT_GT(treated.comparison->kl_mean, 0);
-    EXPECT_EQ(treated.comparison->kl_percentiles.size(), 9u);
+    EXPECT_EQ(treated.comparison->kl_percentiles.size(), 11u);
+    ASSERT_TRUE(treated.comparison->delta_p);
+    EXPECT_GT(treated.comparison->delta_p->rms, 0);
+    EXPECT_TRUE(plain.ppl_ci95 && plain.ppl_standard_error);
+    EXPECT_EQ(treated.protocol, "gptq");
     EXPECT_FALSE(plain.comparison);
 }
 

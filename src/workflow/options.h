@@ -14,14 +14,18 @@ struct ModelOptions {
     std::string backend = "cpu";  // or "reference": naive float64, for tiny models
 };
 
-// Where the windows come from: token ids, a text file, or the built-in text.
+// Where the windows come from (token ids, a text file, or the built-in text), and how a text is cut into
+// them.
 struct EvaluationText {
     std::optional<std::filesystem::path> text;
     std::optional<std::filesystem::path> ids;  // a JSON array of windows of token ids
-    std::int64_t window = 2048;                // tokens; at most the model's context length
-    std::int64_t max_windows = 0;              // 0: all
-    std::int64_t context = 0;                  // leading positions of each window that are not scored
-    bool bos_per_window = false;               // each window starts with BOS where the tokenizer uses it
+    std::string protocol = "gptq";             // or llama.cpp, sliding: text/windows.h
+    // Tokens; at most the model's context length. None: 2048, or 512 with llama.cpp.
+    std::optional<std::int64_t> window;
+    std::optional<std::int64_t> stride;  // of sliding; none: half a window
+    std::int64_t max_windows = 0;        // 0: all
+    std::int64_t context = 0;            // of gptq: leading positions of each window that are not scored
+    bool bos_per_window = false;         // of gptq: each window starts with BOS where the tokenizer uses it
 };
 
 struct PerplexityOptions {

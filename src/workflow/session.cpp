@@ -21,15 +21,6 @@ std::unique_ptr<compute::Backend> make_backend(const std::string& name, ThreadPo
     throw InvalidArgument("--backend " + name + " is unknown; cpu and reference exist");
 }
 
-// Each window with BOS in front, its last token given up for it, so that lengths stay as asked for.
-std::vector<Window> windows_with_bos(std::span<const std::int32_t> ids, std::int32_t bos,
-                                     WindowOptions options) {
-    --options.window_tokens;
-    auto windows = make_windows(ids, options);
-    for (Window& w : windows) w.insert(w.begin(), bos);
-    return windows;
-}
-
 }  // namespace
 
 std::string file_sha256(const std::filesystem::path& path, Progress& progress, const CancelToken& cancel) {
@@ -67,35 +58,39 @@ const Model& Session::model() {
     return *model_;
 }
 
-std::vector<TokenWindow> Session::windows(const EvaluationText& options) {
-    std::vector<TokenWindow> windows;
-    if (options.text && options.ids) throw InvalidArgument("give --text or --ids, not both");
-    if (options.ids) {
-        windows = parse_ids(read_file(*options.ids), options.ids->string(), model().config().vocabulary);
-        if (options.max_windows > 0 && windows.size() > static_cast<std::size_t>(options.max_windows)) {
-            windows.resize(static_cast<std::size_t>(options.max_windows));
-        }
-        add_input(*options.ids);
-        settings_["text"] = "ids of " + options.ids->string();
-    } else {
-        windows = text_windows(options);
-        settings_["text"] =
-            options.text ? options.text->string() : std::string(builtin_evaluation_text_name());
-    }
-    const std::int64_t longest = longest_window(windows);
+Evaluation Session::evaluation(const EvaluationText& options) {
+    check_evaluation_text(options);
+    Evaluation evaluation = options.ids ? evaluation_of_ids(options) : evaluation_of_text(options);
+    const std::int64_t longest = longest_window(evaluation.windows);
     if (longest > model().config().max_positions) {
         throw InvalidArgument(fmt::format(
             "a window of {} tokens is longer than the model's context of {}; use a shorter --window", longest,
             model().config().max_positions));
     }
+    settings_["protocol"] = evaluation.protocol;
     settings_["window"] = longest;
-    settings_["windows"] = windows.size();
-    settings_["context"] = options.context;
-    settings_["windows_sha256"] = windows_sha256(windows);
-    return windows;
+    settings_["windows"] = evaluation.windows.size();
+    if (evaluation.stride)
+        settings_["stride"] = *evaluation.stride;
+    else
+        settings_["context"] = evaluation.windows.front().context;
+    settings_["windows_sha256"] = windows_sha256(evaluation.windows);
+    return evaluation;
 }
 
-std::vector<TokenWindow> Session::text_windows(const EvaluationText& options) {
+Evaluation Session::evaluation_of_ids(const EvaluationText& options) {
+    Evaluation evaluation{
+        parse_ids(read_file(*options.ids), options.ids->string(), model().config().vocabulary)};
+    auto& windows = evaluation.windows;
+    if (options.max_windows > 0 && windows.size() > static_cast<std::size_t>(options.max_windows))
+        windows.resize(static_cast<std::size_t>(options.max_windows));
+    for (EvaluationWindow& window : windows) window.context = options.context;
+    add_input(*options.ids);
+    settings_["text"] = "ids of " + options.ids->string();
+    return evaluation;
+}
+
+Evaluation Session::evaluation_of_text(const EvaluationText& options) {
     const Tokenizer tokenizer = load_tokenizer(files_);
     if (tokenizer.vocabulary_size() > model().config().vocabulary) {
         throw FormatError(fmt::format(
@@ -107,14 +102,13 @@ std::vector<TokenWindow> Session::text_windows(const EvaluationText& options) {
         own = read_file(*options.text);
         add_input(*options.text);
     }
-    const bool bos = options.bos_per_window && tokenizer.adds_bos() && tokenizer.bos_id();
-    const WindowOptions window{std::min(options.window, model().config().max_positions), options.max_windows,
-                               0};
-    settings_["bos_per_window"] = bos;
+    settings_["text"] = options.text ? options.text->string() : std::string(builtin_evaluation_text_name());
     try {
-        const auto ids =
-            tokenizer.encode(options.text ? std::string_view(own) : builtin_evaluation_text(), !bos);
-        return bos ? windows_with_bos(ids, *tokenizer.bos_id(), window) : make_windows(ids, window);
+        Evaluation evaluation =
+            evaluate_text(tokenizer, options.text ? std::string_view(own) : builtin_evaluation_text(),
+                          options, model().config().max_positions);
+        settings_["bos_per_window"] = evaluation.bos_per_window;
+        return evaluation;
     } catch (const FormatError& e) {
         throw FormatError(
             fmt::format("{}: {}", options.text ? options.text->string() : "the built-in text", e.what()));

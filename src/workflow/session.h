@@ -9,6 +9,7 @@
 #include "model/model_files.h"
 #include "model/pass.h"
 #include "records/envelope.h"
+#include "workflow/evaluation.h"
 #include "workflow/options.h"
 
 namespace assay {
@@ -22,7 +23,8 @@ class Session {
     Engine engine() { return {*backend_, pool_, progress_, cancel_}; }
 
     // The windows that `options` ask for, checked against the model; remembers them for the envelope.
-    std::vector<TokenWindow> windows(const EvaluationText& options);
+    // Throws InvalidArgument for options that do not go together.
+    Evaluation evaluation(const EvaluationText& options);
 
     // Indexes of the items whose names contain a match of the regular expression (empty: all).
     // Throws InvalidArgument for a bad expression or no match.
@@ -35,7 +37,8 @@ class Session {
     Envelope finish(Result result);
 
   private:
-    std::vector<TokenWindow> text_windows(const EvaluationText& options);
+    Evaluation evaluation_of_ids(const EvaluationText& options);
+    Evaluation evaluation_of_text(const EvaluationText& options);
 
     ModelOptions options_;
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();

@@ -50,9 +50,15 @@ class SessionTest : public TemporaryFolder {
         return Session({.model = folder_ / "m.gguf", .threads = 1}, silent_progress(), cancel_);
     }
 
-    std::vector<TokenWindow> windows(const EvaluationText& text) {
+    Evaluation evaluation(const EvaluationText& text) {
         Session session = open();
-        return session.windows(text);
+        return session.evaluation(text);
+    }
+
+    std::vector<TokenWindow> windows(const EvaluationText& text) {
+        std::vector<TokenWindow> tokens;
+        for (EvaluationWindow& window : evaluation(text).windows) tokens.push_back(window.tokens);
+        return tokens;
     }
 
     template <class Error>
@@ -80,6 +86,66 @@ TEST_F(SessionTest, EachWindowMayBeginWithBosAtTheSameLength) {
     ASSERT_EQ(all.size(), 2u);
     EXPECT_THAT(all[0], ElementsAre(kBos, 256, 'c', 'd', 'e', 'f'));
     EXPECT_THAT(all[1], ElementsAre(kBos, 'g', 'h', 'i', 'j', 'k'));
+}
+
+TEST_F(SessionTest, TheContextIsThatOfEveryWindow) {
+    for (const EvaluationText& text :
+         {EvaluationText{.text = folder_ / "text.txt", .window = 6, .context = 3},
+          EvaluationText{.ids = folder_ / "ids.json", .context = 3}}) {
+        const Evaluation all = evaluation(text);
+        EXPECT_EQ(all.protocol, "gptq");
+        for (const EvaluationWindow& window : all.windows) EXPECT_EQ(window.context, 3);
+    }
+}
+
+// 15 tokens with the BOS in front: BOS also takes the place of the token that begins the second chunk.
+TEST_F(SessionTest, LlamaCppsProtocolBeginsEachChunkWithBosAndScoresItsSecondHalf) {
+    const Evaluation all = evaluation({.text = folder_ / "text.txt", .protocol = "llama.cpp", .window = 6});
+    EXPECT_EQ(all.protocol, "llama.cpp");
+    EXPECT_THAT(all.windows, ElementsAre(EvaluationWindow{{kBos, 256, 'c', 'd', 'e', 'f'}, 3},
+                                         EvaluationWindow{{kBos, 'h', 'i', 'j', 'k', 'l'}, 3}));
+}
+
+TEST_F(SessionTest, LlamaCppsWindowsAreOf512Tokens) {
+    const Evaluation all = evaluation({.protocol = "llama.cpp", .max_windows = 1});
+    EXPECT_EQ(all.windows[0].tokens.size(), 512u);
+    EXPECT_EQ(all.windows[0].context, 256);
+}
+
+TEST_F(SessionTest, LlamaCppsProtocolNeedsTwoChunks) {
+    EXPECT_THAT(refusal<FormatError>({.text = folder_ / "text.txt", .protocol = "llama.cpp", .window = 8}),
+                HasSubstr("2 or more"));
+}
+
+TEST_F(SessionTest, SlidingWindowsAdvanceByTheStride) {
+    const Evaluation all =
+        evaluation({.text = folder_ / "text.txt", .protocol = "sliding", .window = 10, .stride = 4});
+    EXPECT_EQ(all.stride, 4);
+    ASSERT_EQ(all.windows.size(), 3u);
+    EXPECT_THAT(all.windows[0].tokens, ElementsAre(kBos, 256, 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j'));
+    EXPECT_EQ(all.windows[2], (EvaluationWindow{{'i', 'j', 'k', 'l', 'm', 'n', 'o'}, 5}));
+}
+
+TEST_F(SessionTest, TheStrideIsHalfAWindowWhereNoneIsGiven) {
+    EXPECT_EQ(evaluation({.text = folder_ / "text.txt", .protocol = "sliding", .window = 7}).stride, 3);
+    EXPECT_EQ(evaluation({.protocol = "sliding", .max_windows = 1}).stride, 256);  // of the model's 512
+}
+
+TEST_F(SessionTest, OptionsThatAProtocolDoesNotTakeAreRefused) {
+    for (const std::string protocol : {"llama.cpp", "sliding"}) {
+        EXPECT_THAT(refusal<InvalidArgument>({.ids = folder_ / "ids.json", .protocol = protocol}),
+                    HasSubstr("--ids"));
+        EXPECT_THAT(refusal<InvalidArgument>({.protocol = protocol, .context = 1}), HasSubstr("--context"));
+    }
+    for (const std::string protocol : {"llama.cpp", "gptq"}) {
+        EXPECT_THAT(refusal<InvalidArgument>({.protocol = protocol, .stride = 2}), HasSubstr("--stride"));
+    }
+    EXPECT_THAT(refusal<InvalidArgument>({.protocol = "sliding", .window = 6, .stride = 6}),
+                HasSubstr("--stride must lie between 1 and 5"));
+}
+
+TEST_F(SessionTest, AnUnknownProtocolIsRefused) {
+    EXPECT_THAT(refusal<InvalidArgument>({.protocol = "mine"}), HasSubstr("--protocol mine is unknown"));
 }
 
 TEST_F(SessionTest, MaxWindowsKeepsTheFirstOnes) {
@@ -150,7 +216,7 @@ TEST_F(SessionTest, ItemsAreSelectedByAnExpressionInTheirNames) {
 
 TEST_F(SessionTest, TheEnvelopeSaysWhatWasMeasuredOnWhat) {
     Session session = open();
-    const auto all = session.windows({.ids = folder_ / "ids.json", .context = 0});
+    const auto all = session.evaluation({.ids = folder_ / "ids.json", .context = 0}).windows;
     const Envelope envelope = session.finish(InspectResult{});
     ASSERT_EQ(envelope.inputs.size(), 2u);
     EXPECT_EQ(envelope.inputs[0].path, (folder_ / "m.gguf").string());
@@ -158,6 +224,8 @@ TEST_F(SessionTest, TheEnvelopeSaysWhatWasMeasuredOnWhat) {
     EXPECT_EQ(envelope.inputs[1].sha256, file_sha256(folder_ / "ids.json", silent_progress(), cancel_));
     EXPECT_EQ(envelope.settings["window"], 4);
     EXPECT_EQ(envelope.settings["windows"], 3);
+    EXPECT_EQ(envelope.settings["context"], 0);
+    EXPECT_EQ(envelope.settings["protocol"], "gptq");
     EXPECT_EQ(envelope.settings["windows_sha256"], windows_sha256(all));
     EXPECT_GE(envelope.seconds, 0);
 }

@@ -1,22 +1,45 @@
 #include "workflow/tokenizer_files.h"
 
+#include <fmt/format.h>
+
 #include "base/error.h"
 #include "base/mapped_file.h"
 #include "container/gguf.h"
 #include "text/gguf_vocabulary.h"
+#include "text/sentencepiece_model.h"
+#include "text/tokenizer_config.h"
 
 namespace assay {
+namespace {
+
+// Real ones take a tenth of these at most.
+constexpr std::size_t kMaxTokenizerBytes = std::size_t{256} << 20;
+constexpr std::size_t kMaxConfigBytes = std::size_t{16} << 20;
+
+TokenizerConfig load_config(const std::filesystem::path& folder) {
+    const auto path = folder / "tokenizer_config.json";
+    if (!std::filesystem::exists(path)) return {};
+    return parse_tokenizer_config(read_file(path, kMaxConfigBytes), path.string());
+}
+
+}  // namespace
 
 Tokenizer load_tokenizer(const ModelFiles& files) {
     if (files.format == "gguf") {
         return Tokenizer::from_gguf(read_gguf_vocabulary(GgufFile::open(files.path)), files.path.string());
     }
-    const auto path = files.path / "tokenizer.json";
-    if (!std::filesystem::exists(path)) {
-        throw FormatError(path.string() +
-                          ": missing; put the model's tokenizer.json there, or give token ids with --ids");
+    const auto json = files.path / "tokenizer.json";
+    if (std::filesystem::exists(json))
+        return Tokenizer::from_json(read_file(json, kMaxTokenizerBytes), json.string(), load_config(files.path));
+    const auto model = files.path / "tokenizer.model";
+    if (std::filesystem::exists(model)) {
+        const auto parsed = parse_sentencepiece_model(read_file(model, kMaxTokenizerBytes), model.string());
+        return Tokenizer::from_sentencepiece(parsed, load_config(files.path), model.string());
     }
-    return Tokenizer::from_json(read_file(path), path.string());
+    throw FormatError(
+        fmt::format("{}: neither tokenizer.json nor tokenizer.model is there; put one of the model's there, or give "
+                    "token ids with --ids",
+                    files.path.string()));
 }
 
 }  // namespace assay

@@ -1,19 +1,19 @@
-// The CPU backend: oneDNN for the linears and the head, own kernels for the rest, fixed tiles over the thread
-// pool.
+// The CPU backend: own kernels on fixed tiles over the thread pool.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <memory>
-#include <mutex>
 
 #include "base/checked.h"
 #include "base/error.h"
 #include "compute/backend.h"
 #include "compute/cpu/aligned.h"
+#include "compute/cpu/cpu_features.h"
 #include "compute/cpu/gemm.h"
 #include "compute/cpu/kernels.h"
+#include "compute/cpu/scratch_pool.h"
 #include "compute/shape_checks.h"
 
 namespace assay::compute {
@@ -40,8 +40,8 @@ struct CpuLinear final : PackedLinear {
     CpuLinear(PackedMatrix w, std::span<const float> b) : matrix(std::move(w)), bias(b.begin(), b.end()) {}
     PackedMatrix matrix;
     std::vector<float> bias;
-    std::int64_t out_features() const override { return matrix.out(); }
-    std::int64_t in_features() const override { return matrix.in(); }
+    std::int64_t out_features() const override { return matrix.out; }
+    std::int64_t in_features() const override { return matrix.in; }
 };
 
 struct CpuHead final : PackedHead {
@@ -52,44 +52,8 @@ struct CpuHead final : PackedHead {
     std::int64_t in_features() const override { return cols; }
 };
 
-// Scratch memory that tasks borrow, so that no task pays for fresh pages.
-class ScratchPool {
-  public:
-    struct Block {
-        AlignedFloats floats;
-        std::int64_t size = 0;
-    };
-
-    Block take(std::int64_t floats) {
-        Block block;
-        {
-            const std::lock_guard lock(mutex_);
-            if (!free_.empty()) {
-                block = std::move(free_.back());
-                free_.pop_back();
-            }
-        }
-        if (block.size < floats) block = {aligned_floats(floats), floats};
-        return block;
-    }
-    void put(Block block) {
-        const std::lock_guard lock(mutex_);
-        free_.push_back(std::move(block));
-    }
-
-  private:
-    std::mutex mutex_;
-    std::vector<Block> free_;
-};
-
 const Kernels& choose_kernels(CpuKernels wanted) {
-    if (wanted == CpuKernels::kBest && __builtin_cpu_supports("avx512f") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl")) {
-        return kAvx512Kernels;
-    }
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return kAvx2Kernels;
-    throw Error("this processor has neither AVX-512 nor AVX2 with FMA, which the cpu backend needs");
+    return wanted != CpuKernels::kAvx2 && has_avx512() ? kAvx512Kernels : kAvx2Kernels;
 }
 
 // Sums of all inputs for the rows of one tile, and the logits buffers in which they are formed.
@@ -102,10 +66,16 @@ struct HeadTile {
 
 class CpuBackend final : public Backend {
   public:
-    CpuBackend(ThreadPool& pool, CpuKernels kernels) : pool_(pool), kernels_(choose_kernels(kernels)) {}
+    CpuBackend(ThreadPool& pool, const CpuOptions& options)
+        : pool_(pool),
+          precision_(options.precision),
+          kernels_(choose_kernels(options.kernels)),
+          gemm_(options) {}
 
     std::string description() const override {
-        return fmt::format("cpu f32 {} ({})", kernels_.name, Gemm::version());
+        return precision_ == Precision::kF32
+                   ? fmt::format("cpu f32 {}", gemm_.name())
+                   : fmt::format("cpu bf16 {} (f32 {})", gemm_.name(), kernels_.name);
     }
     std::int64_t element_bytes() const override { return 4; }
 
@@ -149,13 +119,10 @@ class CpuBackend final : public Backend {
         const auto& packed = static_cast<const CpuLinear&>(w);
         pool_.for_each(static_cast<std::int64_t>(batch.tiles().size()), [&](std::int64_t i) {
             const Tile tile = batch.tiles()[static_cast<std::size_t>(i)];
-            float* out = data(y) + tile.first_row * y.cols();
-            if (residual != nullptr) {
-                std::memcpy(out, data(*residual) + tile.first_row * y.cols(),
-                            static_cast<std::size_t>(tile.rows * y.cols()) * 4);
-            }
+            const std::int64_t first = tile.first_row * y.cols();
             gemm_.multiply(tile.rows, data(x) + tile.first_row * x.cols(), packed.matrix,
-                           packed.bias.empty() ? nullptr : packed.bias.data(), residual != nullptr, out);
+                           packed.bias.empty() ? nullptr : packed.bias.data(),
+                           residual != nullptr ? data(*residual) + first : nullptr, data(y) + first);
         });
     }
 
@@ -290,10 +257,10 @@ class CpuBackend final : public Backend {
             for (const PackedMatrix& slice : head.slices) {
                 slice_logits(tile, input, slice, block.floats.get());
                 for (std::int64_t r = 0; r < tile.rows; ++r) {
-                    std::memcpy(&out(tile.first_row + r, first), block.floats.get() + r * slice.out(),
-                                static_cast<std::size_t>(slice.out()) * 4);
+                    std::memcpy(&out(tile.first_row + r, first), block.floats.get() + r * slice.out,
+                                static_cast<std::size_t>(slice.out) * 4);
                 }
-                first += slice.out();
+                first += slice.out;
             }
             scratch_.put(std::move(block));
         });
@@ -345,12 +312,13 @@ class CpuBackend final : public Backend {
 
     void slice_logits(const Tile& tile, const HeadInput& input, const PackedMatrix& slice, float* out) {
         gemm_.multiply(tile.rows, data(*input.hidden) + tile.first_row * input.hidden->cols(), slice, nullptr,
-                       false, out);
+                       nullptr, out);
         const double cap = static_cast<const CpuHead&>(*input.head).softcap;
-        if (cap > 0) kernels_.softcap(out, tile.rows * slice.out(), static_cast<float>(cap));
+        if (cap > 0) kernels_.softcap(out, tile.rows * slice.out, static_cast<float>(cap));
     }
 
     ThreadPool& pool_;
+    Precision precision_;
     const Kernels& kernels_;
     Gemm gemm_;
     ScratchPool scratch_;
@@ -399,7 +367,7 @@ class CpuScorer final : public TokenScorer {
             std::int64_t n = 0;
             for (std::size_t i = 0; i < inputs.size(); ++i) {
                 const PackedMatrix& slice = static_cast<const CpuHead&>(*inputs[i].head).slices[s];
-                n = slice.out();
+                n = slice.out;
                 float* own = i == 0 ? reference : variant;
                 backend_.slice_logits(tile, inputs[i], slice, own);
                 for (std::int64_t r = 0; r < tile.rows; ++r)
@@ -454,8 +422,8 @@ std::unique_ptr<TokenScorer> CpuBackend::make_scorer(const Batch& batch, std::si
 
 }  // namespace
 
-std::unique_ptr<Backend> make_cpu_backend(ThreadPool& pool, CpuKernels kernels) {
-    return std::make_unique<CpuBackend>(pool, kernels);
+std::unique_ptr<Backend> make_cpu_backend(ThreadPool& pool, const CpuOptions& options) {
+    return std::make_unique<CpuBackend>(pool, options);
 }
 
 }  // namespace assay::compute

@@ -32,15 +32,22 @@ struct KernelSet {
     static Vec splat(float x) { return x - Vec{}; }  // the form that compilers turn into one broadcast
     static Vec larger(Vec a, Vec b) { return a > b ? a : b; }
     static Vec smaller(Vec a, Vec b) { return a < b ? a : b; }
+    // Pairwise: short chains of dependent operations.
     static float largest_lane(Vec v) {
-        float top = v[0];
-        for (int i = 1; i < kWidth; ++i) top = v[i] > top ? v[i] : top;
-        return top;
+        float lanes[kWidth];
+        store(lanes, v);
+        for (int half = kWidth / 2; half > 0; half /= 2) {
+            for (int i = 0; i < half; ++i) lanes[i] = lanes[i] > lanes[i + half] ? lanes[i] : lanes[i + half];
+        }
+        return lanes[0];
     }
     static float sum_lanes(Vec v) {
-        float sum = 0;
-        for (int i = 0; i < kWidth; ++i) sum += v[i];
-        return sum;
+        float lanes[kWidth];
+        store(lanes, v);
+        for (int half = kWidth / 2; half > 0; half /= 2) {
+            for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+        }
+        return lanes[0];
     }
     static double sum_lanes(DoubleVec v) {
         double sum = 0;
@@ -56,7 +63,7 @@ struct KernelSet {
     // exp(x), relative error below 2e-7 for x in [-87, 88], the value at the nearer end outside. x = n ln2 +
     // r, |r| <= ln2/2, polynomial of Cephes expf (Moshier).
     static Vec exp(Vec x) {
-        x = smaller(larger(x, splat(-87.0f)), splat(88.0f));
+        x = smaller(splat(88.0f), larger(splat(-87.0f), x));  // the order keeps a NaN
         const Vec shift = splat(12582912.0f);  // 1.5·2^23: adding it rounds to an integer in the low bits
         const Vec t = x * splat(1.44269504088896341f) + shift;
         const Vec n = t - shift;
@@ -168,7 +175,7 @@ struct KernelSet {
     // constant, so that the compiler keeps all accumulators in registers (it does not for unrolled loops over
     // an array).
     template <int... R>
-    static void gemm_tile(std::integer_sequence<int, R...>, const float* a, std::int64_t a_stride,
+    static __attribute__((noinline)) void gemm_tile(std::integer_sequence<int, R...>, const float* a, std::int64_t a_stride,
                           const float* panel, std::int64_t depth, float* c, std::int64_t c_stride) {
         static_assert(sizeof...(R) == kRows && kVectors == 2);
         Vec low[kRows] = {}, high[kRows] = {};
@@ -178,17 +185,6 @@ struct KernelSet {
             ((low[R] += splat(column[R * a_stride]) * b0, high[R] += splat(column[R * a_stride]) * b1), ...);
         }
         ((store(c + R * c_stride, low[R]), store(c + R * c_stride + kWidth, high[R])), ...);
-    }
-
-    // c[kQueryTile, panels·kPanel] = a[kQueryTile, depth] · b, b packed in panels of [depth, kPanel].
-    static void gemm(const float* a, std::int64_t a_stride, const float* b, std::int64_t panel_stride,
-                     std::int64_t depth, std::int64_t panels, float* c, std::int64_t c_stride) {
-        for (std::int64_t p = 0; p < panels; ++p) {
-            for (std::int64_t r = 0; r < kQueryTile; r += kRows) {
-                gemm_tile(std::make_integer_sequence<int, kRows>{}, a + r * a_stride, a_stride,
-                          b + p * panel_stride, depth, c + r * c_stride + p * kPanel, c_stride);
-            }
-        }
     }
 
     static std::int64_t round_up(std::int64_t n) { return (n + kPanel - 1) / kPanel * kPanel; }
@@ -263,37 +259,31 @@ struct KernelSet {
         }
     }
 
+    // v where lanes lie in [begin, end), counted from v's first; `fill` elsewhere.
+    static Vec within(Vec v, std::int64_t begin, std::int64_t end, float fill) {
+        Ints lane;
+        for (int i = 0; i < kWidth; ++i) lane[i] = i;
+        const Ints first = static_cast<int>(begin) - Ints{}, last = static_cast<int>(end) - Ints{};
+        return ((lane >= first) & (lane < last)) ? v : splat(fill);
+    }
+
     // In place over weights [begin, end) of [0, padded): exp(x - max); zero elsewhere. Returns the sum.
     static float exponentiate(float* x, std::int64_t begin, std::int64_t end, std::int64_t padded) {
-        for (std::int64_t i = 0; i < begin; ++i) x[i] = -3.0e38f;
-        for (std::int64_t i = end; i < padded; ++i) x[i] = -3.0e38f;
+        const std::int64_t inside = begin / kWidth * kWidth;  // vectors before it see nothing
         Vec tops = splat(-3.0e38f);
-        for (std::int64_t i = 0; i < padded; i += kWidth) tops = larger(tops, load(x + i));
+        for (std::int64_t i = inside; i < end; i += kWidth)
+            tops = larger(tops, within(load(x + i), begin - i, end - i, -3.0e38f));
         const Vec top = splat(largest_lane(tops));
         Vec sums{};
-        std::int64_t i = 0;
-        for (; i + kWidth <= begin; i += kWidth) store(x + i, Vec{});
-        float sum = 0;
-        if (i < begin) {  // the vector in which the visible keys begin
-            const Vec e = exp(load(x + i) - top);
-            for (std::int64_t k = 0; k < kWidth; ++k) {
-                x[i + k] = i + k < begin || i + k >= end ? 0.0f : e[k];
-                sum += x[i + k];
-            }
-            i += kWidth;
-        }
-        for (; i + kWidth <= end; i += kWidth) {
-            const Vec e = exp(load(x + i) - top);
+        for (std::int64_t i = 0; i < inside; i += kWidth) store(x + i, Vec{});
+        std::int64_t i = inside;
+        for (; i < end; i += kWidth) {
+            const Vec e = within(exp(load(x + i) - top), begin - i, end - i, 0.0f);
             store(x + i, e);
             sums += e;
         }
-        sum += sum_lanes(sums);
-        if (i < end) {
-            const Vec e = exp(load(x + i) - top);
-            for (std::int64_t k = 0; k < end - i; ++k) sum += x[i + k] = e[k];
-        }
-        for (i = end; i < padded; ++i) x[i] = 0.0f;
-        return sum;
+        for (; i < padded; i += kWidth) store(x + i, Vec{});
+        return sum_lanes(sums);
     }
 
     // Rows [r0, r0 + rows) of query head h of the group, against the packed keys and values.
@@ -310,8 +300,17 @@ struct KernelSet {
             else
                 for (std::int64_t c = 0; c < t.head_dim; ++c) q[c] = 0.0f;
         }
-        gemm(query, d_up, scratch + s.keys + skipped * t.head_dim, kPanel * t.head_dim, t.head_dim,
-             keys / kPanel, weights, n_up);
+        const auto seen_by = [&](std::int64_t r) {  // keys up to the last row of the kRows from r on
+            return r0 + (r + kRows < rows ? r + kRows : rows) - first;
+        };
+        constexpr auto all = std::make_integer_sequence<int, kRows>{};
+        for (std::int64_t p = 0; p < keys; p += kPanel) {
+            for (std::int64_t r = 0; r < rows; r += kRows) {
+                if (p >= seen_by(r)) continue;
+                gemm_tile(all, query + r * d_up, d_up, scratch + s.keys + (skipped + p) * t.head_dim,
+                          t.head_dim, weights + r * n_up + p, n_up);
+            }
+        }
         float sums[kQueryTile];
         for (std::int64_t r = 0; r < rows; ++r) {
             const std::int64_t last = r0 + r, seen = last < t.window ? last + 1 : t.window;
@@ -319,8 +318,11 @@ struct KernelSet {
             if (t.softcap != 0.0f) softcap(row, keys, t.softcap);
             sums[r] = exponentiate(row, last + 1 - seen - first, last + 1 - first, keys);
         }
-        gemm(weights, n_up, scratch + s.values + skipped * kPanel, kPanel * n_up, r0 + rows - first,
-             d_up / kPanel, output, d_up);
+        for (std::int64_t c = 0; c < d_up; c += kPanel) {
+            const float* values = scratch + s.values + c * n_up + skipped * kPanel;
+            for (std::int64_t r = 0; r < rows; r += kRows)
+                gemm_tile(all, weights + r * n_up, n_up, values, seen_by(r), output + r * d_up + c, d_up);
+        }
         for (std::int64_t r = 0; r < rows; ++r) {
             float* out = t.out + (r0 + r) * t.out_stride + h * t.head_dim;
             for (std::int64_t c = 0; c < t.head_dim; ++c) out[c] = output[r * d_up + c] / sums[r];

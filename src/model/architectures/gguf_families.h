@@ -1,0 +1,27 @@
+// Each family's GGUF metadata. rope's divisors stay empty: they are tensors. All throw FormatError for
+// missing or misshapen keys and Unsupported for keys that change what the model computes and are not handled.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "container/gguf.h"
+#include "model/config.h"
+
+namespace assay {
+
+ModelConfig parse_llama_gguf(const GgufFile& file);  // also Mistral and Mixtral
+ModelConfig parse_qwen_gguf(const GgufFile& file);   // 2 and 3, dense and with experts
+ModelConfig parse_phi3_gguf(const GgufFile& file);
+ModelConfig parse_gemma2_gguf(const GgufFile& file);
+ModelConfig parse_gemma3_gguf(const GgufFile& file);
+ModelConfig parse_olmo2_gguf(const GgufFile& file);
+
+// Keys, behind "ARCH.", that change what a model computes, for whoever does not read them.
+struct GgufFunctionKey {
+    std::string_view key;
+    double neutral;  // the number that changes nothing; a text never is
+};
+std::span<const GgufFunctionKey> gguf_function_keys();
+
+}  // namespace assay

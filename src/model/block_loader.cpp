@@ -1,0 +1,51 @@
+#include "model/block_loader.h"
+
+namespace assay {
+
+compute::Tensor load_norm(const Model& model, compute::Backend& backend, const std::string& name) {
+    std::vector<float> values = read_vector(model.weights(), name + ".weight");
+    for (float& v : values) v += static_cast<float>(model.config().norm_offset);
+    const auto n = static_cast<std::int64_t>(values.size());
+    compute::Tensor row = backend.allocate(1, n);
+    backend.upload(MatrixView<const float>(values.data(), 1, n), row);
+    return row;
+}
+
+std::unique_ptr<compute::PackedLinear> BlockLoader::load_linear(const LinearItem& item,
+                                                                const WeightOverlay* overlay) const {
+    const Matrix<float> w = treated_weight(model_, item, overlay);
+    std::vector<float> bias;
+    if (model_.block(item.block).ops[static_cast<std::size_t>(item.op)].bias)
+        bias = read_vector(model_.weights(), item.name + ".bias");
+    return engine_.backend.pack_linear(w.view(), bias);
+}
+
+void BlockLoader::load_operand(std::int64_t block, std::size_t index, BlockWeights& weights) const {
+    const BlockOp& op = weights.program->ops[index];
+    if (op.kind == BlockOpKind::kLinear)
+        weights.linears[index] = load_linear(model_.item_of(block, index), options_.overlay);
+    if (op.kind == BlockOpKind::kRmsNorm)
+        weights.norms[index] = load_norm(model_, engine_.backend, Model::block_weight_name(block, op.weight));
+}
+
+LoadedBlock BlockLoader::load(std::int64_t block) const {
+    LoadedBlock loaded;
+    loaded.weights.program = &model_.block(block);
+    const std::size_t ops = loaded.weights.program->ops.size();
+    loaded.weights.linears.resize(ops);
+    loaded.weights.norms.resize(ops);
+    for (std::size_t f = 0; f < options_.forks.size(); ++f) {
+        if (model_.items()[options_.forks[f].item].block == block) loaded.starting.push_back(f);
+    }
+    loaded.swapped.resize(loaded.starting.size());
+    const std::size_t count = ops + loaded.starting.size();
+    engine_.pool.for_each(static_cast<std::int64_t>(count), [&](std::int64_t task) {
+        const auto i = static_cast<std::size_t>(task);
+        if (i < ops) return load_operand(block, i, loaded.weights);
+        const Fork& fork = options_.forks[loaded.starting[i - ops]];
+        loaded.swapped[i - ops] = load_linear(model_.items()[fork.item], fork.overlay);
+    });
+    return loaded;
+}
+
+}  // namespace assay
