@@ -1,8 +1,8 @@
 // End-to-end speed on a real model, as ratios measured in one run: perplexity against the machine's FMA peak,
-// and the exact sweep against the naive loop. Prints one JSON document.
+// in f32 and bf16, and the exact sweep against the naive loop. Prints one JSON document.
 //
 // usage: throughput MODEL [--window N] [--windows N] [--threads N] [--repeats N] [--sweep LINEARS]
-// [--windows-file F]
+// [--sweep-precision f32|bf16] [--windows-file F]
 //   --sweep N: also time the sweep of every linear, and the naive loop on N of them, evenly spread (0: no
 //   sweep)
 //   --windows-file F: write the windows' ids there, so that a peer can run the same ones
@@ -33,6 +33,7 @@ struct Arguments {
     std::string windows_file;
     std::int64_t window = 512, windows = 8, sweep = 0;
     int threads = 2, repeats = 5;
+    compute::Precision sweep_precision = compute::Precision::kF32;
 };
 
 Arguments parse(int argc, char** argv) {
@@ -50,6 +51,8 @@ Arguments parse(int argc, char** argv) {
             a.repeats = std::stoi(value);
         else if (name == "--sweep")
             a.sweep = std::stol(value);
+        else if (name == "--sweep-precision" && (value == "f32" || value == "bf16"))
+            a.sweep_precision = value == "f32" ? compute::Precision::kF32 : compute::Precision::kBf16;
         else if (name == "--windows-file")
             a.windows_file = value;
         else
@@ -82,37 +85,72 @@ double flops_per_token(const Model& model, std::int64_t window) {
     return 2 * macs;
 }
 
-Json time_perplexity(const Model& model, const Engine& engine, TimedBackend& backend,
-                     std::span<const EvaluationWindow> windows, const Arguments& a) {
-    const std::vector<Run> runs{{&model, nullptr}};
-    const auto tokens = static_cast<double>(a.window * a.windows);
-    measure_runs(engine, windows, runs, {});  // warm-up
+// Repetitions of the perplexity in one precision.
+struct Timing {
     std::vector<double> seconds, shares, peaks;
     std::map<std::string, std::vector<double>> parts;
-    for (int r = 0; r < a.repeats; ++r) {
-        backend.seconds.clear();
-        const double before = measure_fma_peak(a.threads);
-        seconds.push_back(time_of([&] { measure_runs(engine, windows, runs, {}); }));
-        peaks.push_back((before + measure_fma_peak(a.threads)) /
-                        2);  // the machine's speed drifts: measured around each run
-        shares.push_back(tokens * flops_per_token(model, a.window) / seconds.back() / peaks.back());
-        double known = 0;
-        for (const auto& [part, time] : backend.seconds) {
-            parts[part].push_back(time / seconds.back());
-            known += time;
-        }
-        parts["reading and packing weights, rest"].push_back(1 - known / seconds.back());
+};
+
+void time_once(const Model& model, const Engine& engine, TimedBackend& backend,
+               std::span<const EvaluationWindow> windows, const Arguments& a, Timing& timing) {
+    const std::vector<Run> runs{{&model, nullptr}};
+    const auto tokens = static_cast<double>(a.window * a.windows);
+    backend.seconds.clear();
+    const double before = measure_fma_peak(a.threads);
+    const double seconds = time_of([&] { measure_runs(engine, windows, runs, {}); });
+    // The machine's speed drifts: the peak is measured around each run.
+    const double peak = (before + measure_fma_peak(a.threads)) / 2;
+    timing.seconds.push_back(seconds);
+    timing.peaks.push_back(peak);
+    timing.shares.push_back(tokens * flops_per_token(model, a.window) / seconds / peak);
+    double known = 0;
+    for (const auto& [part, time] : backend.seconds) {
+        timing.parts[part].push_back(time / seconds);
+        known += time;
     }
+    timing.parts["reading and packing weights, rest"].push_back(1 - known / seconds);
+}
+
+Json describe(const Model& model, const TimedBackend& backend, const Timing& timing, const Arguments& a) {
     Json split;
-    for (const auto& [part, values] : parts) split[part] = median(values);
-    return {{"window", a.window},
+    for (const auto& [part, values] : timing.parts) split[part] = median(values);
+    return {{"backend", backend.description()},
+            {"window", a.window},
             {"windows", a.windows},
-            {"seconds", seconds},
-            {"tokens_per_second", tokens / median(seconds)},
-            {"fma_peak_gflops", median(peaks) / 1e9},
+            {"seconds", timing.seconds},
+            {"tokens_per_second", static_cast<double>(a.window * a.windows) / median(timing.seconds)},
+            {"fma_peak_gflops", median(timing.peaks) / 1e9},
             {"flops_per_token", flops_per_token(model, a.window)},
-            {"share_of_peak", median(shares)},
+            {"share_of_f32_peak", median(timing.shares)},
             {"share_of_time", split}};
+}
+
+// In f32 and, where the processor has it, in bf16, turn by turn.
+Json time_perplexity(const Model& model, ThreadPool& pool, std::span<const EvaluationWindow> windows,
+                     const Arguments& a) {
+    const std::vector<Run> runs{{&model, nullptr}};
+    const CancelToken cancel;
+    std::vector<std::unique_ptr<TimedBackend>> backends;
+    for (const auto precision : {compute::Precision::kF32, compute::Precision::kBf16}) {
+        const compute::CpuOptions options{compute::CpuKernels::kBest, precision};
+        if (!compute::cpu_supports(options)) continue;
+        backends.push_back(std::make_unique<TimedBackend>(compute::make_cpu_backend(pool, options)));
+        measure_runs({*backends.back(), pool, silent_progress(), cancel}, windows, runs, {});  // warm-up
+    }
+    std::vector<Timing> timings(backends.size());
+    std::vector<double> ratios;
+    for (int r = 0; r < a.repeats; ++r) {
+        for (std::size_t i = 0; i < backends.size(); ++i)
+            time_once(model, {*backends[i], pool, silent_progress(), cancel}, *backends[i], windows, a,
+                      timings[i]);
+        ratios.push_back(timings.front().seconds.back() / timings.back().seconds.back());
+    }
+    Json out{{"f32", describe(model, *backends.front(), timings.front(), a)}};
+    if (backends.size() > 1) {
+        out["bf16"] = describe(model, *backends.back(), timings.back(), a);
+        out["bf16_over_f32"] = median(ratios);
+    }
+    return out;
 }
 
 // The naive loop: for each linear one whole evaluation of the model with that linear swapped. Its KL would
@@ -139,11 +177,14 @@ bool forks_equal_naive_runs(const Model& model, const Engine& engine,
     return same(result.linears.front()) && same(result.linears.back());
 }
 
-Json time_sweep(const Model& model, const Engine& engine, TimedBackend& backend,
-                std::span<const EvaluationWindow> windows, const Arguments& a) {
+Json time_sweep(const Model& model, ThreadPool& pool, std::span<const EvaluationWindow> windows,
+                const Arguments& a) {
+    TimedBackend backend(compute::make_cpu_backend(pool, {compute::CpuKernels::kBest, a.sweep_precision}));
+    const CancelToken cancel;
+    const Engine engine{backend, pool, silent_progress(), cancel};
     SensitivityOptions options{.treatment = parse_treatment("int4-g64")};
     for (std::size_t i = 0; i < model.items().size(); ++i) options.items.push_back(i);
-    const auto chunks = make_chunks(windows, kChunkRows);
+    const auto chunks = make_chunks(windows, engine.limits.chunk_rows);
     std::vector<double> naive;
     const auto time_some = [&](std::int64_t parity) {  // half of them before the sweep, half after
         for (std::int64_t k = parity; k < a.sweep; k += 2) {
@@ -164,7 +205,8 @@ Json time_sweep(const Model& model, const Engine& engine, TimedBackend& backend,
     }
     split["reading and packing weights, rest"] = 1 - known / sweep;
     time_some(1);
-    return {{"linears", model.items().size()},
+    return {{"backend", backend.description()},
+            {"linears", model.items().size()},
             {"sweep_seconds", sweep},
             {"naive_seconds", naive},
             {"forks_equal_naive_runs", forks_equal_naive_runs(model, engine, windows, options, result)},
@@ -183,12 +225,9 @@ int run(const Arguments& a) {
         write_file(a.windows_file, all.dump());
     }
     ThreadPool pool(a.threads);
-    TimedBackend backend(compute::make_cpu_backend(pool));
-    const CancelToken cancel;
-    const Engine engine{backend, pool, silent_progress(), cancel};
-    Json out{{"backend", backend.description()}, {"threads", a.threads}};
-    out["perplexity"] = time_perplexity(model, engine, backend, windows, a);
-    if (a.sweep > 0) out["sweep"] = time_sweep(model, engine, backend, windows, a);
+    Json out{{"threads", a.threads}};
+    out["perplexity"] = time_perplexity(model, pool, windows, a);
+    if (a.sweep > 0) out["sweep"] = time_sweep(model, pool, windows, a);
     fmt::print("{}\n", out.dump(1));
     return 0;
 }

@@ -76,8 +76,7 @@ class TimedBackend final : public compute::Backend {
         timed("experts", [&] { inner_->gather_rows(in, rows, out); });
     }
     void combine_experts(const Batch& b, const compute::Routing& routing,
-                         std::span<const Tensor* const> outputs, const Tensor& residual,
-                         Tensor& y) override {
+                         std::span<const Tensor* const> outputs, const Tensor& residual, Tensor& y) override {
         timed("experts", [&] { inner_->combine_experts(b, routing, outputs, residual, y); });
     }
     void add_gated(const Batch& b, const Tensor& x, const Tensor& gate, const Tensor& residual,

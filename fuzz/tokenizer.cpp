@@ -1,41 +1,32 @@
-// Fuzz target: bytes up to the first NUL as a tokenizer.json, the rest as a text to encode and as a list of
-// token ids. Only FormatError may come out.
+// Fuzz target: bytes up to the first NUL as a tokenizer.json, those up to the second as a text to encode and as a
+// list of token ids, the rest as a tokenizer_config.json.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 
-#include "base/error.h"
-#include "text/tokenizer.h"
 #include "text/windows.h"
+#include "tokenizer_checks.h"
 
 namespace {
 
-void encode(std::string_view json, std::string_view text) {
-    const assay::Tokenizer tokenizer = assay::Tokenizer::from_json(json, "fuzz");
-    const auto ids = tokenizer.encode(text, true);
-    for (const std::int32_t id : ids) {
-        if (id < 0 || id >= tokenizer.vocabulary_size() || !tokenizer.token_text(id)) std::abort();
-    }
-    tokenizer.decode(ids, true);
-}
-
-template <class Parse>
-void attempt(Parse parse) {
-    try {
-        parse();
-    } catch (const assay::FormatError&) {
-    }
+// The bytes up to a NUL, which are taken off `rest`.
+std::string_view take(std::string_view& rest) {
+    const std::string_view part = rest.substr(0, rest.find('\0'));
+    rest.remove_prefix(std::min(rest.size(), part.size() + 1));
+    return part;
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    const std::string_view input(reinterpret_cast<const char*>(data), size);
-    const std::string_view json = input.substr(0, input.find('\0'));
-    const std::string_view text = input.substr(std::min(input.size(), json.size() + 1));
-    attempt([&] { encode(json, text); });
+    std::string_view rest(reinterpret_cast<const char*>(data), size);
+    const std::string_view json = take(rest), text = take(rest);
+    attempt([&] { exercise(assay::Tokenizer::from_json(json, "fuzz"), text); });
     attempt([&] { assay::parse_ids(text, "fuzz", 1000); });
+    attempt([&] {
+        const auto config = assay::parse_tokenizer_config(rest, "fuzz");
+        exercise(assay::Tokenizer::from_json(json, "fuzz", config), text);
+    });
     return 0;
 }

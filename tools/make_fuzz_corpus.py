@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Writes the seed inputs of the fuzz targets safetensors, gguf, config, scaled_weight and treatment: small valid inputs and
+"""Writes the seed inputs of the fuzz targets (but those of windows and of plain byte-level tokenizers): small valid inputs and
 one broken one a rule.
 
     tools/make_fuzz_corpus.py [fuzz/corpus]
 
 Deterministic; existing files of other names (minimised findings) stay. Standard library only.
 """
+import base64
 import json
 import struct
 import sys
@@ -260,10 +261,130 @@ def treatment_seeds():
     return {name: text.encode() for name, text in texts.items()}
 
 
+def tokenizer_json(model, **parts):
+    return json.dumps({"version": "1.0", "added_tokens": [], **parts, "model": model}, separators=(",", ":")).encode()
+
+
+def added_token(content, id, **flags):
+    return {"id": id, "content": content, **{f: flags.get(f, False) for f in ("single_word", "lstrip", "rstrip", "normalized", "special")}}
+
+
+def double_array(value):
+    """The one rule a -> the string at `value`."""
+    units = [0] * 128
+    units[0] = 1 << 10
+    units[ord("a") ^ 1] = ord("a") | 1 << 8 | 3 << 10
+    units[ord("a") ^ 1 ^ 3] = 1 << 31 | value
+    return struct.pack("<129I", 512, *units)
+
+
+def tokenizer_seeds():
+    words = {w: i for i, w in enumerate(["<unk>", "<s>", "a", "b", "ab", "\u2581", "\u2581a", "e", "\u00e9", "<0xC3>", "<0xA9>", "<0x0A>"])}
+    bpe = {"type": "BPE", "unk_token": "<unk>", "fuse_unk": True, "byte_fallback": True, "vocab": words,
+           "merges": [["\u2581", "a"], ["a", "b"]]}
+    unigram = {"type": "Unigram", "unk_id": 0, "byte_fallback": True, "vocab": [[w, -i / 2] for w, i in words.items()]}
+    mark = {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}
+    metaspace = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first", "split": False}
+    sequence = {"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "},
+                {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}
+    rules = {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(double_array(0) + b"b\0").decode()}
+    template = {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+                "special_tokens": {"<s>": {"id": "<s>", "ids": [1], "tokens": ["<s>"]}}}
+    text = "ab a<s> b\u00e9\nxa".encode()
+    config = json.dumps({"tokenizer_class": "LlamaTokenizer", "add_bos_token": True, "add_eos_token": True, "bos_token": "<s>",
+                         "eos_token": {"content": "b"}, "added_tokens_decoder": {"1": {"content": "<s>", "special": True}}}).encode()
+    return {
+        "llama2": tokenizer_json(bpe, normalizer={"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "\u2581"}, mark]},
+                                 post_processor=template, decoder=sequence, added_tokens=[added_token("<s>", 1, special=True)]) + b"\0" + text + b"\0" + config,
+        "metaspace": tokenizer_json(bpe, pre_tokenizer=metaspace, decoder=metaspace, added_tokens=[added_token("<s>", 1)]) + b"\0" + text,
+        "gemma": tokenizer_json(bpe, normalizer=mark, decoder=sequence, pre_tokenizer={"type": "Split", "pattern": {"String": " "},
+                                "behavior": "MergedWithPrevious", "invert": False}) + b"\0" + text,
+        "unigram": tokenizer_json(unigram, normalizer={"type": "Sequence", "normalizers": [rules, {"type": "NFKD"}, {"type": "StripAccents"}]},
+                                  pre_tokenizer={**metaspace, "prepend_scheme": "always", "split": True}, decoder=metaspace) + b"\0" + text,
+    }
+
+
+def varint(value):
+    out = b""
+    while value > 0x7F:
+        out += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return out + bytes([value])
+
+
+def number(field, value):
+    return varint(field << 3) + varint(value)
+
+
+def message(field, payload):
+    return varint(field << 3 | 2) + varint(len(payload)) + payload
+
+
+def piece(word, score=0.0, kind=1):
+    return message(1, message(1, word.encode()) + b"\x15" + struct.pack("<f", score) + number(3, kind))
+
+
+def tokenizer_model_seeds():
+    pieces = piece("<unk>", 0, 2) + piece("<s>", 0, 3) + piece("</s>", 0, 3) + piece("user", 0, 4)
+    words = b"".join(piece(w, -i) for i, w in enumerate(["ab", "\u2581a", "\u2581", "a", "b", "aab", "\u2581\u2581", "\u00e9", "123"]))
+    bytes_ = b"".join(piece(f"<0x{b:02X}>", 0, 6) for b in (0x0A, 0xC3, 0xB6, 0xE4, 0xB8, 0xAD))
+    bpe = message(2, number(3, 2) + number(35, 1) + number(40, 0))
+    rules = message(3, message(1, b"nmt") + message(2, double_array(0) + b"xy\0"))
+    plain = message(3, number(3, 0) + number(4, 0) + number(5, 0))
+    return {
+        "valid_bpe": pieces + words + bytes_ + bpe,
+        "valid_unigram": pieces + words + bytes_ + message(2, number(3, 1) + number(35, 1)) + rules,
+        "valid_suffix": pieces + words + message(2, number(3, 2) + number(24, 1)) + rules,
+        "valid_plain": pieces + words + piece("c", 0, 5) + plain,
+        "negative_id": pieces + words + message(2, number(41, (1 << 64) - 1)),
+        "truncated": (pieces + words)[:-3],
+        "group": pieces + b"\x0b",
+        "word_model": pieces + message(2, number(3, 3)),
+        "twice": pieces + words + words,
+        "no_unknown": words,
+        "nan_score": pieces + piece("x", float("nan")),
+        "unused_in_bpe": pieces + piece("c", 0, 5) + bpe,
+        "short_rules": pieces + words + message(3, message(2, b"\x08\0\0\0\0\x04\0\0\0\0\0\0x\0")),
+        "rules_out_of_bounds": pieces + words + message(3, message(2, double_array(9) + b"x\0")),
+        "tiktoken": b"IQ== 0\nIg== 1\n",
+    }
+
+
+def tokenizer_gguf_seeds():
+    def vocabulary(model, words, kinds, *more):
+        return gguf([key("tokenizer.ggml.model", STRING, text(model)),
+                     array("tokenizer.ggml.tokens", STRING, len(words), b"".join(text(w) for w in words)),
+                     array("tokenizer.ggml.token_type", I32, len(kinds), struct.pack(f"<{len(kinds)}i", *kinds)), *more])
+
+    words = ["<unk>", "<s>", "</s>", "a", "b", "ab", "\u2581", "\u2581a", "user", "<0x0A>", "<0xC3>", "<0xB6>", ""]
+    kinds = [2, 3, 3, 1, 1, 1, 1, 1, 4, 6, 6, 6, 5]
+    scores = array("tokenizer.ggml.scores", F32, 13, struct.pack("<13f", *range(0, -13, -1)))
+    letters = ["a", "b", "ab", "\u0120", "\u010a", "1", "<s>"]
+    merges = array("tokenizer.ggml.merges", STRING, 1, text("a b"))
+
+    def gpt2(pre):
+        return vocabulary("gpt2", letters, [1, 1, 1, 1, 1, 1, 3], merges, key("tokenizer.ggml.pre", STRING, text(pre)),
+                          key("tokenizer.ggml.bos_token_id", U32, struct.pack("<I", 6)))
+
+    seeds = {f"gpt2_{pre}": gpt2(pre) for pre in ("llama-bpe", "qwen2", "tekken", "gpt-4o", "deepseek-v3", "deepseek-coder", "default", "none")}
+    return {
+        **seeds,
+        "llama": vocabulary("llama", words, kinds, scores),
+        "llama_plain": vocabulary("llama", words, kinds, key("tokenizer.ggml.add_space_prefix", BOOL, b"\0"),
+                                  key("tokenizer.ggml.add_bos_token", BOOL, b"\0"), key("tokenizer.ggml.add_eos_token", BOOL, b"\1")),
+        "llama_unknown_out_of_range": vocabulary("llama", words, kinds, scores, key("tokenizer.ggml.unknown_token_id", U32, b"\xff\0\0\0")),
+        "llama_few_scores": vocabulary("llama", words + ["x"], kinds + [1], scores),
+        "llama_twice": vocabulary("llama", words + ["a"], kinds + [1]),
+        "t5": vocabulary("t5", words, kinds, scores),
+    }
+
+
 def main():
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent / "fuzz" / "corpus"
     for target, seeds in {"safetensors": safetensors_seeds(), "gguf": gguf_seeds(), "config": config_seeds(),
-                          "scaled_weight": scaled_weight_seeds(), "treatment": treatment_seeds()}.items():
+                          "scaled_weight": scaled_weight_seeds(), "treatment": treatment_seeds(),
+                          "tokenizer": tokenizer_seeds(), "tokenizer_gguf": tokenizer_gguf_seeds(),
+                          "tokenizer_model": tokenizer_model_seeds()}.items():
         (folder / target).mkdir(parents=True, exist_ok=True)
         for name, data in seeds.items():
             assert len(data) < 4096, name

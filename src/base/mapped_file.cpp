@@ -6,9 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/error.h"
 
@@ -25,6 +28,7 @@ class Descriptor {
     Descriptor(const Descriptor&) = delete;
     Descriptor& operator=(const Descriptor&) = delete;
     int get() const { return fd_; }
+    int release() { return std::exchange(fd_, -1); }
 
   private:
     int fd_;
@@ -37,7 +41,7 @@ class Descriptor {
 }  // namespace
 
 std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& path) {
-    const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (file.get() < 0) fail(path, "open");
     struct stat info {};
     if (::fstat(file.get(), &info) != 0) fail(path, "stat");
@@ -48,11 +52,33 @@ std::shared_ptr<const MappedFile> MappedFile::open(const std::filesystem::path& 
         data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
         if (data == MAP_FAILED) fail(path, "map");
     }
-    return std::shared_ptr<const MappedFile>(new MappedFile(path, static_cast<const std::byte*>(data), size));
+    return std::shared_ptr<const MappedFile>(
+        new MappedFile(path, file.release(), static_cast<const std::byte*>(data), size));
 }
 
 MappedFile::~MappedFile() {
     if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+    ::close(descriptor_);
+}
+
+void MappedFile::release(std::span<const std::byte> part) const {
+    if (part.empty()) return;
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const auto begin = static_cast<std::size_t>(part.data() - data_) / page * page;
+    const std::size_t end = static_cast<std::size_t>(part.data() - data_) + part.size();
+    ::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_DONTNEED);
+}
+
+void MappedFile::fetch(std::span<const std::byte> part) const {
+    constexpr std::size_t kPiece = std::size_t{1} << 20;
+    std::vector<std::byte> scratch(std::min(kPiece, part.size()));
+    auto at = static_cast<off_t>(part.data() - data_);
+    for (std::size_t left = part.size(); left > 0;) {
+        const ssize_t n = ::pread(descriptor_, scratch.data(), std::min(left, scratch.size()), at);
+        if (n <= 0) return;
+        at += n;
+        left -= static_cast<std::size_t>(n);
+    }
 }
 
 std::string read_file(const std::filesystem::path& path, std::size_t max_bytes) {

@@ -19,13 +19,23 @@ class MappedFile {
     MappedFile& operator=(const MappedFile&) = delete;
 
     std::span<const std::byte> bytes() const { return {data_, size_}; }
+
+    // Takes the pages of a part of bytes() out of this process's memory. The system may still cache them, and
+    // the next access brings them back: no content changes.
+    void release(std::span<const std::byte> part) const;
+
+    // Reads a part of bytes() into the system's cache without taking memory here. Best effort: an error shows
+    // when the bytes are used.
+    void fetch(std::span<const std::byte> part) const;
+
     const std::filesystem::path& path() const { return path_; }
 
   private:
-    MappedFile(std::filesystem::path path, const std::byte* data, std::size_t size)
-        : path_(std::move(path)), data_(data), size_(size) {}
+    MappedFile(std::filesystem::path path, int descriptor, const std::byte* data, std::size_t size)
+        : path_(std::move(path)), descriptor_(descriptor), data_(data), size_(size) {}
 
     std::filesystem::path path_;
+    int descriptor_;  // kept open for fetch()
     const std::byte* data_;
     std::size_t size_;
 };

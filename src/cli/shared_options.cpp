@@ -15,6 +15,10 @@ void add_model_options(CLI::App& verb, ModelOptions& options) {
         ->required();
     verb.add_option("--threads", options.threads, "worker threads; 0: all cores. Results do not depend on it")
         ->check(CLI::Range(0, 1024));
+    verb.add_option("--memory", options.memory,
+                    "GiB of memory to stay under: weights are streamed, windows go in groups. Results do not "
+                    "depend on it; 0: four fifths of what is free")
+        ->check(CLI::Range(0.0, 1e6));
     verb.add_option("--backend", options.backend, "cpu, or reference: naive float64, for tiny models only")
         ->check(CLI::IsMember({"cpu", "reference"}))
         ->capture_default_str();

@@ -61,6 +61,9 @@ class GgufFile {
     std::uint32_t version() const { return version_; }
     const std::map<std::string, GgufTensor, std::less<>>& tensors() const { return tensors_; }
 
+    // The file that holds the tensors; null for bytes in memory.
+    const MappedFile* mapping() const { return file_.get(); }
+
     // All keys, sorted.
     std::vector<std::string_view> keys() const;
     bool contains(std::string_view key) const { return values_.contains(key); }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <functional>
+
 #include <algorithm>
 #include <system_error>
 #include <utility>
@@ -214,6 +216,16 @@ std::string SafetensorsSet::file_of(std::string_view tensor) const {
         if (shards_[i].tensors().contains(tensor)) return paths_[first + i].string();
     }
     return folder_.string();
+}
+
+const MappedFile* SafetensorsSet::mapping_of(std::span<const std::byte> bytes) const {
+    for (const SafetensorsFile& shard : shards_) {
+        const auto whole = shard.mapping()->bytes();
+        if (!std::less<>()(bytes.data(), whole.data()) &&
+            std::less<>()(bytes.data(), whole.data() + whole.size()))
+            return shard.mapping();
+    }
+    return nullptr;
 }
 
 void SafetensorsSet::add_shard(const std::filesystem::path& path) {

@@ -31,6 +31,8 @@ class SafetensorsFile {
 
     const TensorMap& tensors() const { return tensors_; }
     const MetadataMap& metadata() const { return metadata_; }
+    // The file that holds the tensors; null for bytes in memory.
+    const MappedFile* mapping() const { return file_.get(); }
 
   private:
     std::shared_ptr<const MappedFile> file_;  // null for bytes in memory
@@ -52,6 +54,8 @@ class SafetensorsSet {
     const std::vector<std::filesystem::path>& files() const { return paths_; }
     // The one that holds a tensor, or the folder where none does: for errors.
     std::string file_of(std::string_view tensor) const;
+    // The file that holds these bytes of one of the tensors; null where none does.
+    const MappedFile* mapping_of(std::span<const std::byte> bytes) const;
 
   private:
     SafetensorsSet() = default;

@@ -75,16 +75,16 @@ constexpr auto kArchitectures = std::to_array<Architecture>({
      "qwen2",
      false,
      parse_qwen2_hf,
-     parse_qwen_gguf,
+     parse_qwen2_gguf,
      pre_norm_block,
      {},
      false,
      false},
-    {"Qwen3ForCausalLM", "qwen3", "qwen3", false, parse_qwen3_hf, parse_qwen_gguf, pre_norm_block,
+    {"Qwen3ForCausalLM", "qwen3", "qwen3", false, parse_qwen3_hf, parse_qwen3_gguf, pre_norm_block,
      kQwen3Names, false, false},
-    {"Qwen2MoeForCausalLM", "qwen2_moe", "qwen2moe", true, parse_qwen2_moe_hf, parse_qwen_gguf,
+    {"Qwen2MoeForCausalLM", "qwen2_moe", "qwen2moe", true, parse_qwen2_moe_hf, parse_qwen2_moe_gguf,
      pre_norm_block, kQwenMoeNames, false, false},
-    {"Qwen3MoeForCausalLM", "qwen3_moe", "qwen3moe", true, parse_qwen3_moe_hf, parse_qwen_gguf,
+    {"Qwen3MoeForCausalLM", "qwen3_moe", "qwen3moe", true, parse_qwen3_moe_hf, parse_qwen3_moe_gguf,
      pre_norm_block, kQwenMoeNames, false, false},
     {"Phi3ForCausalLM", "phi3", "phi3", false, parse_phi3_hf, parse_phi3_gguf, phi3_block, kPhi3Names, false,
      false},
@@ -94,6 +94,11 @@ constexpr auto kArchitectures = std::to_array<Architecture>({
      kGemmaNames, false, true},
     {"Olmo2ForCausalLM", "olmo2", "olmo2", false, parse_olmo2_hf, parse_olmo2_gguf, olmo2_block, kOlmo2Names,
      false, false},
+});
+
+// Multimodal classes, and the one that its language model would be by itself.
+constexpr auto kTextParts = std::to_array<Name>({
+    {"Gemma3ForConditionalGeneration", "Gemma3ForCausalLM"},
 });
 
 [[noreturn]] void refuse(std::string_view Architecture::*field, std::string_view name,
@@ -129,6 +134,28 @@ const Architecture& find_gguf_architecture(const GgufFile& file) {
         if (row.gguf_name == name && row.gguf_experts == experts) return row;
     }
     refuse(&Architecture::gguf_name, name, file.what());
+}
+
+std::optional<std::string_view> find_gguf_name(const Architecture& architecture, std::string_view name) {
+    for (const auto& [from, to] : architecture.gguf_names) {
+        if (from == name) return to;
+    }
+    return std::nullopt;
+}
+
+Json text_config(const Json& config, std::string_view what) {
+    const Json* names = optional_array(config, "architectures", what);
+    for (const auto& [whole, own] : kTextParts) {
+        if (names == nullptr || names->empty() || (*names)[0] != whole) continue;
+        Json text = require_object(config, "text_config", what);
+        text["architectures"] = {own};
+        text["tie_word_embeddings"] = optional_bool(config, "tie_word_embeddings", what).value_or(true);
+        for (const char* key : {"quantization_config", "compression_config"}) {
+            if (config.contains(key)) text[key] = config[key];
+        }
+        return text;
+    }
+    return config;
 }
 
 std::vector<BlockProgram> make_blocks(const ModelConfig& config) {

@@ -1,6 +1,7 @@
 // The table of supported architectures: a row of names and small functions each.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -32,6 +33,13 @@ std::span<const Architecture> architectures();
 // The row of a Hugging Face class name or of a GGUF file. Throw Unsupported naming it and all supported ones.
 const Architecture& find_hf_architecture(std::string_view name, std::string_view what);
 const Architecture& find_gguf_architecture(const GgufFile& file);
+
+// Hugging Face's name for a GGUF name within a block, of those that are the architecture's own.
+std::optional<std::string_view> find_gguf_name(const Architecture& architecture, std::string_view name);
+
+// The config of a multimodal class's language model, as a class of its own would have it; any other config as it
+// is. Throws FormatError where the class's text_config is missing.
+Json text_config(const Json& config, std::string_view what);
 
 // The programs of all blocks of a model of config.architecture, a Hugging Face class name.
 std::vector<BlockProgram> make_blocks(const ModelConfig& config);

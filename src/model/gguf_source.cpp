@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <utility>
@@ -40,11 +41,26 @@ std::optional<std::string_view> look_up(std::span<const Name> table, std::string
     return std::nullopt;
 }
 
-std::optional<std::string_view> block_name(const Architecture* architecture, std::string_view name) {
+// Old files have a tensor for each expert: "ffn_gate.3" is expert 3 of "ffn_gate_exps".
+std::optional<std::string> expert_name(const Architecture& architecture, std::string_view name) {
+    const std::size_t dot = name.rfind('.');
+    if (dot == std::string_view::npos || dot + 1 == name.size()) return std::nullopt;
+    const std::string_view expert = name.substr(dot + 1);
+    const bool number =
+        std::all_of(expert.begin(), expert.end(), [](char c) { return c >= '0' && c <= '9'; });
+    const auto all = find_gguf_name(architecture, fmt::format("{}_exps", name.substr(0, dot)));
+    if (!number || !all) return std::nullopt;
+    const std::size_t star = all->find('*');
+    return fmt::format("{}{}{}", all->substr(0, star), expert, all->substr(star + 1));
+}
+
+std::optional<std::string> block_name(const Architecture* architecture, std::string_view name) {
     if (architecture != nullptr) {
-        if (const auto own = look_up(architecture->gguf_names, name)) return own;
+        if (const auto own = find_gguf_name(*architecture, name)) return std::string(*own);
+        if (auto expert = expert_name(*architecture, name)) return expert;
     }
-    return look_up(kBlockNames, name);
+    const auto shared = look_up(kBlockNames, name);
+    return shared ? std::optional(std::string(*shared)) : std::nullopt;
 }
 
 // "blk.3.attn_q.weight" -> "model.layers.3.self_attn.q_proj.weight"; names without an equal stay as they are.
@@ -166,6 +182,26 @@ void GgufSource::read(std::string_view name, std::int64_t first_row, MatrixView<
     for (std::int64_t r = 0; r < out.rows(); ++r) {
         for (float& v : out.row(r)) v += entry.offset;
     }
+}
+
+// An expert's own part of the tensor of all experts, or the whole tensor.
+std::span<const std::byte> GgufSource::bytes_of(std::string_view name) const {
+    const auto found = tensors_.find(name);
+    if (found == tensors_.end()) return {};
+    const auto bytes = found->second.tensor->bytes;
+    const Shape& whole = found->second.tensor->shape;
+    if (whole.size() != 3 || whole[0] == 0) return bytes;
+    const std::size_t own = bytes.size() / static_cast<std::size_t>(whole[0]);
+    return bytes.subspan(
+        static_cast<std::size_t>(found->second.first_row / std::max<std::int64_t>(whole[1], 1)) * own, own);
+}
+
+void GgufSource::fetch(std::string_view name) const {
+    if (file_->mapping() != nullptr) file_->mapping()->fetch(bytes_of(name));
+}
+
+void GgufSource::release(std::string_view name) const {
+    if (file_->mapping() != nullptr) file_->mapping()->release(bytes_of(name));
 }
 
 void GgufSource::decode_rows(const Entry& entry, std::int64_t first_row, MatrixView<float> out) {

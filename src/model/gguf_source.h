@@ -22,6 +22,8 @@ class GgufSource final : public WeightSource {
     Shape shape(std::string_view name) const override;
     std::string place(std::string_view name) const override;
     void read(std::string_view name, std::int64_t first_row, MatrixView<float> out) const override;
+    void fetch(std::string_view name) const override;
+    void release(std::string_view name) const override;
 
   private:
     struct Entry {
@@ -36,6 +38,7 @@ class GgufSource final : public WeightSource {
     void add_experts(const std::string& name, const GgufTensor& tensor);
     void insert(const std::string& name, Entry entry);
     const Entry& find(std::string_view name) const;
+    std::span<const std::byte> bytes_of(std::string_view name) const;
     static void decode_rows(const Entry& entry, std::int64_t first_row, MatrixView<float> out);
     static std::int64_t file_row(const Entry& entry, std::int64_t row);
 

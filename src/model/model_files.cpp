@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "base/error.h"
 #include "base/mapped_file.h"
 #include "container/gguf.h"
@@ -22,13 +24,21 @@ Json read_config(const std::filesystem::path& folder) {
         throw FormatError(folder.string() +
                           ": no config.json; expected a Hugging Face model folder or a .gguf file");
     }
-    return parse_json(read_file(path, kMaxConfigBytes), path.string());
+    return text_config(parse_json(read_file(path, kMaxConfigBytes), path.string()), path.string());
 }
 
 std::string hf_architecture(const Json& config, const std::string& what) {
     const Json& names = require_array(config, "architectures", what);
     if (names.empty()) throw FormatError(what + ": \"architectures\" is empty; expected one class name");
     return as_string(names[0], json_path(what, "architectures"));
+}
+
+// Null for one that Assay cannot run: its files can still be listed.
+const Architecture* known_architecture(std::string_view name) {
+    for (const Architecture& row : architectures()) {
+        if (row.hf_name == name) return &row;
+    }
+    return nullptr;
 }
 
 void refuse_quantized(const Json& config, const std::string& what) {
@@ -44,7 +54,8 @@ ModelFiles open_folder(const std::filesystem::path& path) {
                      {config_path(path)},
                      nullptr};
     auto source = std::make_shared<SafetensorsSource>(
-        SafetensorsSet::open(path), read_quantization_config(config, config_path(path).string()));
+        SafetensorsSet::open(path), read_quantization_config(config, config_path(path).string()),
+        known_architecture(files.architecture));
     files.files.insert(files.files.end(), source->set().files().begin(), source->set().files().end());
     files.weights = std::move(source);
     return files;
@@ -106,6 +117,18 @@ void read_rope_tensors(const WeightSource& weights, const std::string& what, Rop
         throw FormatError(what + ": longrope's tensors rope_factors_short and rope_factors_long are missing");
 }
 
+// llama.cpp refuses files with tensors that it does not use; they would change what the model computes.
+void refuse_unused_tensors(const Model& model, const std::string& what) {
+    std::set<std::string> used;
+    for (const LinearItem& item : model.items()) used.insert(item.name + ".weight");
+    for (const std::string& name : model.vector_names()) used.insert(name);
+    for (const StoredTensor& tensor : model.weights().tensors()) {
+        if (used.contains(tensor.name) || tensor.name.starts_with("rope_")) continue;
+        throw Unsupported(
+            fmt::format("{}: tensor {} is no part of {}", what, tensor.name, model.config().architecture));
+    }
+}
+
 Model load_gguf(const ModelFiles& files) {
     const std::string what = files.path.string();
     const GgufFile file = GgufFile::open(files.path);
@@ -114,7 +137,9 @@ Model load_gguf(const ModelFiles& files) {
     parsed.architecture = row.hf_name;
     validate(parsed, what);
     read_rope_tensors(*files.weights, what, parsed.rope);
-    return {what, parsed, make_blocks(parsed), files.weights};
+    Model model(what, parsed, make_blocks(parsed), files.weights);
+    refuse_unused_tensors(model, what);
+    return model;
 }
 
 }  // namespace

@@ -1,9 +1,12 @@
 #include "model/pass.h"
 
 #include <algorithm>
+#include <chrono>
+#include <utility>
 
 #include "base/error.h"
 #include "model/block_loader.h"
+#include "model/prefetcher.h"
 
 namespace assay {
 namespace {
@@ -17,6 +20,29 @@ std::int64_t longest_of(std::span<const TokenChunk> chunks) {
             longest = std::max(longest, chunk.rows.window_rows(w));
     }
     return longest;
+}
+
+class Stopwatch {
+  public:
+    // Seconds since the last lap, or the beginning.
+    double lap() {
+        const auto now = std::chrono::steady_clock::now();
+        return std::chrono::duration<double>(now - std::exchange(last_, now)).count();
+    }
+
+  private:
+    std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+void add(const PassMeter& spent, PassMeter& total) {
+    total.blocks += spent.blocks;
+    total.disk_seconds += spent.disk_seconds;
+    total.load_seconds += spent.load_seconds;
+    total.compute_seconds += spent.compute_seconds;
+}
+
+void release_block(const Model& model, std::int64_t block) {
+    for (const std::string& name : block_tensor_names(model, block)) model.weights().release(name);
 }
 
 // One run's residual stream on its way through the blocks.
@@ -34,7 +60,8 @@ class PassRun {
           chunks_(chunks),
           options_(options),
           runner_(model, engine.backend, longest_of(chunks)),
-          loader_(model, engine, options) {
+          loader_(model, engine, options),
+          prefetcher_(model) {
         fork_streams_.resize(options.forks.size());
         result_.forks.resize(options.forks.size());
         for (Stream& s : fork_streams_) s.chunks.resize(chunks.size());
@@ -42,6 +69,7 @@ class PassRun {
 
     PassResult run() {
         begin_progress();
+        prefetcher_.start(0);
         embed();
         for (std::int64_t b = 0; b < model_.config().layers; ++b) run_block(b);
         finish();
@@ -87,6 +115,7 @@ class PassRun {
             reference_.chunks.push_back(embed_chunk(chunk, treated ? &table : nullptr));
             if (options_.tap != nullptr) options_.tap->block(-1, chunk, reference_.chunks.back());
         }
+        model_.weights().release(std::string(kEmbeddingName) + ".weight");
     }
 
     // Rows of `table`, or of the stored embedding where it is null: then only the rows that occur are read.
@@ -119,7 +148,12 @@ class PassRun {
 
     void run_block(std::int64_t block) {
         engine_.cancel.check();
+        PassMeter spent{.blocks = 1, .disk_seconds = prefetcher_.wait()};
+        Stopwatch watch;
+        prefetcher_.start(block + 1);
         const LoadedBlock loaded = loader_.load(block);
+        release_block(model_, block);
+        spent.load_seconds = watch.lap();
         for (std::size_t c = 0; c < chunks_.size(); ++c) {
             const TokenChunk& chunk = chunks_[c];
             base_[model_.block(block).input] = std::move(reference_.chunks[c]);
@@ -129,6 +163,8 @@ class PassRun {
             advance_forks(block, c, loaded);
             reference_.chunks[c] = take_output(block, base_);
         }
+        spent.compute_seconds = watch.lap();
+        if (engine_.meter != nullptr) add(spent, *engine_.meter);
     }
 
     // Moves the new state out and leaves the old one's memory for the next output.
@@ -235,6 +271,7 @@ class PassRun {
     const PassOptions& options_;
     BlockRunner runner_;
     BlockLoader loader_;
+    Prefetcher prefetcher_;
     Activations base_;     // slots of the reference run, kept while forks of the same chunk use them
     Activations scratch_;  // slots of the fork that is running
     Stream reference_;

@@ -66,6 +66,14 @@ struct MemoryLimits {
     std::int64_t chunk_rows = 2048;                    // positions that move through a block together
 };
 
+// Where the time of passes goes, added up.
+struct PassMeter {
+    std::int64_t blocks = 0;  // run, those of every pass
+    double disk_seconds = 0;  // waited for a block's bytes
+    double load_seconds = 0;  // converting, treating and packing weights
+    double compute_seconds = 0;
+};
+
 // What a run needs besides the model. All must outlive it.
 struct Engine {
     compute::Backend& backend;
@@ -73,6 +81,7 @@ struct Engine {
     Progress& progress;
     const CancelToken& cancel;
     MemoryLimits limits = {};
+    PassMeter* meter = nullptr;  // where given, passes add to it
 };
 
 // Runs the model over all chunks. A fork without effect gives the reference's own bits: same kernels, same

@@ -40,6 +40,12 @@ class WeightSource {
     // products with scales are rounded); a vector is one row. Throws FormatError for a missing tensor or a
     // type that cannot be decoded, InvalidArgument for a wrong shape.
     virtual void read(std::string_view name, std::int64_t first_row, MatrixView<float> out) const = 0;
+
+    // Reads a tensor from the disk into the system's cache, ahead of its use; takes its pages out of this
+    // process's memory after it. Neither changes what read() gives; a tensor that is missing, or that lies in
+    // memory anyway, is left alone.
+    virtual void fetch(std::string_view /*name*/) const {}
+    virtual void release(std::string_view /*name*/) const {}
 };
 
 }  // namespace assay

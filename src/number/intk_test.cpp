@@ -204,11 +204,38 @@ TEST(IntCodes, UseOnlyTheSymmetricCodesOfTwoBits) {
     EXPECT_EQ(encoding.zeros.rows(), 0);
 }
 
-TEST(IntScales, AreExactlyF16) {
-    const IntEncoding encoding = encode(random_matrix(8, 100, 3), int_format("int4-g16"));
-    for (const float s : encoding.scales.values()) {
+TEST(IntScales, AreExactlyOfTheirType) {
+    const Matrix<float> w = random_matrix(8, 100, 3);
+    const IntEncoding half = encode(w, int_format("int4-g16")),
+                      brain = encode(w, int_format("int4-g16(scale=bf16)")),
+                      full = encode(w, int_format("int4-g16(scale=f32)"));
+    for (std::size_t i = 0; i < full.scales.values().size(); ++i) {
+        const float s = full.scales.values()[i];
         EXPECT_GT(s, 0);
-        EXPECT_EQ(s, round_to_f16(s));
+        EXPECT_EQ(half.scales.values()[i], round_to_f16(s));
+        EXPECT_EQ(brain.scales.values()[i], bf16_to_f32(f32_to_bf16(s)));
+    }
+}
+
+// A block is encoded as a matrix of its own with one scale; the last blocks are smaller.
+TEST(IntCodes, OfABlockAreThoseOfAMatrixOfItsOwn) {
+    const Matrix<float> w = random_matrix(7, 50, 4);
+    const IntEncoding whole = encode(w, int_format("int4-b4x32"));
+    ASSERT_EQ(whole.scales.rows(), 2);
+    ASSERT_EQ(whole.scales.cols(), 2);
+    for (std::int64_t i = 0; i < 2; ++i) {
+        for (std::int64_t j = 0; j < 2; ++j) {
+            Matrix<float> block(i == 0 ? 4 : 3, j == 0 ? 32 : 18);
+            for (std::int64_t r = 0; r < block.rows(); ++r)
+                std::copy_n(&w.view()(4 * i + r, 32 * j), block.cols(), block.row(r).begin());
+            const IntEncoding part = encode(block, int_format("int4-tensor"));
+            EXPECT_EQ(whole.scales.view()(i, j), part.scales.view()(0, 0));
+            EXPECT_EQ(whole.zeros.view()(i, j), part.zeros.view()(0, 0));
+            for (std::int64_t r = 0; r < block.rows(); ++r) {
+                const auto codes = part.codes.row(r);
+                EXPECT_TRUE(std::equal(codes.begin(), codes.end(), &whole.codes.view()(4 * i + r, 32 * j)));
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 // The JSON document of one run: what every verb's --json prints and every report is made from.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -30,11 +31,25 @@ using Result =
 // The verb whose result this is: "inspect", "weights", …
 std::string_view command_of(const Result& result);
 
+// What a run took, beside what was predicted; none where nothing ran through the blocks.
+struct RunCost {
+    double predicted_seconds = 0;
+    double predicted_bytes = 0;    // most resident memory
+    double peak_bytes = 0;         // measured
+    std::int64_t blocks = 0;       // run, those of all passes
+    double seconds_per_block = 0;  // disk, load and compute together
+    double disk_share = 0;         // of those seconds: waiting for the disk
+    double load_share = 0;         // converting, treating and packing weights
+
+    bool operator==(const RunCost&) const = default;
+};
+
 struct Envelope {
     std::string version = ASSAY_VERSION;  // of the program that measured; JSON: "assay"
     Json settings = Json::object();       // the options in force, by name
     std::vector<InputFile> inputs;
     double seconds = 0;
+    std::optional<RunCost> cost;
     Result result;
 
     bool operator==(const Envelope&) const = default;

@@ -222,6 +222,17 @@ void fields(Visitor& visit, R& r) {
     visit("sha256", r.sha256);
 }
 
+template <class Visitor, RecordOf<RunCost> R>
+void fields(Visitor& visit, R& r) {
+    visit("predicted_seconds", r.predicted_seconds);
+    visit("predicted_bytes", r.predicted_bytes);
+    visit("peak_bytes", r.peak_bytes);
+    visit("blocks", r.blocks);
+    visit("seconds_per_block", r.seconds_per_block);
+    visit("disk_share", r.disk_share);
+    visit("load_share", r.load_share);
+}
+
 // The envelope but for its schema number, command and result, whose type the command tells.
 template <class Visitor, RecordOf<Envelope> R>
 void fields(Visitor& visit, R& r) {
@@ -229,6 +240,7 @@ void fields(Visitor& visit, R& r) {
     visit("settings", r.settings);
     visit("inputs", r.inputs);
     visit("seconds", r.seconds);
+    visit.if_present("cost", r.cost);
 }
 
 }  // namespace assay

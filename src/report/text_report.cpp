@@ -191,11 +191,21 @@ std::string body(const InspectResult& result, const TextOptions& options) {
     return text;
 }
 
+// What a long run took beside what was predicted.
+std::string cost_text(const std::optional<RunCost>& cost) {
+    if (!cost) return "";
+    return fmt::format(
+        ", predicted {}; at most {} of memory, predicted {}; {} a block, {:.0f} % of it waiting for the disk",
+        format_duration(cost->predicted_seconds), format_bytes(static_cast<std::int64_t>(cost->peak_bytes)),
+        format_bytes(static_cast<std::int64_t>(cost->predicted_bytes)),
+        format_duration(cost->seconds_per_block), 100 * cost->disk_share);
+}
+
 }  // namespace
 
 std::string text_report(const Envelope& envelope, const TextOptions& options) {
     return std::visit([&](const auto& result) { return body(result, options); }, envelope.result) + "Took " +
-           format_duration(envelope.seconds) + ".\n";
+           format_duration(envelope.seconds) + cost_text(envelope.cost) + ".\n";
 }
 
 }  // namespace assay

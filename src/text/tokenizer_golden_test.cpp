@@ -59,10 +59,21 @@ INSTANTIATE_TEST_SUITE_P(Tokenizers, TokenizerGolden, ::testing::Values("smollm2
                          [](const auto& tested) { return std::string(tested.param); });
 
 TEST(Tokenizer, EncodesTheEvaluationTextAsTheLibraryDoes) {
-    const Ids ids = load("smollm2").encode(builtin_evaluation_text(), false);
-    EXPECT_THAT(ids, SizeIs(304'830));
-    EXPECT_EQ(sha256_hex(std::as_bytes(std::span(ids))),
-              "f1fc968436f59cc521729ce7380120ad247797684b8eb530062c486b00d9bc13");
+    struct Expected {
+        const char* name;
+        std::size_t tokens;
+        const char* sha256;
+    };
+    constexpr Expected kExpected[] = {
+        {"smollm2", 304'830, "f1fc968436f59cc521729ce7380120ad247797684b8eb530062c486b00d9bc13"},
+        {"llama2", 521'666, "f8301996d3ee409760dc1c165a7f9c40ca99f39e477c324fbbba9fdeada1419d"},
+        {"gemma", 521'665, "d2a2a12f14f592e2a57c53a199b2361142ca4bab86cfc893f2027e1df6aa387c"},
+        {"unigram", 521'985, "e0ef1f1a2f2327634491cf18471c54bfb6b11b4a98b0880bbd9deb9d0b89defc"}};
+    for (const Expected& expected : kExpected) {
+        const Ids ids = load(expected.name).encode(builtin_evaluation_text(), false);
+        EXPECT_THAT(ids, SizeIs(expected.tokens)) << expected.name;
+        EXPECT_EQ(sha256_hex(std::as_bytes(std::span(ids))), expected.sha256) << expected.name;
+    }
 }
 
 TEST(Tokenizer, TellsVocabularyAndSpecialTokens) {
@@ -83,8 +94,10 @@ TEST(Tokenizer, TellsVocabularyAndSpecialTokens) {
 
 TEST(Tokenizer, EncodesAVeryLongWordWithoutQuadraticWork) {
     const std::string word(1 << 20, 'a');
-    const Tokenizer tokenizer = load("smollm2");
-    EXPECT_EQ(tokenizer.decode(tokenizer.encode(word, false), false), word);
+    for (const char* name : {"smollm2", "llama2", "unigram"}) {
+        const Tokenizer tokenizer = load(name);
+        EXPECT_EQ(tokenizer.decode(tokenizer.encode(word, false), false), word);
+    }
 }
 
 TEST(BuiltinText, IsTheTestSplitOfWikitext2) {

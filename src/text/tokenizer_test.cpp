@@ -479,7 +479,10 @@ TEST(Bpe, CutsLongTextsOnlyWhereNothingChanges) {
     const std::vector<std::string> parts = {"a", "b", "c", " ", "é", "1", "ä", "▁", "漢"};
     std::string text;
     std::uint32_t state = 1;
-    for (int i = 0; i < 4000; ++i) text += parts[(state = state * 1664525u + 1013904223u) >> 16 % parts.size()];
+    for (int i = 0; i < 4000; ++i) {
+        state = state * 1664525u + 1013904223u;
+        text += parts[(state >> 16) % parts.size()];
+    }
     Ids whole;
     model->encode(text, whole);
     EXPECT_EQ(tokenizer.encode(text, false), whole);

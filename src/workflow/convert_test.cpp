@@ -62,17 +62,20 @@ class ConvertTest : public TemporaryFolder {
         config.qkv_bias = config.output_bias = true;
         const auto weights = random_weights(config, 3);
         if (change) change(config, *weights);
-        write_llama_gguf(folder_ / "m.gguf", config, *weights, [](GgufHeader& header) {
+        write_llama_gguf(folder_ / "m.gguf", config, *weights, [this](GgufHeader& header) {
             std::vector<std::string> tokens;
             for (int i = 0; i < 94; ++i) tokens.push_back(std::string(1, static_cast<char>('!' + i)));
             tokens.insert(tokens.end(), {"ab", "<s>", "</s>"});
             std::vector<std::int32_t> types(tokens.size(), 1);
             types[95] = types[96] = 3;
-            header.set_string("tokenizer.ggml.model", "gpt2");
+            header.set_string("tokenizer.ggml.model", tokenizer_kind_);
             header.set_string("tokenizer.ggml.pre", "smollm");
             header.set_strings("tokenizer.ggml.tokens", tokens);
             header.set_i32s("tokenizer.ggml.token_type", types);
             header.set_strings("tokenizer.ggml.merges", std::vector<std::string>{"a b"});
+            std::vector<float> scores(tokens.size(), -9);
+            scores[94] = -1;
+            header.set_f32s("tokenizer.ggml.scores", scores);
             header.set_u32("tokenizer.ggml.bos_token_id", 95);
             header.set_u32("tokenizer.ggml.eos_token_id", 96);
             header.set_bool("tokenizer.ggml.add_bos_token", true);
@@ -91,6 +94,7 @@ class ConvertTest : public TemporaryFolder {
     }
 
     fs::path output_ = folder_ / "out";
+    std::string tokenizer_kind_ = "gpt2";
     CancelToken cancel_;
 };
 
@@ -128,10 +132,13 @@ TEST_F(ConvertTest, TheConfigStaysAndSaysTheNewType) {
 
 TEST_F(ConvertTest, TokenizerFilesAreCopied) {
     fs::copy(kTiny / "llama-tied", folder_ / "in");
-    std::ofstream(folder_ / "in" / "tokenizer.json") << "{\"any\": 1}";
+    const char* const kFiles[] = {"tokenizer.json",          "tokenizer.model",   "tokenizer_config.json",
+                                  "special_tokens_map.json", "added_tokens.json", "vocab.json",
+                                  "merges.txt",              "chat_template.jinja", "generation_config.json"};
+    for (const char* name : kFiles) std::ofstream(folder_ / "in" / name) << name << '\0' << "\r\n";
     std::ofstream(folder_ / "in" / "notes.txt") << "not part of the model";
     convert(folder_ / "in", "bf16");
-    EXPECT_EQ(read_file(output_ / "tokenizer.json"), "{\"any\": 1}");
+    for (const char* name : kFiles) EXPECT_EQ(read_file(output_ / name), name + std::string("\0\r\n", 3)) << name;
     EXPECT_FALSE(fs::exists(output_ / "notes.txt"));
     EXPECT_FALSE(fs::exists(output_ / "oracle.safetensors"));
 }
@@ -144,12 +151,16 @@ TEST_F(ConvertTest, AGgufModelComputesTheSameAsItsFolder) {
 }
 
 TEST_F(ConvertTest, AGgufTokenizerEncodesTheSameInItsFolder) {
-    const fs::path gguf = write_gguf();
-    convert(gguf, "bf16");
-    const Tokenizer from = load_tokenizer(open_model_files(gguf)),
-                    to = load_tokenizer(open_model_files(output_));
-    for (const char* text : {"abcab", "", "x", "12ab<s>a"}) {
-        EXPECT_EQ(from.encode(text, true), to.encode(text, true)) << text;
+    for (const char* kind : {"gpt2", "llama"}) {
+        tokenizer_kind_ = kind;
+        const fs::path gguf = write_gguf();
+        fs::remove_all(output_);
+        convert(gguf, "bf16");
+        const Tokenizer from = load_tokenizer(open_model_files(gguf)),
+                        to = load_tokenizer(open_model_files(output_));
+        for (const char* text : {"abcab", "", "x", "12ab<s>a", "a b", "é"}) {
+            EXPECT_EQ(from.encode(text, true), to.encode(text, true)) << kind << ": " << text;
+        }
     }
     const Json config = parse_json(read_file(output_ / "config.json"), "config");
     EXPECT_EQ(config.at("bos_token_id"), 95);

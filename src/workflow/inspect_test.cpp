@@ -85,14 +85,15 @@ TEST_F(InspectTest, DamagedNormsAreWarnedOf) {
 
 TEST_F(InspectTest, AForeignArchitectureIsListedAndNamed) {
     fs::copy(kData / "tiny" / "llama-tied", folder_ / "m");
-    fs::copy_file(kData / "tiny" / "olmo2" / "config.json", folder_ / "m" / "config.json",
-                  fs::copy_options::overwrite_existing);
+    Json config = parse_json(read_file(folder_ / "m" / "config.json"), "config");
+    config["architectures"] = {"MambaForCausalLM"};
+    std::ofstream(folder_ / "m" / "config.json") << config.dump();
     const InspectResult result = inspect(folder_ / "m");
-    EXPECT_EQ(result.architecture, "Olmo2ForCausalLM");
+    EXPECT_EQ(result.architecture, "MambaForCausalLM");
     EXPECT_FALSE(result.config);
     EXPECT_EQ(result.linear_count, 0);
     EXPECT_EQ(result.tensors.size(), inspect(kData / "tiny" / "llama-tied").tensors.size());
-    EXPECT_THAT(result.warnings, ElementsAre(HasSubstr("Olmo2ForCausalLM is not supported")));
+    EXPECT_THAT(result.warnings, ElementsAre(HasSubstr("MambaForCausalLM is not supported")));
 }
 
 TEST_F(InspectTest, AQuantizedCheckpointIsListedAndNamed) {

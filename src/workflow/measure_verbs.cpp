@@ -35,6 +35,17 @@ std::vector<RunScores> measure(Session& session, const Evaluation& text, const s
     return measure_runs(session.engine(), text.windows, runs, {.keep_tokens = true});
 }
 
+// What whole runs beside each other will take.
+Workload runs_of(const Model& model, std::int64_t runs, const Evaluation& text) {
+    return {&model, runs, {}, text.windows};
+}
+
+// What a sweep will take: the control is one more fork of the first item.
+Workload sweep_of(const Model& model, std::vector<std::size_t> items, const Evaluation& text) {
+    items.push_back(items.front());
+    return {&model, 1, std::move(items), text.windows};
+}
+
 // Says how the text was cut.
 PerplexityResult labelled(PerplexityResult result, const Evaluation& text) {
     result.protocol = text.protocol;
@@ -47,12 +58,17 @@ PerplexityResult compared(const std::vector<RunScores>& scores, const Evaluation
     return labelled(comparison_result(scores[0], scores[1], longest_window(text.windows), seed), text);
 }
 
+const Model& larger(const Model& a, const Model& b) {
+    return a.config().hidden * a.config().intermediate > b.config().hidden * b.config().intermediate ? a : b;
+}
+
 PerplexityResult beside_reference(Session& session, const Evaluation& text,
                                   const PerplexityOptions& options) {
     session.set("against", options.against->string());
     const ModelFiles files = open_model_files(*options.against);
     const Model reference = load_model(files);
     for (const auto& path : files.files) session.add_input(path);
+    session.prepare({runs_of(larger(reference, session.model()), 2, text)});
     return compared(measure(session, text, {{&reference, nullptr}, {&session.model(), nullptr}}), text,
                     options.seed);
 }
@@ -86,8 +102,10 @@ Envelope measure_perplexity(const PerplexityOptions& options, Progress& progress
         const Treatment treatment = parse_treatment(*options.treatment);
         session.set("treatment", to_string(treatment));
         const TreatmentOverlay overlay(treatment, is_block_linear);
+        session.prepare({runs_of(session.model(), 2, text)});
         return session.finish(compared(treated_and_not(session, text, overlay), text, options.seed));
     }
+    session.prepare({runs_of(session.model(), 1, text)});
     const auto scores = measure(session, text, {{&session.model(), nullptr}});
     return session.finish(
         labelled(perplexity_result(scores[0], longest_window(text.windows), options.seed), text));
@@ -107,6 +125,7 @@ Envelope measure_sensitivity(const SweepOptions& options, Progress& progress, co
     session.set("method", "exact");
     session.set("seed", options.seed);
     const Evaluation text = session.evaluation(options.text);
+    session.prepare({sweep_of(session.model(), session.select_items(options.linears), text)});
     return session.finish(sweep(session, text, options));
 }
 
@@ -117,6 +136,7 @@ Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelT
     session.set("seed", options.seed);
     const Evaluation text = session.evaluation(options.text);
     const auto items = session.select_items(options.linears);
+    session.prepare({runs_of(session.model(), 2, text), sweep_of(session.model(), items, text)});
     DiagnoseResult result;
     const TreatmentOverlay together(treatment, block_linears_of(session.model(), items));
     const auto scores = treated_and_not(session, text, together);

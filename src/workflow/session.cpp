@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/mapped_file.h"
+#include "base/resident.h"
 #include "base/sha256.h"
 #include "text/builtin_text.h"
 #include "text/windows.h"
@@ -32,6 +33,7 @@ std::string file_sha256(const std::filesystem::path& path, Progress& progress, c
     while (!bytes.empty()) {
         const std::size_t n = std::min(kPiece, bytes.size());
         hash.update(bytes.first(n));
+        file->release(bytes.first(n));
         bytes = bytes.subspan(n);
         progress.advance(n);
         cancel.check();
@@ -135,9 +137,51 @@ std::vector<std::size_t> Session::select_items(const std::string& expression) {
     return selected;
 }
 
+std::int64_t Session::memory_budget() const {
+    constexpr double kGiB = 1 << 30;
+    if (options_.memory > 0) return static_cast<std::int64_t>(options_.memory * kGiB);
+    const std::int64_t available = available_bytes();
+    return available > 0 ? resident_bytes() + available / 5 * 4 : std::int64_t{8} << 30;
+}
+
+void Session::prepare(const std::vector<Workload>& work) {
+    return_freed_memory();
+    const std::int64_t budget = memory_budget();
+    settings_["memory"] = options_.memory;
+    std::int64_t most = 0;
+    limits_ = {};
+    for (const Workload& w : work) {
+        const MemoryLimits own = fit_memory(w, *backend_, pool_.threads(), budget);
+        limits_.state_bytes = std::min(limits_.state_bytes, own.state_bytes);
+        limits_.head_bytes = std::min(limits_.head_bytes, own.head_bytes);
+        limits_.chunk_rows = std::min(limits_.chunk_rows, own.chunk_rows);
+    }
+    const Rates rates = measure_rates(*work.front().model, engine(), longest_window(work.front().windows));
+    for (const Workload& w : work) {
+        most = std::max(most, memory_need(w, *backend_, pool_.threads(), limits_).total());
+        predicted_.predicted_seconds += predict_seconds(w, rates, limits_, *backend_);
+    }
+    predicted_.predicted_bytes = static_cast<double>(most);
+    progress_.note(fmt::format("predicted: about {:.0f} s and at most {:.2f} GiB of memory",
+                               predicted_.predicted_seconds, predicted_.predicted_bytes / (1 << 30)));
+}
+
+std::optional<RunCost> Session::cost() const {
+    if (meter_.blocks == 0) return std::nullopt;
+    const double seconds = meter_.disk_seconds + meter_.load_seconds + meter_.compute_seconds;
+    RunCost cost = predicted_;
+    cost.peak_bytes = static_cast<double>(peak_resident_bytes());
+    cost.blocks = meter_.blocks;
+    cost.seconds_per_block = seconds / static_cast<double>(meter_.blocks);
+    cost.disk_share = meter_.disk_seconds / seconds;
+    cost.load_share = meter_.load_seconds / seconds;
+    return cost;
+}
+
 Envelope Session::finish(Result result) {
     Envelope envelope;
     envelope.settings = settings_;
+    envelope.cost = cost();
     const CancelToken not_any_more;  // the result is there: an interrupt now must not lose it
     for (const auto& path : inputs_)
         envelope.inputs.push_back({path.string(), file_sha256(path, progress_, not_any_more)});

@@ -3,9 +3,11 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "measure/run_cost.h"
 #include "model/model_files.h"
 #include "model/pass.h"
 #include "records/envelope.h"
@@ -20,7 +22,11 @@ class Session {
 
     const ModelFiles& files() const { return files_; }
     const Model& model();  // loaded at the first call
-    Engine engine() { return {*backend_, pool_, progress_, cancel_}; }
+    Engine engine() { return {*backend_, pool_, progress_, cancel_, limits_, &meter_}; }
+
+    // Before long work: limits that keep all of it within the memory asked for, and a line with the predicted
+    // time and memory. Throws InvalidArgument where the memory is too little.
+    void prepare(const std::vector<Workload>& work);
 
     // The windows that `options` ask for, checked against the model; remembers them for the envelope.
     // Throws InvalidArgument for options that do not go together.
@@ -37,6 +43,8 @@ class Session {
     Envelope finish(Result result);
 
   private:
+    std::int64_t memory_budget() const;
+    std::optional<RunCost> cost() const;
     Evaluation evaluation_of_ids(const EvaluationText& options);
     Evaluation evaluation_of_text(const EvaluationText& options);
 
@@ -50,6 +58,9 @@ class Session {
     std::unique_ptr<Model> model_;
     std::vector<std::filesystem::path> inputs_;
     Json settings_ = Json::object();
+    MemoryLimits limits_;
+    PassMeter meter_;
+    RunCost predicted_;
 };
 
 // Hex SHA-256 of a file, with progress.

@@ -22,7 +22,7 @@ namespace {
 // Logits of a tile and a slice stay in the second-level cache.
 constexpr std::int64_t kVocabularySlice = Backend::kHeadPartTokens;
 constexpr std::int64_t kElementsPerTask = 1 << 15;  // of element-wise operations
-constexpr std::int64_t kQueryRowsPerTask = 240;     // five query tiles of the attention kernel
+constexpr std::int64_t kQueryRowsPerTask = 256;     // of attention: each task packs its keys anew
 
 struct CpuBuffer final : Buffer {
     explicit CpuBuffer(std::int64_t n) : values(aligned_floats(n)) {}

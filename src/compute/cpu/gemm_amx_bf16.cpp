@@ -46,18 +46,23 @@ void round_rows(const GemmTask& task, std::int64_t k, std::int64_t depth, Unit* 
     }
 }
 
-// sums [32, 32] = two rows of tiles, `depth` units from each other, times two columns of tiles, `b_stride`
-// from each other.
-void multiply_tiles(const Unit* a, const Unit* b, std::int64_t depth, std::int64_t b_stride,
-                    const Unit* next_panel, float* sums) {
+// sums [32, 32], with `sums_stride`, = two rows of tiles, `depth` units from each other, times two columns of
+// tiles, `b_stride` from each other.
+struct TilePair {
+    const Unit* a = nullptr;
+    const Unit* b = nullptr;
+    std::int64_t depth = 0, b_stride = 0;
+    const Unit* next_panel = nullptr;  // fetched meanwhile
+};
+void multiply_tiles(const TilePair& t, float* sums, std::int64_t sums_stride) {
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
     _tile_zero(3);
-    const Unit *a_low = a + kSide * depth, *b_right = b + b_stride;
-    for (std::int64_t k = 0; k < kSide * depth; k += kTile) {
-        _tile_loadd(4, a + k, 64);
-        _tile_loadd(6, b + k, 64);
+    const Unit *a_low = t.a + kSide * t.depth, *b_right = t.b + t.b_stride, *next_panel = t.next_panel;
+    for (std::int64_t k = 0; k < kSide * t.depth; k += kTile) {
+        _tile_loadd(4, t.a + k, 64);
+        _tile_loadd(6, t.b + k, 64);
         _tile_loadd(7, b_right + k, 64);
         _tile_loadd(5, a_low + k, 64);
         _tile_dpbf16ps(0, 4, 6);
@@ -66,11 +71,11 @@ void multiply_tiles(const Unit* a, const Unit* b, std::int64_t depth, std::int64
         _tile_dpbf16ps(3, 5, 7);
         for (int line = 0; line < 4; ++line, next_panel += kSide) __builtin_prefetch(next_panel, 0, 2);
     }
-    constexpr std::int64_t kWide = 2 * kSide, kStride = kWide * 4;
-    _tile_stored(0, sums, kStride);
-    _tile_stored(1, sums + kSide, kStride);
-    _tile_stored(2, sums + kSide * kWide, kStride);
-    _tile_stored(3, sums + kSide * kWide + kSide, kStride);
+    const std::int64_t stride = sums_stride * 4;  // bytes
+    _tile_stored(0, sums, stride);
+    _tile_stored(1, sums + kSide, stride);
+    _tile_stored(2, sums + kSide * sums_stride, stride);
+    _tile_stored(3, sums + kSide * sums_stride + kSide, stride);
 }
 
 // y = sums + bias + add for 32 x 32 sums, of which `rows` and `columns` are there.
@@ -97,21 +102,29 @@ void finish(const Finish& f, const float* sums) {
 void multiply_panel(const GemmTask& task, const Unit* left, std::int64_t k, std::int64_t block,
                     std::int64_t first) {
     const std::int64_t depth = Packing::units(task.in);
-    const Unit* b = static_cast<const Unit*>(task.w) + first * depth + k * kSide;
+    TilePair t;
+    t.b = static_cast<const Unit*>(task.w) + first * depth + k * kSide;
+    t.depth = block;
+    t.b_stride = kSide * depth;
+    t.next_panel = t.b + 2 * kSide * depth;
     alignas(64) float sums[4 * kTile];
     Finish f;
     f.stride = task.out;
     f.columns = task.out - first < 2 * kSide ? task.out - first : 2 * kSide;
     if (k == 0 && task.bias != nullptr) f.bias = task.bias + first;
     const float* add = k == 0 ? task.residual : task.y;
-    const Unit* next_panel = b + 2 * kSide * depth;
     for (std::int64_t r = 0; r < task.rows; r += 2 * kSide) {
         f.rows = task.rows - r < 2 * kSide ? task.rows - r : 2 * kSide;
         f.y = task.y + r * task.out + first;
         if (add != nullptr) f.add = add + r * task.out + first;
-        multiply_tiles(left + r * block, b, block, kSide * depth, next_panel, sums);
-        finish(f, sums);
-        next_panel += block / kSide * 4 * kSide;
+        t.a = left + r * block;
+        if (f.rows == 2 * kSide && f.columns == 2 * kSide && f.bias == nullptr && f.add == nullptr) {
+            multiply_tiles(t, f.y, f.stride);
+        } else {
+            multiply_tiles(t, sums, 2 * kSide);
+            finish(f, sums);
+        }
+        t.next_panel += block / kSide * 4 * kSide;
     }
 }
 

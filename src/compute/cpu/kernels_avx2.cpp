@@ -1,4 +1,6 @@
 // Built with -march=x86-64-v3: 16 registers of 8 floats.
+#include <immintrin.h>
+
 #include "compute/cpu/kernels_impl.h"
 
 namespace assay::compute {
@@ -10,6 +12,8 @@ struct Avx2 {
     typedef int Ints __attribute__((vector_size(32)));
     typedef float HalfVec __attribute__((vector_size(16)));
     typedef double DoubleVec __attribute__((vector_size(32)));
+    static Vec larger(Vec a, Vec b) { return (Vec)_mm256_max_ps((__m256)a, (__m256)b); }
+    static Vec smaller(Vec a, Vec b) { return (Vec)_mm256_min_ps((__m256)a, (__m256)b); }
 };
 
 }  // namespace

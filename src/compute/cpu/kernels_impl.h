@@ -30,8 +30,9 @@ struct KernelSet {
     }
     static void store(float* p, Vec v) { __builtin_memcpy(p, &v, sizeof(v)); }
     static Vec splat(float x) { return x - Vec{}; }  // the form that compilers turn into one broadcast
-    static Vec larger(Vec a, Vec b) { return a > b ? a : b; }
-    static Vec smaller(Vec a, Vec b) { return a < b ? a : b; }
+    // b where one of them is not a number.
+    static Vec larger(Vec a, Vec b) { return Isa::larger(a, b); }
+    static Vec smaller(Vec a, Vec b) { return Isa::smaller(a, b); }
     // Pairwise: short chains of dependent operations.
     static float largest_lane(Vec v) {
         float lanes[kWidth];
@@ -175,8 +176,9 @@ struct KernelSet {
     // constant, so that the compiler keeps all accumulators in registers (it does not for unrolled loops over
     // an array).
     template <int... R>
-    static __attribute__((noinline)) void gemm_tile(std::integer_sequence<int, R...>, const float* a, std::int64_t a_stride,
-                          const float* panel, std::int64_t depth, float* c, std::int64_t c_stride) {
+    static __attribute__((noinline)) void gemm_tile(std::integer_sequence<int, R...>, const float* a,
+                                                    std::int64_t a_stride, const float* panel,
+                                                    std::int64_t depth, float* c, std::int64_t c_stride) {
         static_assert(sizeof...(R) == kRows && kVectors == 2);
         Vec low[kRows] = {}, high[kRows] = {};
         for (std::int64_t k = 0; k < depth; ++k) {
@@ -196,7 +198,7 @@ struct KernelSet {
 
     // Where the parts of an attention task's scratch lie, in floats; keys and values from `first` on.
     struct Scratch {
-        std::int64_t first, keys, values, query, weights, output, rows, total;
+        std::int64_t first, keys, values, query, weights, weights_stride, output, rows, total;
     };
     static Scratch scratch_layout(const AttentionTask& t) {
         Scratch s{};
@@ -205,7 +207,9 @@ struct KernelSet {
         s.values = s.keys + n * t.head_dim;
         s.query = s.values + n * d;
         s.weights = s.query + kQueryTile * d;
-        s.output = s.weights + kQueryTile * n;
+        s.weights_stride =
+            n + kWidth;  // never a power of two, which would map all rows to the same cache sets
+        s.output = s.weights + kQueryTile * s.weights_stride;
         s.rows = s.output + kQueryTile * d;
         s.total = s.rows + kPanel * t.head_dim;
         return s;
@@ -271,14 +275,18 @@ struct KernelSet {
     static float exponentiate(float* x, std::int64_t begin, std::int64_t end, std::int64_t padded) {
         const std::int64_t inside = begin / kWidth * kWidth;  // vectors before it see nothing
         Vec tops = splat(-3.0e38f);
-        for (std::int64_t i = inside; i < end; i += kWidth)
-            tops = larger(tops, within(load(x + i), begin - i, end - i, -3.0e38f));
+        const auto is_cut = [&](std::int64_t i) { return i < begin || i + kWidth > end; };
+        for (std::int64_t i = inside; i < end; i += kWidth) {
+            const Vec v = load(x + i);
+            tops = larger(tops, is_cut(i) ? within(v, begin - i, end - i, -3.0e38f) : v);
+        }
         const Vec top = splat(largest_lane(tops));
         Vec sums{};
         for (std::int64_t i = 0; i < inside; i += kWidth) store(x + i, Vec{});
         std::int64_t i = inside;
         for (; i < end; i += kWidth) {
-            const Vec e = within(exp(load(x + i) - top), begin - i, end - i, 0.0f);
+            const Vec power = exp(load(x + i) - top);
+            const Vec e = is_cut(i) ? within(power, begin - i, end - i, 0.0f) : power;
             store(x + i, e);
             sums += e;
         }
@@ -291,7 +299,7 @@ struct KernelSet {
                        std::int64_t rows, float* scratch) {
         const std::int64_t n_up = round_up(t.first_row + t.rows - s.first), d_up = round_up(t.head_dim);
         const std::int64_t first = first_key(t, r0), skipped = first - s.first;
-        const std::int64_t keys = round_up(r0 + rows - first);
+        const std::int64_t keys = round_up(r0 + rows - first), stride = s.weights_stride;
         float *query = scratch + s.query, *weights = scratch + s.weights, *output = scratch + s.output;
         for (std::int64_t r = 0; r < kQueryTile; ++r) {
             float* q = query + r * d_up;
@@ -308,24 +316,25 @@ struct KernelSet {
             for (std::int64_t r = 0; r < rows; r += kRows) {
                 if (p >= seen_by(r)) continue;
                 gemm_tile(all, query + r * d_up, d_up, scratch + s.keys + (skipped + p) * t.head_dim,
-                          t.head_dim, weights + r * n_up + p, n_up);
+                          t.head_dim, weights + r * stride + p, stride);
             }
         }
         float sums[kQueryTile];
         for (std::int64_t r = 0; r < rows; ++r) {
             const std::int64_t last = r0 + r, seen = last < t.window ? last + 1 : t.window;
-            float* row = weights + r * n_up;
+            float* row = weights + r * stride;
             if (t.softcap != 0.0f) softcap(row, keys, t.softcap);
             sums[r] = exponentiate(row, last + 1 - seen - first, last + 1 - first, keys);
         }
         for (std::int64_t c = 0; c < d_up; c += kPanel) {
             const float* values = scratch + s.values + c * n_up + skipped * kPanel;
             for (std::int64_t r = 0; r < rows; r += kRows)
-                gemm_tile(all, weights + r * n_up, n_up, values, seen_by(r), output + r * d_up + c, d_up);
+                gemm_tile(all, weights + r * stride, stride, values, seen_by(r), output + r * d_up + c, d_up);
         }
         for (std::int64_t r = 0; r < rows; ++r) {
             float* out = t.out + (r0 + r) * t.out_stride + h * t.head_dim;
-            for (std::int64_t c = 0; c < t.head_dim; ++c) out[c] = output[r * d_up + c] / sums[r];
+            const float share = 1.0f / sums[r];
+            for (std::int64_t c = 0; c < t.head_dim; ++c) out[c] = output[r * d_up + c] * share;
         }
     }
 

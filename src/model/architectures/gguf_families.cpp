@@ -1,45 +1,81 @@
-// Source: llama.cpp, gguf-py/gguf/constants.py (keys), src/llama-model.cpp (defaults).
+// Source: llama.cpp, gguf-py/gguf/constants.py (keys), src/llama-model.cpp and src/models/ (defaults).
 #include "model/architectures/gguf_families.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/error.h"
 
 namespace assay {
 namespace {
 
+constexpr double kNever = std::numeric_limits<double>::quiet_NaN();
+
+// llama.cpp takes 0 for "no scale", too.
 constexpr auto kFunctionKeys = std::to_array<GgufFunctionKey>({
-    {"attention.sliding_window", 0},
-    {"attention.sliding_window_pattern", 0},
-    {"attention.scale", 0},
-    {"attention.clamp_kqv", 0},
-    {"attention.max_alibi_bias", 0},
-    {"attention.causal", 1},
-    {"attention.key_length_mla", 0},
-    {"attention.shared_kv_layers", 0},
-    {"attn_logit_softcapping", 0},
-    {"final_logit_softcapping", 0},
-    {"expert_count", 0},
-    {"expert_shared_count", 0},
-    {"expert_shared_feed_forward_length", 0},
-    {"expert_weights_scale", 1},
-    {"expert_weights_norm", 0},
-    {"expert_gating_func", 1},
-    {"expert_group_count", 1},
-    {"leading_dense_block_count", 0},
-    {"moe_every_n_layers", 1},
-    {"interleave_moe_layer_step", 1},
-    {"logit_scale", 1},
-    {"residual_scale", 1},
-    {"embedding_scale", 1},
-    {"use_parallel_residual", 0},
-    {"embedding_length_per_layer_input", 0},
-    {"rope.dimension_sections", 0},
-    {"rope.freq_base_swa", 0},
-    {"nextn_predict_layers", 0},
+    {"attention.sliding_window", 0, 0},
+    {"attention.sliding_window_pattern", 0, 0},
+    {"attention.scale", 0, 0},
+    {"attention.output_scale", 0, 1},
+    {"attention.temperature_length", 0, 0},
+    {"attention.temperature_scale", 0, 0},
+    {"attention.clamp_kqv", 0, 0},
+    {"attention.max_alibi_bias", 0, 0},
+    {"attention.causal", 1, 1},
+    {"attention.q_lora_rank", 0, 0},
+    {"attention.kv_lora_rank", 0, 0},
+    {"attention.key_length_mla", 0, 0},
+    {"attention.value_length_mla", 0, 0},
+    {"attention.key_length_swa", kNever, kNever},
+    {"attention.value_length_swa", kNever, kNever},
+    {"attention.relative_buckets_count", 0, 0},
+    {"attention.shared_kv_layers", 0, 0},
+    {"attn_logit_softcapping", 0, 0},
+    {"final_logit_softcapping", 0, 0},
+    {"router_logit_softcapping", 0, 0},
+    {"expert_count", 0, 0},
+    {"expert_shared_count", 0, 0},
+    {"expert_shared_feed_forward_length", 0, 0},
+    {"expert_chunk_feed_forward_length", 0, 0},
+    {"expert_weights_scale", 0, 1},
+    {"expert_weights_norm", 0, 0},
+    {"expert_gating_func", 0, 1},
+    {"expert_group_count", 0, 1},
+    {"expert_group_used_count", 0, 1},
+    {"expert_group_scale", 0, 1},
+    {"experts_per_group", 0, 0},
+    {"leading_dense_block_count", 0, 0},
+    {"moe_every_n_layers", 0, 1},
+    {"moe_latent_size", 0, 0},
+    {"interleave_moe_layer_step", 0, 1},
+    {"full_attention_interval", 0, 1},
+    {"logit_scale", 0, 1},
+    {"residual_scale", 0, 1},
+    {"embedding_scale", 0, 1},
+    {"use_parallel_residual", 0, 0},
+    {"rescale_every_n_layers", 0, 0},
+    {"token_shift_count", 0, 0},
+    {"activation_sparsity_scale", kNever, kNever},
+    {"altup.num_inputs", 0, 1},
+    {"embedding_length_per_layer_input", 0, 0},
+    {"embedding_length_out", 0, 0},
+    {"swiglu_clamp_exp", 0, 0},
+    {"swiglu_clamp_shexp", 0, 0},
+    {"decoder_block_count", 0, 0},
+    {"pooling_type", 0, 0},
+    {"swin_norm", 0, 0},
+    {"n_deepstack_layers", 0, 0},
+    {"nextn_predict_layers", 0, 0},
+    {"rope.dimension_sections", kNever, kNever},
+    {"rope.dimension_count_swa", kNever, kNever},
+    {"rope.freq_base_swa", kNever, kNever},
+    {"rope.scaling.alpha", 0, 1},
+    {"rope.scaling.yarn_log_multiplier", 0, 0},
+    {"rope.scaling.yarn_ext_factor", -1, 1},
+    {"rope.scaling.yarn_attn_factor", 1, 1},
 });
 
 using Keys = std::initializer_list<std::string_view>;
@@ -71,7 +107,10 @@ void refuse_unhandled(const GgufFile& file, const std::string& prefix, Keys hand
     for (const GgufFunctionKey& row : kFunctionKeys) {
         const std::string key = prefix + std::string(row.key);
         if (std::find(handled.begin(), handled.end(), row.key) != handled.end()) continue;
-        if (!file.contains(key) || is_number(file, key, row.neutral)) continue;
+        if (!file.contains(key) || is_number(file, key, row.neutral) ||
+            is_number(file, key, row.also_neutral)) {
+            continue;
+        }
         throw Unsupported(
             fmt::format("{}: {} changes what the model computes, and is not supported for this architecture",
                         file.what(), key));
@@ -99,27 +138,36 @@ std::int64_t vocabulary_of(const GgufFile& file) {
     return embedding->second.shape[0];
 }
 
+// As llama.cpp has it: the type is linear where none is given, a factor of 0 means none, and cosines and sines
+// of all types are multiplied by attn_factor, those of yarn also by 1 + ln(factor) / 10.
 RopeConfig parse_rope(const GgufFile& file, const std::string& prefix, const ModelConfig& config) {
     RopeConfig rope;
     rope.theta = file.find_float(prefix + "rope.freq_base").value_or(10000);
     rope.dimensions = optional_size(file, prefix + "rope.dimension_count", config.head_dim);
-    const std::string type(file.find_string(prefix + "rope.scaling.type").value_or("none"));
-    rope.original_max_positions = static_cast<double>(
-        optional_size(file, prefix + "rope.scaling.original_context_length", config.max_positions));
-    if (type == "linear" || type == "yarn") rope.factor = file.require_float(prefix + "rope.scaling.factor");
-    const double attention = file.find_float(prefix + "rope.scaling.attn_factor").value_or(1);
-    if (type == "linear") {
+    rope.attention_factor = file.find_float(prefix + "rope.scaling.attn_factor").value_or(1);
+    const std::string type(file.find_string(prefix + "rope.scaling.type").value_or("linear"));
+    const double old_factor = file.find_float(prefix + "rope.scale_linear").value_or(0),
+                 factor = file.find_float(prefix + "rope.scaling.factor").value_or(old_factor);
+    const bool scaled = factor != 0 && factor != 1;
+    if (type == "yarn" || type == "longrope")
+        rope.original_max_positions = static_cast<double>(optional_size(
+            file, prefix + "rope.scaling.original_context_length", config.max_positions));
+    if (type == "linear" && scaled) {
         rope.scaling = RopeConfig::Scaling::kLinear;
+        rope.factor = factor;
     } else if (type == "yarn") {
         rope.scaling = RopeConfig::Scaling::kYarn;
-        rope.attention_factor = attention * (rope.factor > 1 ? 1 + 0.1 * std::log(rope.factor) : 1);
-    } else if (type == "longrope") {
-        rope.scaling = RopeConfig::Scaling::kLongrope;  // its factors are tensors
-        rope.attention_factor = attention;
-    } else if (type != "none") {
+        rope.factor = scaled ? factor : 1;
+        rope.beta_fast = file.find_float(prefix + "rope.scaling.yarn_beta_fast").value_or(32);
+        rope.beta_slow = file.find_float(prefix + "rope.scaling.yarn_beta_slow").value_or(1);
+        if (rope.factor > 1) rope.attention_factor *= 1 + 0.1 * std::log(rope.factor);
+    } else if (type == "longrope" && !scaled) {
+        rope.scaling = RopeConfig::Scaling::kLongrope;  // its divisors are tensors
+    } else if (type != "none" && type != "linear") {
         throw Unsupported(
-            fmt::format("{}: rope scaling '{}' is not supported; none, linear, yarn and longrope are",
-                        file.what(), type));
+            fmt::format("{}: rope scaling '{}' with factor {} is not supported; none, linear, yarn, and longrope "
+                        "without a factor are",
+                        file.what(), type, factor));
     }
     return rope;
 }
@@ -153,31 +201,49 @@ ModelConfig base(const GgufFile& file, Keys handled) {
     return out;
 }
 
+void refuse_partial_rotary(const GgufFile& file, const ModelConfig& config) {
+    if (config.rope.dimensions == config.head_dim) return;
+    throw Unsupported(fmt::format("{}: {}rope.dimension_count {} differs from the head's {}, which is not "
+                                  "supported for this architecture",
+                                  file.what(), prefix_of(file), config.rope.dimensions, config.head_dim));
+}
+
 // A mixture of experts in every layer, as llama.cpp has it.
 void set_experts(const GgufFile& file, bool renormalise, ModelConfig& out) {
     const std::string prefix = prefix_of(file);
-    const std::uint64_t count = file.find_uint(prefix + "expert_count").value_or(0);
-    if (count == 0) return;
-    out.experts.count = checked_size(file, prefix + "expert_count", count);
+    out.experts.count = require_size(file, prefix + "expert_count");
     if (out.experts.count > (1 << 16))
-        throw FormatError(fmt::format("{}: {} experts are more than any model has", file.what(), count));
+        throw FormatError(
+            fmt::format("{}: {} experts are more than any model has", file.what(), out.experts.count));
     out.experts.per_token = require_size(file, prefix + "expert_used_count");
     if (out.experts.per_token > out.experts.count)
         throw FormatError(fmt::format("{}: {} experts per token, but only {} experts", file.what(),
                                       out.experts.per_token, out.experts.count));
-    out.experts.intermediate = optional_size(file, prefix + "expert_feed_forward_length", out.intermediate);
     out.experts.renormalise = renormalise;
     for (LayerConfig& layer : out.layer) layer.experts = true;
 }
 
-// Windows of `attention.sliding_window` in the layers that `slides` names.
-void set_windows(const GgufFile& file, std::int64_t absent, bool (*slides)(std::int64_t), ModelConfig& out) {
+// Qwen's experts; without a length of their own they share the dense one.
+void set_qwen_experts(const GgufFile& file, bool renormalise, ModelConfig& out) {
+    const std::string prefix = prefix_of(file);
+    set_experts(file, file.find_bool(prefix + "expert_weights_norm").value_or(renormalise), out);
+    out.experts.intermediate =
+        optional_size(file, prefix + "expert_feed_forward_length",
+                      std::max<std::int64_t>(out.intermediate / out.experts.per_token, 1));
+}
+
+// Windows of `attention.sliding_window`, in all layers but every period-th; period 0: in all.
+void set_windows(const GgufFile& file, std::int64_t absent, std::uint64_t period, ModelConfig& out) {
     const std::string key = prefix_of(file) + "attention.sliding_window";
     const std::uint64_t window = file.find_uint(key).value_or(static_cast<std::uint64_t>(absent));
     if (window == 0) return;
-    for (std::size_t i = 0; i < out.layer.size(); ++i) {
-        if (slides(static_cast<std::int64_t>(i))) out.layer[i].window = checked_size(file, key, window);
-    }
+    const std::int64_t checked = checked_size(file, key, window);
+    for (std::size_t i = 0; i < out.layer.size(); ++i)
+        out.layer[i].window = period == 0 || (i + 1) % period != 0 ? checked : 0;
+}
+
+std::uint64_t window_period(const GgufFile& file, std::uint64_t absent) {
+    return file.find_uint(prefix_of(file) + "attention.sliding_window_pattern").value_or(absent);
 }
 
 double cap(const GgufFile& file, const char* key, double absent) {
@@ -204,56 +270,83 @@ std::span<const GgufFunctionKey> gguf_function_keys() {
 
 ModelConfig parse_llama_gguf(const GgufFile& file) {
     ModelConfig out = base(file, {"expert_count"});
+    refuse_partial_rotary(file, out);
+    if (file.find_uint("llama.expert_count").value_or(0) == 0) return out;
     set_experts(file, true, out);
+    out.experts.intermediate = out.intermediate;
     return out;
 }
 
-ModelConfig parse_qwen_gguf(const GgufFile& file) {
+ModelConfig parse_qwen2_gguf(const GgufFile& file) {
+    ModelConfig out = base(file, {});
+    refuse_partial_rotary(file, out);
+    return out;
+}
+
+ModelConfig parse_qwen3_gguf(const GgufFile& file) {
+    ModelConfig out = base(file, {});
+    refuse_partial_rotary(file, out);
+    out.qk_norm = QkNorm::kHead;
+    return out;
+}
+
+ModelConfig parse_qwen2_moe_gguf(const GgufFile& file) {
     ModelConfig out =
         base(file, {"expert_count", "expert_shared_feed_forward_length", "expert_weights_norm"});
-    const std::string_view name = file.require_string("general.architecture");
-    const bool third = name == "qwen3" || name == "qwen3moe";
-    if (third) out.qk_norm = QkNorm::kHead;
-    set_experts(file, third, out);
-    const std::string shared = prefix_of(file) + "expert_shared_feed_forward_length";
-    if (out.experts.count > 0 && file.contains(shared))
-        out.experts.shared_intermediate = require_size(file, shared);
-    if (const auto norm = file.find_bool(prefix_of(file) + "expert_weights_norm"))
-        out.experts.renormalise = *norm;
+    refuse_partial_rotary(file, out);
+    set_qwen_experts(file, false, out);
+    out.experts.shared_intermediate =
+        optional_size(file, "qwen2moe.expert_shared_feed_forward_length", out.intermediate);
     return out;
 }
 
+ModelConfig parse_qwen3_moe_gguf(const GgufFile& file) {
+    ModelConfig out = base(file, {"expert_count", "expert_weights_norm"});
+    refuse_partial_rotary(file, out);
+    out.qk_norm = QkNorm::kHead;
+    set_qwen_experts(file, true, out);
+    return out;
+}
+
+// The window that the file declares holds, as it does for transformers; llama.cpp itself leaves it out.
 ModelConfig parse_phi3_gguf(const GgufFile& file) {
     ModelConfig out = base(file, {"attention.sliding_window"});
-    out.mlp_bias = false;
-    if (file.tensors().contains("rope_factors_long.weight"))
+    if (file.tensors().contains("rope_factors_long.weight")) {  // the converter writes no scaling type
+        if (out.rope.scaling != RopeConfig::Scaling::kNone &&
+            out.rope.scaling != RopeConfig::Scaling::kLongrope) {
+            throw Unsupported(file.what() + ": longrope's divisors with another rope scaling are not supported");
+        }
         out.rope.scaling = RopeConfig::Scaling::kLongrope;
-    if (out.rope.scaling == RopeConfig::Scaling::kLongrope)
-        out.rope.attention_factor = file.find_float("phi3.rope.scaling.attn_factor").value_or(1);
-    set_windows(
-        file, 0, [](std::int64_t) { return true; }, out);
+        out.rope.original_max_positions = static_cast<double>(
+            optional_size(file, "phi3.rope.scaling.original_context_length", out.max_positions));
+    }
+    set_windows(file, 0, 0, out);
     return out;
 }
 
 ModelConfig parse_gemma2_gguf(const GgufFile& file) {
-    ModelConfig out =
-        base(file, {"attention.sliding_window", "attn_logit_softcapping", "final_logit_softcapping"});
+    ModelConfig out = base(file, {"attention.sliding_window", "attention.sliding_window_pattern",
+                                  "attn_logit_softcapping", "final_logit_softcapping"});
+    refuse_partial_rotary(file, out);
     set_gemma_scales(46, out);
     out.attention_softcap = cap(file, "attn_logit_softcapping", 50);
     out.final_softcap = cap(file, "final_logit_softcapping", 30);
-    set_windows(
-        file, 4096, [](std::int64_t layer) { return layer % 2 == 0; }, out);
+    set_windows(file, 4096, window_period(file, 2), out);
     return out;
 }
 
 ModelConfig parse_gemma3_gguf(const GgufFile& file) {
-    ModelConfig out =
-        base(file, {"attention.sliding_window", "final_logit_softcapping", "rope.freq_base_swa"});
+    ModelConfig out = base(file, {"attention.sliding_window", "attention.sliding_window_pattern",
+                                  "final_logit_softcapping", "rope.freq_base_swa"});
+    refuse_partial_rotary(file, out);
+    const bool plain = out.rope.scaling == RopeConfig::Scaling::kNone ||
+                       out.rope.scaling == RopeConfig::Scaling::kLinear;
+    if (!plain || out.rope.attention_factor != 1)
+        throw Unsupported(file.what() + ": gemma3.rope.scaling other than linear is not supported");
     set_gemma_scales(62, out);
     out.qk_norm = QkNorm::kHead;
     out.final_softcap = cap(file, "final_logit_softcapping", 0);
-    set_windows(
-        file, 0, [](std::int64_t layer) { return (layer + 1) % 6 != 0; }, out);
+    set_windows(file, 0, window_period(file, 6), out);
     out.local_rope = {.theta = file.find_float("gemma3.rope.freq_base_swa").value_or(10000),
                       .dimensions = out.head_dim};
     for (LayerConfig& layer : out.layer) layer.local_rope = layer.window > 0;
@@ -262,6 +355,7 @@ ModelConfig parse_gemma3_gguf(const GgufFile& file) {
 
 ModelConfig parse_olmo2_gguf(const GgufFile& file) {
     ModelConfig out = base(file, {});
+    refuse_partial_rotary(file, out);
     out.qk_norm = QkNorm::kProjection;
     return out;
 }

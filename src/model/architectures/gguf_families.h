@@ -11,7 +11,10 @@
 namespace assay {
 
 ModelConfig parse_llama_gguf(const GgufFile& file);  // also Mistral and Mixtral
-ModelConfig parse_qwen_gguf(const GgufFile& file);   // 2 and 3, dense and with experts
+ModelConfig parse_qwen2_gguf(const GgufFile& file);
+ModelConfig parse_qwen3_gguf(const GgufFile& file);
+ModelConfig parse_qwen2_moe_gguf(const GgufFile& file);
+ModelConfig parse_qwen3_moe_gguf(const GgufFile& file);
 ModelConfig parse_phi3_gguf(const GgufFile& file);
 ModelConfig parse_gemma2_gguf(const GgufFile& file);
 ModelConfig parse_gemma3_gguf(const GgufFile& file);
@@ -20,7 +23,8 @@ ModelConfig parse_olmo2_gguf(const GgufFile& file);
 // Keys, behind "ARCH.", that change what a model computes, for whoever does not read them.
 struct GgufFunctionKey {
     std::string_view key;
-    double neutral;  // the number that changes nothing; a text never is
+    double neutral;  // the numbers that change nothing; a text or an array always does
+    double also_neutral;
 };
 std::span<const GgufFunctionKey> gguf_function_keys();
 

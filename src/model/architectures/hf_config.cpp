@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 
 #include "base/error.h"
 
@@ -33,6 +34,18 @@ bool all_full(const Json& v) {
 bool rotary(const Json& v) {
     return v == "rope";
 }
+bool on(const Json& v) {
+    return v == true;
+}
+bool softmax(const Json& v) {
+    return v == "softmax";
+}
+bool all_dense(const Json& v) {
+    return v.is_array() && std::all_of(v.begin(), v.end(), [](const Json& t) { return t == "dense"; });
+}
+bool one_or_off(const Json& v) {
+    return one(v) || off(v);
+}
 
 constexpr auto kFunctionKeys = std::to_array<FunctionKey>({
     {"hidden_act", never},
@@ -42,6 +55,8 @@ constexpr auto kFunctionKeys = std::to_array<FunctionKey>({
     {"partial_rotary_factor", one},
     {"rotary_pct", one},
     {"rope_local_base_freq", never},
+    {"rotary_dim", never},
+    {"rope_ratio", one},
     {"rope_interleave", off},
     {"position_embedding_type", rotary},
     {"alibi", off},
@@ -51,17 +66,21 @@ constexpr auto kFunctionKeys = std::to_array<FunctionKey>({
     {"sliding_window_pattern", never},
     {"attention_chunk_size", off},
     {"no_rope_layers", off},
+    {"no_rope_layer_interval", off},
     {"attn_logit_softcapping", off},
     {"final_logit_softcapping", off},
     {"query_pre_attn_scalar", never},
     {"attn_temperature_tuning", off},
+    {"is_causal", on},
     {"use_bidirectional_attention", off},
+    {"add_cross_attention", off},
     {"attention_bias", off},
     {"mlp_bias", off},
     {"qkv_bias", off},
     {"use_qkv_bias", off},
     {"use_bias", off},
     {"clip_qkv", off},
+    {"qk_norm", off},
     {"use_qk_norm", off},
     {"qk_layernorm", off},
     {"parallel_attn", off},
@@ -82,6 +101,12 @@ constexpr auto kFunctionKeys = std::to_array<FunctionKey>({
     {"decoder_sparse_step", one},
     {"norm_topk_prob", off},
     {"routed_scaling_factor", one},
+    {"scoring_func", softmax},
+    {"n_group", one_or_off},
+    {"topk_group", one_or_off},
+    {"first_k_dense_replace", off},
+    {"moe_layer_freq", one},
+    {"mlp_layer_types", all_dense},
     {"num_kv_shared_layers", off},
     {"hidden_size_per_layer_input", off},
 });
@@ -126,17 +151,27 @@ std::vector<float> parse_factors(const Json& rope, std::string_view key, const s
     return factors;
 }
 
+// The positions that a scaling starts from: the outer key wins, as in transformers.
+double original_positions(const Json& config, std::string_view what, const Json& rope,
+                          const std::string& where, const HfDefaults& defaults, const ModelConfig& out) {
+    constexpr const char* kKey = "original_max_position_embeddings";
+    if (const auto outer = optional_number(config, kKey, what)) return *outer;
+    if (defaults.phi_rope) return 4096;
+    return optional_number(rope, kKey, where).value_or(static_cast<double>(out.max_positions));
+}
+
 // transformers modeling_rope_utils, _compute_yarn_parameters; YaRN (Peng et al. 2023).
-void parse_yarn(const Json& rope, const std::string& where, std::int64_t max_positions, RopeConfig& out) {
+void parse_yarn(const Json& rope, const std::string& where, double max_positions, RopeConfig& out) {
     const auto scale = [](double factor, double m) {
         return factor <= 1 ? 1.0 : 0.1 * m * std::log(factor) + 1;
     };
+    const auto or_if_zero = [](std::optional<double> value, double other) {
+        return value.value_or(0) == 0 ? other : *value;
+    };
     out.scaling = Scaling::kYarn;
-    out.original_max_positions = optional_number(rope, "original_max_position_embeddings", where)
-                                     .value_or(static_cast<double>(max_positions));
-    out.factor = require_number(rope, "factor", where);
-    out.beta_fast = optional_number(rope, "beta_fast", where).value_or(32);
-    out.beta_slow = optional_number(rope, "beta_slow", where).value_or(1);
+    out.factor = optional_number(rope, "factor", where).value_or(max_positions / out.original_max_positions);
+    out.beta_fast = or_if_zero(optional_number(rope, "beta_fast", where), 32);
+    out.beta_slow = or_if_zero(optional_number(rope, "beta_slow", where), 1);
     out.truncate = optional_bool(rope, "truncate", where).value_or(true);
     const double m = optional_number(rope, "mscale", where).value_or(0),
                  all = optional_number(rope, "mscale_all_dim", where).value_or(0);
@@ -146,56 +181,82 @@ void parse_yarn(const Json& rope, const std::string& where, std::int64_t max_pos
 }
 
 // transformers modeling_rope_utils, _compute_longrope_parameters; LongRoPE (Ding et al. 2024).
-void parse_longrope(const Json& config, std::string_view what, const Json& rope, const std::string& where,
-                    std::int64_t max_positions, RopeConfig& out) {
+void parse_longrope(const Json& rope, const std::string& where, double max_positions, RopeConfig& out) {
     out.scaling = Scaling::kLongrope;
-    const auto own = optional_number(rope, "original_max_position_embeddings", where);
-    const auto outer = optional_number(config, "original_max_position_embeddings", what);
-    out.original_max_positions = own ? *own : outer.value_or(static_cast<double>(max_positions));
     out.divisors = parse_factors(rope, "short_factor", where, out.dimensions / 2);
     out.long_divisors = parse_factors(rope, "long_factor", where, out.dimensions / 2);
-    const double factor = own || outer ? static_cast<double>(max_positions) / out.original_max_positions
-                                       : optional_number(rope, "factor", where).value_or(1);
+    const double factor =
+        optional_number(rope, "factor", where).value_or(max_positions / out.original_max_positions);
     const double computed =
         factor <= 1 ? 1 : std::sqrt(1 + std::log(factor) / std::log(out.original_max_positions));
     out.attention_factor = optional_number(rope, "attention_factor", where).value_or(computed);
 }
 
-void parse_rope_type(const Json& config, std::string_view what, const Json& rope, const std::string& where,
-                     std::int64_t max_positions, RopeConfig& out) {
+void parse_llama3(const Json& rope, const std::string& where, RopeConfig& out) {
+    out.scaling = Scaling::kLlama3;
+    out.factor = require_number(rope, "factor", where);
+    out.low_freq_factor = require_number(rope, "low_freq_factor", where);
+    out.high_freq_factor = require_number(rope, "high_freq_factor", where);
+}
+
+// The name of a rope type, with longrope's old ones resolved.
+std::string rope_type(const Json& rope, const std::string& where, bool phi) {
     const auto type = optional_string(rope, "rope_type", where);
     const auto legacy = optional_string(rope, "type", where);
     const std::string name = type.value_or(legacy.value_or("default"));
-    // Dynamic scaling begins beyond max_position_embeddings, where no window reaches.
-    if (name == "default" || name == "dynamic") return;
-    const bool phi_yarn = name == "yarn" && rope.contains("long_factor");
-    if (name == "longrope" || name == "su" || phi_yarn)
-        return parse_longrope(config, what, rope, where, max_positions, out);
-    if (name == "yarn") return parse_yarn(rope, where, max_positions, out);
-    if (name == "linear") {
-        out.scaling = Scaling::kLinear;
-        out.factor = require_number(rope, "factor", where);
-        return;
-    }
-    if (name == "llama3") {
-        out.scaling = Scaling::kLlama3;
-        out.factor = require_number(rope, "factor", where);
-        out.low_freq_factor = require_number(rope, "low_freq_factor", where);
-        out.high_freq_factor = require_number(rope, "high_freq_factor", where);
-        out.original_max_positions = require_number(rope, "original_max_position_embeddings", where);
-        return;
-    }
-    throw Unsupported(fmt::format(
-        "{}: rope type '{}' is not supported; default, linear, dynamic, llama3, yarn and longrope are", where,
-        name));
+    return name == "su" || (phi && name == "yarn") ? "longrope" : name;
 }
 
-std::int64_t rotary_dimensions(double factor, std::int64_t head_dim, const std::string& where) {
+std::int64_t rotary_dimensions(double factor, std::int64_t head_dim, bool allowed, const std::string& where) {
+    if (factor != 1 && !allowed) {
+        throw Unsupported(
+            fmt::format("{}: partial_rotary_factor = {} changes what the model computes, and is not "
+                        "supported for this architecture",
+                        where, factor));
+    }
     if (!(factor > 0 && factor <= 1)) {
         throw FormatError(
             fmt::format("{}: partial_rotary_factor {} is not above 0 and at most 1", where, factor));
     }
     return static_cast<std::int64_t>(static_cast<double>(head_dim) * factor);
+}
+
+// The parameters of all layers' rotation; null where there are none.
+const Json* rope_parameters(const Json& config, std::string_view what, std::string& where) {
+    for (const char* key : {"rope_scaling", "rope_parameters"}) {
+        const Json* object = optional_object(config, key, what);
+        if (object == nullptr || object->empty()) continue;
+        where = json_path(what, key);
+        for (const auto& item : object->items()) {
+            if (!item.value().is_object()) continue;
+            throw Unsupported(
+                fmt::format("{}: rope parameters of {} alone are not supported for this architecture", where,
+                            item.key()));
+        }
+        return object;
+    }
+    return nullptr;
+}
+
+std::int64_t parse_kv_heads(const Json& config, std::string_view what, const HfDefaults& defaults,
+                            std::int64_t heads) {
+    constexpr const char* kKey = "num_key_value_heads";
+    const bool absent = !config.contains(kKey) && defaults.kv_heads > 0;
+    return absent ? defaults.kv_heads : hf_size(config, kKey, what, heads);
+}
+
+std::int64_t size_or_default(const Json& config, std::string_view key, std::string_view what,
+                             std::int64_t absent) {
+    return absent > 0 ? hf_size(config, key, what, absent) : hf_size(config, key, what);
+}
+
+// One layer's entry of layer_types.
+bool slides_by_type(const Json& type, std::string_view what) {
+    const std::string name = as_string(type, json_path(what, "layer_types"));
+    if (name == "full_attention" || name == "sliding_attention") return name == "sliding_attention";
+    throw Unsupported(fmt::format(
+        "{}: layer type '{}' of layer_types is not supported; full_attention and sliding_attention are", what,
+        name));
 }
 
 constexpr IntRange kSize{1, std::int64_t{1} << 31};
@@ -214,49 +275,72 @@ std::int64_t hf_size(const Json& config, std::string_view key, std::string_view 
     return optional_int(config, key, what, kSize).value_or(absent);
 }
 
-RopeConfig parse_hf_rope(const Json& config, std::string_view what, std::string_view layer_type, double theta,
-                         std::int64_t head_dim, std::int64_t max_positions) {
+RopeConfig parse_hf_rope(const Json& config, std::string_view what, const Json* parameters,
+                         const std::string& where, double theta, const HfDefaults& defaults,
+                         const ModelConfig& out) {
     RopeConfig rope;
-    rope.theta = optional_number(config, "rope_theta", what).value_or(theta);
-    const double partial = optional_number(config, "partial_rotary_factor", what).value_or(1);
-    rope.dimensions = rotary_dimensions(partial, head_dim, std::string(what));
-    std::string key =
-        optional_member(config, "rope_scaling", what) != nullptr ? "rope_scaling" : "rope_parameters";
-    const Json* nested = optional_object(config, key, what);
-    std::string where = json_path(what, key);
-    if (nested != nullptr && !layer_type.empty() && nested->contains(layer_type)) {
-        nested = &require_object(*nested, layer_type, where);
-        where = json_path(where, layer_type);
+    rope.theta = theta;
+    const auto outer = optional_number(config, "partial_rotary_factor", what);
+    rope.dimensions =
+        rotary_dimensions(outer.value_or(1), out.head_dim, defaults.phi_rope, std::string(what));
+    if (parameters == nullptr) return rope;
+    rope.theta = optional_number(*parameters, "rope_theta", where).value_or(theta);
+    if (const auto own = optional_number(*parameters, "partial_rotary_factor", where))
+        rope.dimensions = rotary_dimensions(*own, out.head_dim, defaults.phi_rope, where);
+    const std::string type = rope_type(*parameters, where, defaults.phi_rope);
+    // Dynamic scaling begins beyond max_position_embeddings, where no window reaches.
+    if (type == "default" || (type == "dynamic" && !defaults.phi_rope)) return rope;
+    if (type == "longrope" || type == "yarn" || type == "llama3")
+        rope.original_max_positions =
+            original_positions(config, what, *parameters, where, defaults, out);
+    const auto max_positions = static_cast<double>(out.max_positions);
+    if (type == "longrope") {
+        parse_longrope(*parameters, where, max_positions, rope);
+    } else if (type == "yarn") {
+        parse_yarn(*parameters, where, max_positions, rope);
+    } else if (type == "llama3" && !defaults.phi_rope) {
+        parse_llama3(*parameters, where, rope);
+    } else if (type == "linear" && !defaults.phi_rope) {
+        rope.scaling = Scaling::kLinear;
+        rope.factor = require_number(*parameters, "factor", where);
+    } else {
+        throw Unsupported(fmt::format(
+            "{}: rope type '{}' is not supported; {}", where, type,
+            defaults.phi_rope ? "default and longrope are for this architecture"
+                              : "default, linear, dynamic, llama3, yarn and longrope are"));
     }
-    if (nested == nullptr) return rope;
-    rope.theta = optional_number(*nested, "rope_theta", where).value_or(rope.theta);
-    rope.dimensions = rotary_dimensions(
-        optional_number(*nested, "partial_rotary_factor", where).value_or(partial), head_dim, where);
-    parse_rope_type(config, what, *nested, where, max_positions, rope);
     return rope;
 }
 
 void set_hf_windows(const Json& config, std::string_view what, std::int64_t window,
-                    bool (*slides)(std::int64_t), ModelConfig& out) {
+                    const std::function<bool(std::int64_t)>& slides, ModelConfig& out) {
     const Json* types = optional_array(config, "layer_types", what);
     if (types != nullptr && static_cast<std::int64_t>(types->size()) != out.layers) {
         throw FormatError(
             fmt::format("{}: layer_types has {} entries for {} layers", what, types->size(), out.layers));
     }
     for (std::size_t i = 0; i < out.layer.size(); ++i) {
-        bool sliding = slides(static_cast<std::int64_t>(i));
-        if (types != nullptr) {
-            const std::string type = as_string((*types)[i], json_path(what, "layer_types"));
-            if (type != "full_attention" && type != "sliding_attention") {
-                throw Unsupported(fmt::format(
-                    "{}: layer type '{}' is not supported; full_attention and sliding_attention are", what,
-                    type));
-            }
-            sliding = type == "sliding_attention";
+        const bool sliding =
+            types != nullptr ? slides_by_type((*types)[i], what) : slides(static_cast<std::int64_t>(i));
+        if (sliding && window <= 0) {
+            throw FormatError(fmt::format(
+                "{}: layer {} has a sliding window, but sliding_window says that there is none", what, i));
         }
-        if (sliding && window <= 0)
-            throw FormatError(fmt::format("{}: layer {} slides, but sliding_window is not given", what, i));
         out.layer[i].window = sliding ? window : 0;
+    }
+}
+
+void set_hf_window_everywhere(const Json& config, std::string_view what, std::int64_t window,
+                              ModelConfig& out) {
+    for (LayerConfig& layer : out.layer) layer.window = window;
+    const Json* types = optional_array(config, "layer_types", what);
+    if (types == nullptr) return;
+    for (const Json& type : *types) {
+        if (slides_by_type(type, what) == (window > 0)) continue;
+        throw Unsupported(fmt::format(
+            "{}: layer_types says {}, sliding_window = {} says otherwise of all layers, and transformers "
+            "follows sliding_window only for this architecture; remove the one that is wrong",
+            what, type.dump(), window));
     }
 }
 
@@ -267,18 +351,22 @@ ModelConfig parse_hf_base(const Json& config, std::string_view what, const HfDef
     out.hidden = hf_size(config, "hidden_size", what);
     out.intermediate = hf_size(config, "intermediate_size", what);
     out.layers = require_int(config, "num_hidden_layers", what, {1, 100000});
-    out.heads = hf_size(config, "num_attention_heads", what);
-    out.kv_heads = hf_size(config, "num_key_value_heads", what, out.heads);
+    out.heads = size_or_default(config, "num_attention_heads", what, defaults.heads);
+    out.kv_heads = parse_kv_heads(config, what, defaults, out.heads);
     const std::int64_t head_dim = defaults.head_dim > 0 ? defaults.head_dim : out.hidden / out.heads;
     out.head_dim = hf_size(config, "head_dim", what, std::max<std::int64_t>(head_dim, 1));
-    out.vocabulary = hf_size(config, "vocab_size", what);
-    out.max_positions = hf_size(config, "max_position_embeddings", what, 2048);
+    out.vocabulary = size_or_default(config, "vocab_size", what, defaults.vocabulary);
+    out.max_positions = hf_size(config, "max_position_embeddings", what, defaults.max_positions);
     out.rms_eps = optional_number(config, "rms_norm_eps", what).value_or(defaults.rms_eps);
     out.tied_head = optional_bool(config, "tie_word_embeddings", what).value_or(defaults.tied_head);
     out.activation = parse_activation(config, what, defaults);
     out.attention_scale = 1 / std::sqrt(static_cast<double>(out.head_dim));
-    out.rope = parse_hf_rope(config, what, "full_attention", defaults.theta, out.head_dim, out.max_positions);
     out.layer.resize(static_cast<std::size_t>(out.layers));
+    if (defaults.typed_rope) return out;
+    std::string where;
+    const Json* parameters = rope_parameters(config, what, where);
+    const double theta = optional_number(config, "rope_theta", what).value_or(defaults.theta);
+    out.rope = parse_hf_rope(config, what, parameters, where, theta, defaults, out);
     return out;
 }
 

@@ -1,6 +1,7 @@
 // What all architectures' config.json parsers share. Private to the architectures.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,8 +15,14 @@ namespace assay {
 struct HfDefaults {
     double theta = 10000;
     double rms_eps = 1e-6;
-    std::int64_t head_dim = 0;  // 0: hidden / heads
+    std::int64_t max_positions = 2048;
+    std::int64_t vocabulary = 0;  // 0: vocab_size must be given
+    std::int64_t heads = 0;       // 0: num_attention_heads must be given
+    std::int64_t kv_heads = 0;    // where the key is absent; 0, and for null: as many as heads
+    std::int64_t head_dim = 0;    // 0: hidden / heads
     bool tied_head = false;
+    bool phi_rope = false;    // rotates parts of heads; its only scaling is longrope, also under old names
+    bool typed_rope = false;  // rope parameters by layer type, which the family reads itself
     std::string_view activation_key = "hidden_act";
     std::string_view activation = "silu";
 };
@@ -28,13 +35,19 @@ struct HfDefaults {
 ModelConfig parse_hf_base(const Json& config, std::string_view what, const HfDefaults& defaults,
                           std::span<const std::string_view> handled);
 
-// rope_parameters' or rope_scaling's object for a layer type, or for all ("").
-RopeConfig parse_hf_rope(const Json& config, std::string_view what, std::string_view layer_type, double theta,
-                         std::int64_t head_dim, std::int64_t max_positions);
+// Rotation by `parameters`, which `where` names (null: none but theta), for heads of out.head_dim; `theta`
+// holds where they have no rope_theta. Reads the config's outer original_max_position_embeddings, too.
+RopeConfig parse_hf_rope(const Json& config, std::string_view what, const Json* parameters,
+                         const std::string& where, double theta, const HfDefaults& defaults,
+                         const ModelConfig& out);
 
-// Sliding windows by layer_types where the config has them, else where `slides` says so.
+// Sliding windows where `slides` says so, or, for families that read layer_types, where those do.
 void set_hf_windows(const Json& config, std::string_view what, std::int64_t window,
-                    bool (*slides)(std::int64_t), ModelConfig& out);
+                    const std::function<bool(std::int64_t)>& slides, ModelConfig& out);
+
+// Windows in all layers; 0: none. layer_types, which transformers ignores in such families, must agree.
+void set_hf_window_everywhere(const Json& config, std::string_view what, std::int64_t window,
+                              ModelConfig& out);
 
 // A size between 1 and 2^31, with and without a default.
 std::int64_t hf_size(const Json& config, std::string_view key, std::string_view what);

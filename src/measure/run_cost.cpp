@@ -1,0 +1,215 @@
+#include "measure/run_cost.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/resident.h"
+#include "measure/runs.h"
+#include "model/prefetcher.h"
+
+namespace assay {
+namespace {
+
+constexpr std::int64_t kLibraryReserve = std::int64_t{48}
+                                         << 20;  // oneDNN's kernels, stacks, scratch, records
+constexpr std::int64_t kScoreBytes =
+    80;  // sums and scores of one token and run (compute::LogitSums, TokenScores)
+
+std::int64_t slot_columns(const BlockProgram& program, const ModelConfig& config) {
+    std::int64_t columns = 0;
+    std::vector<bool> routed(program.slot_cols.size(), false);
+    for (const BlockOp& op : program.ops) routed[static_cast<std::size_t>(op.output)] = op.routing >= 0;
+    std::int64_t expert_columns = 0;
+    for (std::size_t s = 0; s < program.slot_cols.size(); ++s)
+        (routed[s] ? expert_columns : columns) += program.slot_cols[s];
+    if (config.experts.count == 0) return columns;
+    // Each position goes to some of the experts only.
+    return columns + expert_columns / config.experts.count * config.experts.per_token;
+}
+
+std::int64_t block_elements(const Model& model, std::int64_t block, std::int64_t* largest) {
+    std::int64_t sum = 0;
+    const BlockProgram& program = model.block(block);
+    for (std::size_t i = 0; i < program.ops.size(); ++i) {
+        if (program.ops[i].kind != BlockOpKind::kLinear) continue;
+        const LinearItem& item = model.item_of(block, i);
+        sum += item.out * item.in;
+        *largest = std::max(*largest, item.out * item.in);
+    }
+    return sum;
+}
+
+// Packed block, swapped operands that start in it, and one f32 copy per loading thread.
+std::int64_t block_bytes(const Workload& work, const compute::Backend& backend, int threads) {
+    const Model& model = *work.model;
+    const std::int64_t element = backend.element_bytes();
+    std::vector<std::int64_t> swapped(static_cast<std::size_t>(model.config().layers), 0);
+    for (std::size_t f : work.forks) {
+        const LinearItem& item = model.items()[f];
+        if (item.block >= 0) swapped[static_cast<std::size_t>(item.block)] += item.out * item.in;
+    }
+    std::int64_t most = 0;
+    for (std::int64_t b = 0; b < model.config().layers; ++b) {
+        std::int64_t largest = 0;
+        const std::int64_t own = block_elements(model, b, &largest) + swapped[static_cast<std::size_t>(b)];
+        // The f32 copy, and the stored bytes that are mapped meanwhile.
+        most = std::max(most, own * element + threads * largest * (4 + 4));
+    }
+    return most;
+}
+
+std::int64_t group_tokens(const Workload& work, std::int64_t state_bytes, const compute::Backend& backend) {
+    const std::int64_t longest = longest_window(work.windows);
+    const std::int64_t runs = work.runs + static_cast<std::int64_t>(work.forks.size());
+    const std::int64_t one = pass_state_bytes(*work.model, backend, longest, runs);
+    const auto all = std::max<std::int64_t>(1, static_cast<std::int64_t>(work.windows.size()));
+    return std::clamp<std::int64_t>(state_bytes / one, 1, all) * longest;
+}
+
+std::int64_t head_copies(const Workload& work) {
+    std::int64_t copies = 1;
+    for (std::size_t f : work.forks) copies += changes_head(work.model->items()[f]) ? 1 : 0;
+    return std::max(copies, work.runs);
+}
+
+std::string gib(std::int64_t bytes) {
+    return fmt::format("{:.2f}", static_cast<double>(bytes) / static_cast<double>(std::int64_t{1} << 30));
+}
+
+[[noreturn]] void refuse(const MemoryNeed& least, std::int64_t budget) {
+    throw InvalidArgument(
+        fmt::format("--memory {} GiB is too little: at least {} GiB are needed (program {}, one block {}, "
+                    "its activations {}, "
+                    "hidden states of one window {}, a part of the output layer {}); shorter windows or "
+                    "fewer linears need less",
+                    gib(budget), gib(least.total()), gib(least.base), gib(least.block),
+                    gib(least.activations), gib(least.states), gib(least.head)));
+}
+
+}  // namespace
+
+MemoryNeed memory_need(const Workload& work, const compute::Backend& backend, int threads,
+                       const MemoryLimits& limits) {
+    const Model& model = *work.model;
+    const std::int64_t longest = longest_window(work.windows), element = backend.element_bytes();
+    const std::int64_t runs = work.runs + static_cast<std::int64_t>(work.forks.size());
+    const std::int64_t tokens = group_tokens(work, limits.state_bytes, backend);
+    const std::int64_t rows = std::min(std::max(limits.chunk_rows, longest), tokens);
+    MemoryNeed need;
+    need.base = resident_bytes() + kLibraryReserve;
+    need.block = block_bytes(work, backend, threads);
+    std::int64_t columns = 0;
+    for (std::int64_t b = 0; b < model.config().layers; ++b)
+        columns = std::max(columns, slot_columns(model.block(b), model.config()));
+    need.activations = rows * columns * element * (work.forks.empty() ? 1 : 2);
+    need.states = pass_state_bytes(model, backend, tokens, runs);
+    const std::int64_t part = model.config().hidden * compute::Backend::kHeadPartTokens * element;
+    const std::int64_t vocabulary = ceil_div(model.config().vocabulary, compute::Backend::kHeadPartTokens);
+    const std::int64_t copies = head_copies(work) + 1;
+    const std::int64_t parts = std::clamp<std::int64_t>(limits.head_bytes / (part * copies), 1, vocabulary);
+    need.head = parts * part * copies;
+    for (std::size_t f : work.forks) {  // treated output layers are read whole
+        if (changes_head(model.items()[f]))
+            need.head += model.config().vocabulary * model.config().hidden * 4;
+    }
+    need.scores = tokens * (runs + runs / 32 + 1) * kScoreBytes;
+    return need;
+}
+
+MemoryLimits fit_memory(const Workload& work, const compute::Backend& backend, int threads,
+                        std::int64_t budget) {
+    MemoryLimits limits{.state_bytes = 1, .head_bytes = 1, .chunk_rows = 1};
+    const MemoryNeed least = memory_need(work, backend, threads, limits);
+    if (least.total() > budget) refuse(least, budget);
+    const auto fits = [&](const MemoryLimits& tried) {
+        return memory_need(work, backend, threads, tried).total() <= budget;
+    };
+    // Chunks first: a block's weights are then walked in fewer, larger steps.
+    for (std::int64_t rows : {256, 512, 1024, 2048}) {
+        MemoryLimits tried = limits;
+        tried.chunk_rows = rows;
+        if (fits(tried)) limits = tried;
+    }
+    // Doubling steps, then halves: groups of windows take what is left, parts of the head as well.
+    const auto grow = [&](std::int64_t MemoryLimits::*field) {
+        for (std::int64_t step = std::int64_t{1} << 44; step >= (std::int64_t{1} << 20); step /= 2) {
+            MemoryLimits tried = limits;
+            tried.*field += step;
+            if (fits(tried)) limits = tried;
+        }
+    };
+    grow(&MemoryLimits::head_bytes);
+    limits.head_bytes = std::min(limits.head_bytes, std::int64_t{1} << 28);  // larger parts gain nothing
+    grow(&MemoryLimits::state_bytes);
+    grow(&MemoryLimits::head_bytes);
+    return limits;
+}
+
+double linear_flops(const Model& model, std::int64_t block, std::int64_t tokens) {
+    const ExpertsConfig& experts = model.config().experts;
+    const BlockProgram& program = model.block(block);
+    double flops = 0;
+    for (std::size_t i = 0; i < program.ops.size(); ++i) {
+        if (program.ops[i].kind != BlockOpKind::kLinear) continue;
+        const LinearItem& item = model.item_of(block, i);
+        const double share = program.ops[i].routing < 0 ? 1
+                                                        : static_cast<double>(experts.per_token) /
+                                                              static_cast<double>(experts.count);
+        flops += 2 * share * static_cast<double>(item.out) * static_cast<double>(item.in);
+    }
+    return flops * static_cast<double>(tokens);
+}
+
+double attention_flops(const Model& model, std::int64_t block, std::int64_t tokens) {
+    const auto n = static_cast<double>(tokens);
+    const std::int64_t window = model.block(block).window;
+    const double seen = window > 0 && window < tokens ? static_cast<double>(window) : (n + 1) / 2;
+    return 4 * n * seen * static_cast<double>(model.config().heads * model.config().head_dim);
+}
+
+double predict_seconds(const Workload& work, const Rates& rates, const MemoryLimits& limits,
+                       const compute::Backend& backend) {
+    const Model& model = *work.model;
+    const std::int64_t layers = model.config().layers;
+    double compute = 0, elements = 0, tokens = 0, scored = 0;
+    std::vector<double> block_seconds(static_cast<std::size_t>(layers), 0);
+    for (std::int64_t b = 0; b < layers; ++b) {
+        double& own = block_seconds[static_cast<std::size_t>(b)];
+        for (const EvaluationWindow& window : work.windows) {
+            const auto n = static_cast<std::int64_t>(window.tokens.size());
+            own += linear_flops(model, b, n) / rates.linear_flops +
+                   attention_flops(model, b, n) / rates.attention_flops;
+        }
+        compute += own * static_cast<double>(work.runs);
+        std::int64_t largest = 0;
+        elements += static_cast<double>(block_elements(model, b, &largest));
+    }
+    for (std::size_t f : work.forks) {
+        const std::int64_t first = std::max<std::int64_t>(model.items()[f].block, 0);
+        if (model.items()[f].role == LinearItem::Role::kHead) continue;
+        for (std::int64_t b = first; b < layers; ++b)
+            compute += block_seconds[static_cast<std::size_t>(b)] * (b == first ? 0.5 : 1.0);
+    }
+    for (const EvaluationWindow& window : work.windows) {
+        tokens += static_cast<double>(window.tokens.size());
+        scored += static_cast<double>(window.tokens.size()) - 1 - static_cast<double>(window.context);
+    }
+    const double head =
+        2 * static_cast<double>(model.config().vocabulary) * static_cast<double>(model.config().hidden);
+    const auto runs = static_cast<double>(work.runs + static_cast<std::int64_t>(work.forks.size()));
+    compute += scored * runs * head / rates.head_flops;
+    const double groups =
+        std::max(1.0, tokens / static_cast<double>(group_tokens(work, limits.state_bytes, backend)));
+    double stored = 0;
+    for (const StoredTensor& t : model.weights().tensors()) stored += static_cast<double>(t.bytes);
+    const double rounds = std::ceil(groups) * static_cast<double>(work.runs);
+    const double disk = rounds * stored / rates.disk_bytes;
+    const double load = rounds * (elements + head / 2) / rates.packed_elements;
+    return load + std::max(compute, disk);
+}
+
+}  // namespace assay

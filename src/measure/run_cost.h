@@ -1,0 +1,67 @@
+// What a measurement will take: memory by its parts, and time from a few timed operations of the model's own
+// shapes.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/evaluation_window.h"
+#include "model/pass.h"
+
+namespace assay {
+
+// One pass over all windows and the scoring that follows it.
+struct Workload {
+    const Model* model = nullptr;    // the largest of those that run
+    std::int64_t runs = 1;           // whole runs beside each other
+    std::vector<std::size_t> forks;  // swapped items, in one pass beside the single run
+    std::span<const EvaluationWindow> windows;
+};
+
+// Largest amounts of memory held at once, in bytes.
+struct MemoryNeed {
+    std::int64_t base = 0;         // what the process holds before, and a reserve for the libraries
+    std::int64_t block = 0;        // one block's packed weights, swapped ones, and f32 copies while packing
+    std::int64_t activations = 0;  // of one chunk of positions
+    std::int64_t states = 0;       // hidden states of one group of windows, all runs
+    std::int64_t head = 0;         // parts of output layers, packed, with an f32 copy
+    std::int64_t scores = 0;       // sums per scored token, all runs
+
+    // Blocks and heads are never there at once.
+    std::int64_t total() const { return base + states + std::max(block + activations, head + scores); }
+};
+
+// With the limits as they are.
+MemoryNeed memory_need(const Workload& work, const compute::Backend& backend, int threads,
+                       const MemoryLimits& limits);
+
+// Limits under which the workload needs at most `budget` bytes: the largest chunks, then groups, then parts
+// of heads that fit. Throws InvalidArgument, with the parts' sizes, where not even the smallest ones do.
+MemoryLimits fit_memory(const Workload& work, const compute::Backend& backend, int threads,
+                        std::int64_t budget);
+
+// Measured speeds. Unit: per second.
+struct Rates {
+    double linear_flops = 0;     // products of the model's own shapes
+    double attention_flops = 0;  // 4 · head_dim per query, visible key and head
+    double head_flops = 0;       // logits, softmax and divergence included
+    double packed_elements = 0;  // weights converted and packed
+    double disk_bytes = 0;       // weights read
+};
+
+// Times one tile operation of each kind, about a second in all.
+Rates measure_rates(const Model& model, const Engine& engine, std::int64_t window_tokens);
+
+// Floating-point operations of one window of `tokens` positions through block `block`: 2 per multiply-add.
+double linear_flops(const Model& model, std::int64_t block, std::int64_t tokens);
+double attention_flops(const Model& model, std::int64_t block, std::int64_t tokens);
+
+// Seconds: linears, attention and heads of all runs and forks, and once per group of windows loading all
+// blocks; reading the disk counts where it takes longer than the computing that it overlaps.
+double predict_seconds(const Workload& work, const Rates& rates, const MemoryLimits& limits,
+                       const compute::Backend& backend);
+
+}  // namespace assay
