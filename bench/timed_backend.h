@@ -37,6 +37,7 @@ class TimedBackend final : public compute::Backend {
 
     std::string description() const override { return inner_->description(); }
     std::int64_t element_bytes() const override { return inner_->element_bytes(); }
+    std::int64_t weight_bytes() const override { return inner_->weight_bytes(); }
     Tensor allocate(std::int64_t rows, std::int64_t cols) override { return inner_->allocate(rows, cols); }
     void upload(MatrixView<const float> values, Tensor& out) override {
         timed("other", [&] { inner_->upload(values, out); });

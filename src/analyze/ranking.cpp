@@ -10,9 +10,9 @@ namespace {
 
 constexpr double kCritical = 8, kHigh = 2, kModerate = 0.5;  // multiples of the mean damage
 
-std::string category_of(const SensitivityLinear& linear, double mean_damage) {
+std::string category_of(const SensitivityLinear& linear, double mean_damage, double noise_floor) {
     const double surely = linear.kl_ci95 ? linear.kl_ci95->low : linear.kl;
-    if (!(surely > 0) || mean_damage <= 0) return "none";
+    if (!(surely > noise_floor) || mean_damage <= 0) return "none";
     const double ratio = linear.kl / mean_damage;
     return ratio >= kCritical   ? "critical"
            : ratio >= kHigh     ? "high"
@@ -40,7 +40,7 @@ DamageShare worst(const std::vector<SensitivityLinear>& ranked, std::size_t perc
 
 }  // namespace
 
-void rank_linears(std::vector<SensitivityLinear>& linears) {
+void rank_linears(std::vector<SensitivityLinear>& linears, double noise_floor) {
     std::sort(linears.begin(), linears.end(), [](const SensitivityLinear& a, const SensitivityLinear& b) {
         return a.kl != b.kl ? a.kl > b.kl : a.name < b.name;
     });
@@ -51,7 +51,7 @@ void rank_linears(std::vector<SensitivityLinear>& linears) {
         SensitivityLinear& l = linears[i];
         l.rank = static_cast<std::int64_t>(i) + 1;
         l.share_of_damage = total > 0 ? l.kl / total : 0;
-        l.category = category_of(l, mean);
+        l.category = category_of(l, mean, noise_floor);
         l.recommendation = recommendation_of(l.category);
     }
 }

@@ -12,11 +12,12 @@ namespace assay {
 
 // Sorts by damage (largest first, names on ties) and fills rank, share_of_damage, category and
 // recommendation.
-//   none:      the damage's interval reaches 0 or below: no measurable damage
+//   none:      the damage's interval reaches the noise floor (0 where none was measured) or below: no measurable
+//              damage
 //   critical:  at least 8 times the mean damage of the linears
 //   high:      at least 2 times; moderate: at least half; low: below
-// Without an interval (fewer than two blocks) the damage itself must be above 0.
-void rank_linears(std::vector<SensitivityLinear>& linears);
+// Without an interval (fewer than two blocks) the damage itself must be above it.
+void rank_linears(std::vector<SensitivityLinear>& linears, double noise_floor = 0);
 
 // Where in the model a block is: first, early, middle, late (thirds of what is between), last.
 std::string depth_name(std::int64_t block, std::int64_t blocks);

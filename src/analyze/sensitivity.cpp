@@ -58,7 +58,7 @@ class Sweep {
         out.baseline = perplexity_result(reference_.blocks, window_tokens);
         out.treatment = to_string(options_.treatment);
         for (std::size_t i = 0; i < options_.items.size(); ++i) out.linears.push_back(linear(i));
-        rank_linears(out.linears);
+        rank_linears(out.linears, options_.noise_floor);
         out.control = control();
         return out;
     }

@@ -14,6 +14,7 @@ namespace assay {
 struct SensitivityOptions {
     Treatment treatment;
     std::vector<std::size_t> items;                    // indexes into Model::items()
+    double noise_floor = 0;  // damage that rounding alone makes, nats per token
     std::uint64_t seed = 0;                            // of the intervals
 };
 

@@ -15,6 +15,12 @@ void add_model_options(CLI::App& verb, ModelOptions& options) {
         ->required();
     verb.add_option("--threads", options.threads, "worker threads; 0: all cores. Results do not depend on it")
         ->check(CLI::Range(0, 1024));
+    verb.add_option(
+            "--precision", options.precision,
+            "of the linears and the output layer: f32, bf16 (inputs rounded, sums in f32), or auto: bf16 "
+            "where the processor has fast kernels")
+        ->check(CLI::IsMember({"auto", "f32", "bf16"}))
+        ->capture_default_str();
     verb.add_option("--memory", options.memory,
                     "GiB of memory to stay under: weights are streamed, windows go in groups. Results do not "
                     "depend on it; 0: four fifths of what is free")

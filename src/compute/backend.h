@@ -98,6 +98,9 @@ class Backend {
     // Bytes that one element of a tensor takes.
     virtual std::int64_t element_bytes() const = 0;
 
+    // Bytes that one element of a packed weight takes.
+    virtual std::int64_t weight_bytes() const = 0;
+
     // An uninitialised tensor.
     virtual Tensor allocate(std::int64_t rows, std::int64_t cols) = 0;
 

@@ -46,7 +46,7 @@ std::int64_t block_elements(const Model& model, std::int64_t block, std::int64_t
 // Packed block, swapped operands that start in it, and one f32 copy per loading thread.
 std::int64_t block_bytes(const Workload& work, const compute::Backend& backend, int threads) {
     const Model& model = *work.model;
-    const std::int64_t element = backend.element_bytes();
+    const std::int64_t element = backend.weight_bytes();
     std::vector<std::int64_t> swapped(static_cast<std::size_t>(model.config().layers), 0);
     for (std::size_t f : work.forks) {
         const LinearItem& item = model.items()[f];
@@ -107,7 +107,8 @@ MemoryNeed memory_need(const Workload& work, const compute::Backend& backend, in
         columns = std::max(columns, slot_columns(model.block(b), model.config()));
     need.activations = rows * columns * element * (work.forks.empty() ? 1 : 2);
     need.states = pass_state_bytes(model, backend, tokens, runs);
-    const std::int64_t part = model.config().hidden * compute::Backend::kHeadPartTokens * element;
+    // Packed, and as f32 while it is packed.
+    const std::int64_t part = model.config().hidden * compute::Backend::kHeadPartTokens * 4;
     const std::int64_t vocabulary = ceil_div(model.config().vocabulary, compute::Backend::kHeadPartTokens);
     const std::int64_t copies = head_copies(work) + 1;
     const std::int64_t parts = std::clamp<std::int64_t>(limits.head_bytes / (part * copies), 1, vocabulary);

@@ -122,8 +122,13 @@ void refuse_unused_tensors(const Model& model, const std::string& what) {
     std::set<std::string> used;
     for (const LinearItem& item : model.items()) used.insert(item.name + ".weight");
     for (const std::string& name : model.vector_names()) used.insert(name);
+    if (model.config().rope.scaling == RopeConfig::Scaling::kLongrope) {
+        used.insert({"rope_factors_short.weight", "rope_factors_long.weight"});
+    } else {
+        used.insert("rope_freqs.weight");
+    }
     for (const StoredTensor& tensor : model.weights().tensors()) {
-        if (used.contains(tensor.name) || tensor.name.starts_with("rope_")) continue;
+        if (used.contains(tensor.name)) continue;
         throw Unsupported(
             fmt::format("{}: tensor {} is no part of {}", what, tensor.name, model.config().architecture));
     }

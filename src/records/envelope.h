@@ -44,12 +44,22 @@ struct RunCost {
     bool operator==(const RunCost&) const = default;
 };
 
+// Mean KL between two ways to compute the same model, nats per token: damage below it is rounding.
+struct NoiseFloor {
+    double kl = 0;
+    std::string backend;  // the one that measured
+    std::string against;
+
+    bool operator==(const NoiseFloor&) const = default;
+};
+
 struct Envelope {
     std::string version = ASSAY_VERSION;  // of the program that measured; JSON: "assay"
     Json settings = Json::object();       // the options in force, by name
     std::vector<InputFile> inputs;
     double seconds = 0;
     std::optional<RunCost> cost;
+    std::optional<NoiseFloor> noise_floor;
     Result result;
 
     bool operator==(const Envelope&) const = default;

@@ -222,6 +222,13 @@ void fields(Visitor& visit, R& r) {
     visit("sha256", r.sha256);
 }
 
+template <class Visitor, RecordOf<NoiseFloor> R>
+void fields(Visitor& visit, R& r) {
+    visit("kl", r.kl);
+    visit("backend", r.backend);
+    visit("against", r.against);
+}
+
 template <class Visitor, RecordOf<RunCost> R>
 void fields(Visitor& visit, R& r) {
     visit("predicted_seconds", r.predicted_seconds);
@@ -241,6 +248,7 @@ void fields(Visitor& visit, R& r) {
     visit("inputs", r.inputs);
     visit("seconds", r.seconds);
     visit.if_present("cost", r.cost);
+    visit.if_present("noise_floor", r.noise_floor);
 }
 
 }  // namespace assay

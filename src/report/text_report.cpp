@@ -191,6 +191,12 @@ std::string body(const InspectResult& result, const TextOptions& options) {
     return text;
 }
 
+std::string noise_text(const std::optional<NoiseFloor>& noise) {
+    if (!noise) return "";
+    return fmt::format("Rounding alone moves the predictions by {:.2g} nats of KL ({} beside {}).\n",
+                       noise->kl, noise->backend, noise->against);
+}
+
 // What a long run took beside what was predicted.
 std::string cost_text(const std::optional<RunCost>& cost) {
     if (!cost) return "";
@@ -204,8 +210,9 @@ std::string cost_text(const std::optional<RunCost>& cost) {
 }  // namespace
 
 std::string text_report(const Envelope& envelope, const TextOptions& options) {
-    return std::visit([&](const auto& result) { return body(result, options); }, envelope.result) + "Took " +
-           format_duration(envelope.seconds) + cost_text(envelope.cost) + ".\n";
+    return std::visit([&](const auto& result) { return body(result, options); }, envelope.result) +
+           noise_text(envelope.noise_floor) + "Took " + format_duration(envelope.seconds) +
+           cost_text(envelope.cost) + ".\n";
 }
 
 }  // namespace assay

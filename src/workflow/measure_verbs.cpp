@@ -30,8 +30,10 @@ TreatmentOverlay::Choice block_linears_of(const Model& model, const std::vector<
     return [names = std::move(names)](const LinearItem& item) { return names.contains(item.name); };
 }
 
-// The runs on the same windows, with the numbers of single tokens.
+// The runs on the same windows, with the numbers of single tokens. Where runs are compared, rounding is
+// measured.
 std::vector<RunScores> measure(Session& session, const Evaluation& text, const std::vector<Run>& runs) {
+    if (runs.size() > 1) session.measure_noise(text.windows);
     return measure_runs(session.engine(), text.windows, runs, {.keep_tokens = true});
 }
 
@@ -82,6 +84,7 @@ std::vector<RunScores> treated_and_not(Session& session, const Evaluation& text,
 SensitivityResult sweep(Session& session, const Evaluation& text, const SweepOptions& options) {
     const SensitivityOptions sensitivity{.treatment = parse_treatment(options.treatment),
                                          .items = session.select_items(options.linears),
+                                         .noise_floor = session.measure_noise(text.windows),
                                          .seed = options.seed};
     SensitivityResult result =
         measure_sensitivity(session.model(), session.engine(), text.windows, sensitivity);

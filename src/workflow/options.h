@@ -12,7 +12,9 @@ struct ModelOptions {
     std::filesystem::path model;  // a Hugging Face folder or a .gguf file
     int threads = 0;              // 0: all cores
     std::string backend = "cpu";  // or "reference": naive float64, for tiny models
-    double memory = 0;            // GiB that the program may hold; 0: four fifths of what the machine has left
+    std::string precision =
+        "f32";          // of the linears and the output layer: f32, bf16, or auto: bf16 where it is fast
+    double memory = 0;  // GiB that the program may hold; 0: four fifths of what the machine has left
 };
 
 // Where the windows come from (token ids, a text file, or the built-in text), and how a text is cut into

@@ -9,6 +9,7 @@
 #include "base/mapped_file.h"
 #include "base/resident.h"
 #include "base/sha256.h"
+#include "measure/noise_floor.h"
 #include "text/builtin_text.h"
 #include "text/windows.h"
 #include "workflow/tokenizer_files.h"
@@ -16,10 +17,27 @@
 namespace assay {
 namespace {
 
-std::unique_ptr<compute::Backend> make_backend(const std::string& name, ThreadPool& pool) {
-    if (name == "cpu") return compute::make_cpu_backend(pool);
-    if (name == "reference") return compute::make_reference_backend();
-    throw InvalidArgument("--backend " + name + " is unknown; cpu and reference exist");
+constexpr compute::CpuOptions kBf16{.precision = compute::Precision::kBf16};
+
+std::unique_ptr<compute::Backend> make_backend(const ModelOptions& options, ThreadPool& pool) {
+    const std::string &name = options.backend, &precision = options.precision;
+    if (precision != "f32" && precision != "bf16" && precision != "auto")
+        throw InvalidArgument("--precision " + precision + " is unknown; auto, f32 and bf16 exist");
+    if (name == "reference") {
+        if (precision == "bf16")
+            throw InvalidArgument("--backend reference computes in float64, not in bf16");
+        return compute::make_reference_backend();
+    }
+    if (name != "cpu") throw InvalidArgument("--backend " + name + " is unknown; cpu and reference exist");
+    const bool bf16 = precision == "bf16" || (precision == "auto" && compute::cpu_supports(kBf16));
+    return compute::make_cpu_backend(pool, bf16 ? kBf16 : compute::CpuOptions{});
+}
+
+// What rounding is measured against: f32 for bf16, other kernels (and so another order of sums) for f32.
+std::unique_ptr<compute::Backend> make_other_backend(const compute::Backend& own, ThreadPool& pool) {
+    const bool bf16 = own.weight_bytes() == 2;
+    return compute::make_cpu_backend(
+        pool, {.kernels = bf16 ? compute::CpuKernels::kBest : compute::CpuKernels::kAvx2});
 }
 
 }  // namespace
@@ -45,7 +63,7 @@ std::string file_sha256(const std::filesystem::path& path, Progress& progress, c
 Session::Session(const ModelOptions& options, Progress& progress, const CancelToken& cancel)
     : options_(options),
       pool_(options.threads),
-      backend_(make_backend(options.backend, pool_)),
+      backend_(make_backend(options, pool_)),
       progress_(progress),
       cancel_(cancel),
       files_(open_model_files(options.model)),
@@ -178,8 +196,21 @@ std::optional<RunCost> Session::cost() const {
     return cost;
 }
 
+double Session::measure_noise(std::span<const EvaluationWindow> windows) {
+    if (options_.backend == "reference") return 0;
+    if (noise_) return noise_->kl;
+    const auto other = make_other_backend(*backend_, pool_);
+    NoiseFloor noise{measure_noise_floor(model(), engine(), *other, windows), backend_->description(),
+                     other->description()};
+    progress_.note(fmt::format("noise floor: KL {:.2g} nats per token ({} beside {})", noise.kl,
+                               noise.backend, noise.against));
+    noise_ = noise;
+    return noise.kl;
+}
+
 Envelope Session::finish(Result result) {
     Envelope envelope;
+    envelope.noise_floor = noise_;
     envelope.settings = settings_;
     envelope.cost = cost();
     const CancelToken not_any_more;  // the result is there: an interrupt now must not lose it

@@ -28,6 +28,10 @@ class Session {
     // time and memory. Throws InvalidArgument where the memory is too little.
     void prepare(const std::vector<Workload>& work);
 
+    // Measures how far rounding alone moves the predictions, and remembers it for the envelope; 0 for the
+    // reference backend, whose rounding is far below any damage.
+    double measure_noise(std::span<const EvaluationWindow> windows);
+
     // The windows that `options` ask for, checked against the model; remembers them for the envelope.
     // Throws InvalidArgument for options that do not go together.
     Evaluation evaluation(const EvaluationText& options);
@@ -61,6 +65,7 @@ class Session {
     MemoryLimits limits_;
     PassMeter meter_;
     RunCost predicted_;
+    std::optional<NoiseFloor> noise_;
 };
 
 // Hex SHA-256 of a file, with progress.

@@ -78,6 +78,7 @@ class CpuBackend final : public Backend {
                    : fmt::format("cpu bf16 {} (f32 {})", gemm_.name(), kernels_.name);
     }
     std::int64_t element_bytes() const override { return 4; }
+    std::int64_t weight_bytes() const override { return precision_ == Precision::kBf16 ? 2 : 4; }
 
     Tensor allocate(std::int64_t rows, std::int64_t cols) override {
         return {rows, cols, std::make_unique<CpuBuffer>(rows * cols)};

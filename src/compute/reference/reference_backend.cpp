@@ -92,6 +92,7 @@ class ReferenceBackend final : public Backend {
   public:
     std::string description() const override { return "reference f64 (naive loops)"; }
     std::int64_t element_bytes() const override { return 8; }
+    std::int64_t weight_bytes() const override { return 8; }
 
     Tensor allocate(std::int64_t rows, std::int64_t cols) override {
         return {rows, cols, std::make_unique<DoubleBuffer>(rows * cols)};

@@ -250,6 +250,16 @@ std::int64_t size_or_default(const Json& config, std::string_view key, std::stri
     return absent > 0 ? hf_size(config, key, what, absent) : hf_size(config, key, what);
 }
 
+// One entry a layer, or null where the config has none.
+const Json* layer_types(const Json& config, std::string_view what, const ModelConfig& out) {
+    const Json* types = optional_array(config, "layer_types", what);
+    if (types != nullptr && static_cast<std::int64_t>(types->size()) != out.layers) {
+        throw FormatError(
+            fmt::format("{}: layer_types has {} entries for {} layers", what, types->size(), out.layers));
+    }
+    return types;
+}
+
 // One layer's entry of layer_types.
 bool slides_by_type(const Json& type, std::string_view what) {
     const std::string name = as_string(type, json_path(what, "layer_types"));
@@ -314,17 +324,14 @@ RopeConfig parse_hf_rope(const Json& config, std::string_view what, const Json* 
 
 void set_hf_windows(const Json& config, std::string_view what, std::int64_t window,
                     const std::function<bool(std::int64_t)>& slides, ModelConfig& out) {
-    const Json* types = optional_array(config, "layer_types", what);
-    if (types != nullptr && static_cast<std::int64_t>(types->size()) != out.layers) {
-        throw FormatError(
-            fmt::format("{}: layer_types has {} entries for {} layers", what, types->size(), out.layers));
-    }
+    const Json* types = layer_types(config, what, out);
     for (std::size_t i = 0; i < out.layer.size(); ++i) {
         const bool sliding =
             types != nullptr ? slides_by_type((*types)[i], what) : slides(static_cast<std::int64_t>(i));
         if (sliding && window <= 0) {
             throw FormatError(fmt::format(
-                "{}: layer {} has a sliding window, but sliding_window says that there is none", what, i));
+                "{}: layer {} slides by layer_types or the family's pattern, but there is no sliding_window",
+                what, i));
         }
         out.layer[i].window = sliding ? window : 0;
     }
@@ -333,7 +340,7 @@ void set_hf_windows(const Json& config, std::string_view what, std::int64_t wind
 void set_hf_window_everywhere(const Json& config, std::string_view what, std::int64_t window,
                               ModelConfig& out) {
     for (LayerConfig& layer : out.layer) layer.window = window;
-    const Json* types = optional_array(config, "layer_types", what);
+    const Json* types = layer_types(config, what, out);
     if (types == nullptr) return;
     for (const Json& type : *types) {
         if (slides_by_type(type, what) == (window > 0)) continue;

@@ -80,24 +80,28 @@ Json rope_scaling(const RopeConfig& rope) {
     return {};
 }
 
-// sliding_window with layer_types, or null where no layer slides.
-void write_windows(const ModelConfig& c, Json& out) {
+std::int64_t window_of(const ModelConfig& c) {
     std::int64_t window = 0;
-    Json types = Json::array();
-    for (const LayerConfig& layer : c.layer) {
-        window = std::max(window, layer.window);
-        types.push_back(layer.window > 0 ? "sliding_attention" : "full_attention");
-    }
+    for (const LayerConfig& layer : c.layer) window = std::max(window, layer.window);
+    return window;
+}
+
+void write_window(const ModelConfig& c, Json& out) {
+    const std::int64_t window = window_of(c);
     out["sliding_window"] = window > 0 ? Json(window) : Json();
-    const bool all = std::all_of(c.layer.begin(), c.layer.end(),
-                                 [](const LayerConfig& layer) { return layer.window > 0; });
-    if (window > 0 && !all) out["layer_types"] = std::move(types);
+}
+
+void write_layer_types(const ModelConfig& c, Json& out) {
+    Json types = Json::array();
+    for (const LayerConfig& layer : c.layer)
+        types.push_back(layer.window > 0 ? "sliding_attention" : "full_attention");
+    out["layer_types"] = std::move(types);
 }
 
 void write_qwen_windows(const ModelConfig& c, Json& out) {
-    write_windows(c, out);
-    out["use_sliding_window"] = !out["sliding_window"].is_null();
-    out["max_window_layers"] = 0;
+    write_window(c, out);
+    out["use_sliding_window"] = window_of(c) > 0;
+    if (window_of(c) > 0 && c.architecture != "Qwen3MoeForCausalLM") write_layer_types(c, out);
 }
 
 void write_qwen_experts(const ModelConfig& c, Json& out) {
@@ -118,13 +122,14 @@ Json cap(double value) {
 }
 
 void write_gemma(const ModelConfig& c, Json& out) {
+    out["hidden_activation"] = out["hidden_act"];
     out.erase("hidden_act");
-    out["hidden_activation"] = "gelu_pytorch_tanh";
     out["attention_bias"] = c.qkv_bias;
-    out["query_pre_attn_scalar"] = std::round(1 / (c.attention_scale * c.attention_scale));
+    out["query_pre_attn_scalar"] = std::llround(1 / (c.attention_scale * c.attention_scale));
     out["attn_logit_softcapping"] = cap(c.attention_softcap);
     out["final_logit_softcapping"] = cap(c.final_softcap);
-    write_windows(c, out);
+    write_window(c, out);
+    write_layer_types(c, out);
     if (c.architecture == "Gemma3ForCausalLM") out["rope_local_base_freq"] = shortest(c.local_rope.theta);
 }
 
@@ -135,9 +140,9 @@ void write_family(const ModelConfig& c, Json& out) {
         out["attention_bias"] = c.qkv_bias;
         out["mlp_bias"] = c.mlp_bias;
     } else if (name == "MistralForCausalLM" || name == "Phi3ForCausalLM") {
-        write_windows(c, out);
+        write_window(c, out);
     } else if (name == "MixtralForCausalLM") {
-        write_windows(c, out);
+        write_window(c, out);
         out["num_local_experts"] = c.experts.count;
         out["num_experts_per_tok"] = c.experts.per_token;
     } else if (name == "Qwen2ForCausalLM") {
@@ -161,6 +166,30 @@ void write_family(const ModelConfig& c, Json& out) {
     }
 }
 
+// What a config.json of the architecture cannot say, for errors.
+std::string difference(const ModelConfig& a, const ModelConfig& b) {
+    if (a.qkv_bias != b.qkv_bias || a.output_bias != b.output_bias || a.mlp_bias != b.mlp_bias)
+        return "which linears have biases";
+    if (a.layer != b.layer) return "its layers' windows or experts";
+    if (a.rope != b.rope || a.local_rope != b.local_rope) return "its rope";
+    if (a.experts != b.experts) return "its experts";
+    return a.attention_scale != b.attention_scale ? "its attention scale" : "its sizes or scales";
+}
+
+// Reads the written config back.
+void check(const ModelConfig& c, const Json& written) {
+    const Architecture& row = find_hf_architecture(c.architecture, "model");
+    ModelConfig parsed = row.parse_hf(written, "config.json"), wanted = c;
+    parsed.architecture = c.architecture;
+    wanted.rms_eps = shortest(c.rms_eps);
+    wanted.rope.theta = shortest(c.rope.theta);
+    wanted.local_rope.theta = shortest(c.local_rope.theta);
+    if (c.rope.scaling == Scaling::kNone && !c.rope.divisors.empty()) wanted.rope = parsed.rope;
+    if (parsed == wanted) return;
+    throw Unsupported(fmt::format("no config.json of {} describes this model: it differs in {}",
+                                  c.architecture, difference(parsed, wanted)));
+}
+
 }  // namespace
 
 Json write_hf_config(const ModelConfig& c) {
@@ -178,13 +207,14 @@ Json write_hf_config(const ModelConfig& c) {
              {"rope_theta", shortest(c.rope.theta)},
              {"rope_scaling", rope_scaling(c.rope)},
              {"tie_word_embeddings", c.tied_head},
-             {"hidden_act", "silu"}};
+             {"hidden_act", c.activation == compute::Activation::kSilu ? "silu" : "gelu_pytorch_tanh"}};
     if (c.rope.dimensions != c.head_dim)
         out["partial_rotary_factor"] =
             static_cast<double>(c.rope.dimensions) / static_cast<double>(c.head_dim);
     if (c.rope.scaling == Scaling::kLongrope)
         out["original_max_position_embeddings"] = static_cast<std::int64_t>(c.rope.original_max_positions);
     write_family(c, out);
+    check(c, out);
     return out;
 }
 
