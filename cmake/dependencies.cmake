@@ -8,4 +8,5 @@ find_package(ICU REQUIRED COMPONENTS uc data)
 find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 find_library(PCRE2_LIBRARY pcre2-8 REQUIRED)
+# The oracle of the tokenizer.model tests only.
 find_library(SENTENCEPIECE_LIBRARY sentencepiece REQUIRED)

@@ -1,5 +1,5 @@
-// Fuzz target: bytes up to the first NUL as a tokenizer.json, those up to the second as a text to encode and as a
-// list of token ids, the rest as a tokenizer_config.json.
+// Fuzz target: bytes up to the first NUL as a tokenizer.json, those up to the second as a text to encode and
+// as a list of token ids, the rest as a tokenizer_config.json.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

@@ -1,4 +1,5 @@
-// Fuzz target: any bytes as a GGUF file with a vocabulary, as a tokenizer and as the tokenizer.json it converts to.
+// Fuzz target: any bytes as a GGUF file with a vocabulary, as a tokenizer and as the tokenizer.json it
+// converts to.
 #include <cstddef>
 #include <cstdint>
 #include <span>

@@ -1,5 +1,5 @@
-// Fuzz target: any bytes as a tokenizer.model of SentencePiece, which then encodes a text with and without the
-// options of a tokenizer_config.json.
+// Fuzz target: any bytes as a tokenizer.model of SentencePiece, which then encodes a text with and without
+// the options of a tokenizer_config.json.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>

@@ -130,9 +130,13 @@ const Architecture& find_hf_architecture(std::string_view name, std::string_view
 const Architecture& find_gguf_architecture(const GgufFile& file) {
     const std::string name(file.require_string("general.architecture"));
     const bool experts = file.find_uint(name + ".expert_count").value_or(0) > 0;
+    const Architecture* found = nullptr;  // where only the experts do not fit, its parser says what is wrong
     for (const Architecture& row : kArchitectures) {
-        if (row.gguf_name == name && row.gguf_experts == experts) return row;
+        if (row.gguf_name != name) continue;
+        if (row.gguf_experts == experts) return row;
+        found = &row;
     }
+    if (found != nullptr) return *found;
     refuse(&Architecture::gguf_name, name, file.what());
 }
 

@@ -46,18 +46,28 @@ Model::Model(std::string path, ModelConfig config, std::vector<BlockProgram> blo
     if (static_cast<std::int64_t>(blocks_.size()) != config_.layers)
         throw InvalidArgument("a model needs one program for each block");
     list_items();
-    for (const LinearItem& item : items_) {
-        expect_tensor(item.name + ".weight", {item.out, item.in});
-        if (item.op >= 0 && block(item.block).ops[static_cast<std::size_t>(item.op)].bias)
-            expect_tensor(item.name + ".bias", {item.out});
-    }
-    for (std::int64_t b = 0; b < config_.layers; ++b) {
-        for (const BlockOp& op : block(b).ops) {
-            if (op.kind == BlockOpKind::kRmsNorm)
-                expect_tensor(block_weight_name(b, op.weight) + ".weight", {op.norm_cols});
+    for (const auto& [name, shape] : expected_tensors(config_, blocks_)) expect_tensor(name, shape);
+}
+
+std::vector<std::pair<std::string, Shape>> expected_tensors(const ModelConfig& config,
+                                                            const std::vector<BlockProgram>& blocks) {
+    std::vector<std::pair<std::string, Shape>> tensors;
+    for (std::size_t b = 0; b < blocks.size(); ++b) {
+        const auto cols = [&](int slot) { return blocks[b].slot_cols[static_cast<std::size_t>(slot)]; };
+        for (const BlockOp& op : blocks[b].ops) {
+            if (op.weight.empty()) continue;
+            const std::string name = Model::block_weight_name(static_cast<std::int64_t>(b), op.weight);
+            const bool linear = op.kind == BlockOpKind::kLinear;
+            tensors.emplace_back(name + ".weight", linear ? Shape{cols(op.output), cols(op.inputs[0].slot)}
+                                                          : Shape{op.norm_cols});
+            if (op.bias) tensors.emplace_back(name + ".bias", Shape{cols(op.output)});
         }
     }
-    expect_tensor(std::string(kFinalNormName) + ".weight", {config_.hidden});
+    tensors.emplace_back(std::string(kFinalNormName) + ".weight", Shape{config.hidden});
+    tensors.emplace_back(std::string(kEmbeddingName) + ".weight", Shape{config.vocabulary, config.hidden});
+    if (!config.tied_head)
+        tensors.emplace_back(std::string(kHeadName) + ".weight", Shape{config.vocabulary, config.hidden});
+    return tensors;
 }
 
 std::vector<std::string> Model::vector_names() const {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/block_program.h"
@@ -25,6 +26,11 @@ struct LinearItem {
     std::int64_t out = 0;
     std::int64_t in = 0;
 };
+
+// Names and shapes of all tensors that a model needs, in the order of the blocks; matrices have two
+// dimensions.
+std::vector<std::pair<std::string, Shape>> expected_tensors(const ModelConfig& config,
+                                                            const std::vector<BlockProgram>& blocks);
 
 class Model {
   public:

@@ -12,6 +12,7 @@
 #include "model/gguf_source.h"
 #include "model/hub_cache.h"
 #include "model/safetensors_source.h"
+#include "model/shape_source.h"
 
 namespace assay {
 namespace {
@@ -77,14 +78,19 @@ ModelFiles open_gguf(const std::filesystem::path& path) {
         path, "gguf", architecture, {path}, std::make_shared<GgufSource>(file, known_architecture(*file))};
 }
 
+ModelConfig parse_config(const Architecture& row, const Json& config, const std::string& what) {
+    ModelConfig parsed = row.parse_hf(config, what);
+    parsed.architecture = row.hf_name;
+    validate(parsed, what);
+    return parsed;
+}
+
 Model load_folder(const ModelFiles& files) {
     const std::string what = config_path(files.path).string();
     const Architecture& row = find_hf_architecture(files.architecture, what);
     const Json config = read_config(files.path);
     refuse_quantized(config, what);
-    ModelConfig parsed = row.parse_hf(config, what);
-    parsed.architecture = row.hf_name;
-    validate(parsed, what);
+    const ModelConfig parsed = parse_config(row, config, what);
     return {files.path.string(), parsed, make_blocks(parsed), files.weights};
 }
 
@@ -120,8 +126,8 @@ void read_rope_tensors(const WeightSource& weights, const std::string& what, Rop
 // llama.cpp refuses files with tensors that it does not use; they would change what the model computes.
 void refuse_unused_tensors(const Model& model, const std::string& what) {
     std::set<std::string> used;
-    for (const LinearItem& item : model.items()) used.insert(item.name + ".weight");
-    for (const std::string& name : model.vector_names()) used.insert(name);
+    for (const auto& tensor : expected_tensors(model.config(), make_blocks(model.config())))
+        used.insert(tensor.first);
     if (model.config().rope.scaling == RopeConfig::Scaling::kLongrope) {
         used.insert({"rope_factors_short.weight", "rope_factors_long.weight"});
     } else {
@@ -148,6 +154,14 @@ Model load_gguf(const ModelFiles& files) {
 }
 
 }  // namespace
+
+Model load_model_shapes(const std::filesystem::path& folder) {
+    const std::string what = config_path(folder).string();
+    const Json config = read_config(folder);
+    const ModelConfig parsed =
+        parse_config(find_hf_architecture(hf_architecture(config, what), what), config, what);
+    return {folder.string(), parsed, make_blocks(parsed), std::make_shared<ShapeSource>(parsed)};
+}
 
 std::filesystem::path config_path(const std::filesystem::path& folder) {
     return folder / "config.json";

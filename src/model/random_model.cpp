@@ -58,23 +58,12 @@ std::shared_ptr<MemoryWeights> random_weights(const ModelConfig& config, std::ui
         for (float& x : v) x = static_cast<float>(center + 0.2 * (2 * rng.uniform() - 1));
         weights->vectors[name] = std::move(v);
     };
-    const std::vector<BlockProgram> blocks = make_blocks(config);
-    for (std::int64_t b = 0; b < config.layers; ++b) {
-        const BlockProgram& program = blocks[static_cast<std::size_t>(b)];
-        for (const BlockOp& op : program.ops) {
-            if (op.weight.empty()) continue;
-            const std::string name = Model::block_weight_name(b, op.weight);
-            const std::int64_t out = program.slot_cols[static_cast<std::size_t>(op.output)];
-            if (op.kind == BlockOpKind::kLinear)
-                matrix(name + ".weight", out, program.slot_cols[static_cast<std::size_t>(op.inputs[0].slot)]);
-            else
-                vector(name + ".weight", op.norm_cols, 1 - config.norm_offset);
-            if (op.bias) vector(name + ".bias", out, 0);
-        }
+    for (const auto& [name, shape] : expected_tensors(config, make_blocks(config))) {
+        if (shape.size() == 2)
+            matrix(name, shape[0], shape[1]);
+        else
+            vector(name, shape[0], name.ends_with(".bias") ? 0 : 1 - config.norm_offset);
     }
-    vector(std::string(kFinalNormName) + ".weight", config.hidden, 1 - config.norm_offset);
-    matrix(std::string(kEmbeddingName) + ".weight", config.vocabulary, config.hidden);
-    if (!config.tied_head) matrix(std::string(kHeadName) + ".weight", config.vocabulary, config.hidden);
     return weights;
 }
 

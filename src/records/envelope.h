@@ -11,6 +11,7 @@
 #include "records/diagnose.h"
 #include "records/inspect.h"
 #include "records/perplexity.h"
+#include "records/predict.h"
 #include "records/sensitivity.h"
 #include "records/weights.h"
 
@@ -25,8 +26,8 @@ struct InputFile {
     bool operator==(const InputFile&) const = default;
 };
 
-using Result =
-    std::variant<InspectResult, WeightsResult, PerplexityResult, SensitivityResult, DiagnoseResult>;
+using Result = std::variant<InspectResult, WeightsResult, PerplexityResult, SensitivityResult, DiagnoseResult,
+                            PredictResult>;
 
 // The verb whose result this is: "inspect", "weights", …
 std::string_view command_of(const Result& result);

@@ -216,6 +216,28 @@ void fields(Visitor& visit, R& r) {
     visit("warnings", r.warnings);
 }
 
+template <class Visitor, RecordOf<PredictResult> R>
+void fields(Visitor& visit, R& r) {
+    visit("measurement", r.measurement);
+    visit("parameters", r.parameters);
+    visit("windows", r.windows);
+    visit("window_tokens", r.window_tokens);
+    visit("flops_per_token", r.flops_per_token);
+    visit("seconds", r.seconds);
+    visit("memory_bytes", r.memory_bytes);
+    visit("base_bytes", r.base_bytes);
+    visit("block_bytes", r.block_bytes);
+    visit("chunk_bytes", r.chunk_bytes);
+    visit("state_bytes", r.state_bytes);
+    visit("head_bytes", r.head_bytes);
+    visit("least_bytes", r.least_bytes);
+    visit("linear_gflops", r.linear_gflops);
+    visit("attention_gflops", r.attention_gflops);
+    visit("head_gflops", r.head_gflops);
+    visit("load_gweights", r.load_gweights);
+    visit("disk_gib", r.disk_gib);
+}
+
 template <class Visitor, RecordOf<InputFile> R>
 void fields(Visitor& visit, R& r) {
     visit("path", r.path);

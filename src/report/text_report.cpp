@@ -191,6 +191,31 @@ std::string body(const InspectResult& result, const TextOptions& options) {
     return text;
 }
 
+std::string body(const PredictResult& r, const TextOptions&) {
+    const auto size = [](double bytes) { return format_bytes(static_cast<std::int64_t>(bytes)); };
+    const auto row = [](const char* name, std::string value) {
+        return std::vector<std::string>{name, std::move(value)};
+    };
+    Table table({{"", Align::kLeft}, {"predicted"}});
+    table.add_row(row("time", format_duration(r.seconds)));
+    table.add_row(row("memory, at most", size(r.memory_bytes)));
+    table.add_row(row("  the program", size(r.base_bytes)));
+    table.add_row(row("  one block's weights", size(r.block_bytes)));
+    table.add_row(row("  its activations", size(r.chunk_bytes)));
+    table.add_row(row("  hidden states", size(r.state_bytes)));
+    table.add_row(row("  output layer and scores", size(r.head_bytes)));
+    table.add_row(row("least possible --memory", size(r.least_bytes)));
+    const std::string disk = r.disk_gib > 0 ? fmt::format(", reading {:.2f} GiB/s", r.disk_gib) : "";
+    return fmt::format("A {} of {} windows of {}: {} weights, {:.3g} GFLOP a token\n\n", r.measurement,
+                       format_count(r.windows), format_count(r.window_tokens), format_count(r.parameters),
+                       r.flops_per_token / 1e9) +
+           table.text() +
+           fmt::format(
+               "\nMeasured here: linears {:.0f}, attention {:.0f}, output layer {:.0f} GFLOP/s; "
+               "packing {:.2f} G weights/s{}.\n",
+               r.linear_gflops, r.attention_gflops, r.head_gflops, r.load_gweights, disk);
+}
+
 std::string noise_text(const std::optional<NoiseFloor>& noise) {
     if (!noise) return "";
     return fmt::format("Rounding alone moves the predictions by {:.2g} nats of KL ({} beside {}).\n",

@@ -14,7 +14,9 @@ constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 }  // namespace
 
 std::string base64_decode(std::string_view text, std::string_view where) {
-    const auto fail = [&](std::size_t offset) { throw FormatError(fmt::format("{}: not base64", where), offset); };
+    const auto fail = [&](std::size_t offset) {
+        throw FormatError(fmt::format("{}: not base64", where), offset);
+    };
     if (text.size() % 4 != 0) fail(text.size());
     std::size_t padding = 0;
     while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;

@@ -9,9 +9,9 @@
 
 namespace assay {
 
-// The pairs of characters that stand side by side in some token. Between any other two characters no merge ever
-// reaches across, so the text before and behind is encoded by itself: texts that nothing else cuts (SentencePiece's)
-// become words.
+// The pairs of characters that stand side by side in some token. Between any other two characters no merge
+// ever reaches across, so the text before and behind is encoded by itself: texts that nothing else cuts
+// (SentencePiece's) become words.
 class Bonds {
   public:
     void add(std::string_view token);

@@ -55,7 +55,10 @@ std::vector<Bpe::Merge> read_merges(const Json& config, std::string_view where) 
 }  // namespace
 
 Bpe::Bpe(Vocabulary vocabulary, const std::vector<Merge>& merges, BpeOptions options, std::string_view where)
-    : vocabulary_(std::move(vocabulary)), options_(std::move(options)), where_(where), byte_tokens_(vocabulary_) {
+    : vocabulary_(std::move(vocabulary)),
+      options_(std::move(options)),
+      where_(where),
+      byte_tokens_(vocabulary_) {
     if (options_.unknown) unknown_id_ = vocabulary_.id_of(*options_.unknown);
     merges_.reserve(merges.size());
     for (std::size_t rank = 0; rank < merges.size(); ++rank) {
@@ -96,7 +99,8 @@ void Bpe::encode(std::string_view piece, std::vector<std::int32_t>& ids) const {
 
 void Bpe::cut(std::string_view piece, const PieceSink& sink) const {
     if (options_.ignore_merges) return sink(piece);
-    bonds_.cut(piece, [this](std::string_view c) { return vocabulary_.id_of(c).has_value(); }, sink);
+    bonds_.cut(
+        piece, [this](std::string_view c) { return vocabulary_.id_of(c).has_value(); }, sink);
 }
 
 std::int32_t Bpe::unknown_id(std::string_view piece) const {

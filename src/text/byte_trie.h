@@ -20,7 +20,8 @@ class ByteTrie {
     // Adds `text` with a value >= 0. Empty texts are left out; of equal texts the first one counts.
     void add(std::string_view text, std::int32_t value);
 
-    // Calls found(Match) for every entry that begins at `begin`, the shortest first. O(length of the longest).
+    // Calls found(Match) for every entry that begins at `begin`, the shortest first. O(length of the
+    // longest).
     template <class Found>
     void for_each_at(std::string_view text, std::size_t begin, const Found& found) const {
         std::uint32_t node = 0;

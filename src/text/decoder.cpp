@@ -40,7 +40,9 @@ Decoder build_byte_level(const Json& /*config*/, std::string_view /*where*/) {
 }
 
 Decoder build_fuse(const Json& /*config*/, std::string_view /*where*/) {
-    return [](const Texts& texts, std::size_t /*max_bytes*/) { return Texts{fmt::format("{}", fmt::join(texts, ""))}; };
+    return [](const Texts& texts, std::size_t /*max_bytes*/) {
+        return Texts{fmt::format("{}", fmt::join(texts, ""))};
+    };
 }
 
 // Runs of byte tokens as their bytes; where those are not UTF-8, U+FFFD for each.
@@ -82,8 +84,8 @@ Decoder build_metaspace(const Json& config, std::string_view where) {
 }
 
 Decoder build_replace(const Json& config, std::string_view where) {
-    return [pattern = require_pattern(config, where),
-            content = require_string(config, "content", where)](Texts texts, std::size_t max_bytes) {
+    return [pattern = require_pattern(config, where), content = require_string(config, "content", where)](
+               Texts texts, std::size_t max_bytes) {
         std::size_t room = max_bytes;
         for (std::string& text : texts) {
             text = replace_matches(text, pattern, content, room);
@@ -104,8 +106,10 @@ Decoder build_strip(const Json& config, std::string_view where) {
     return [content, start, stop](Texts texts, std::size_t /*max_bytes*/) {
         for (std::string& text : texts) {
             std::string_view rest = text;
-            for (std::int64_t i = 0; i < start && rest.starts_with(content); ++i) rest.remove_prefix(content.size());
-            for (std::int64_t i = 0; i < stop && rest.ends_with(content); ++i) rest.remove_suffix(content.size());
+            for (std::int64_t i = 0; i < start && rest.starts_with(content); ++i)
+                rest.remove_prefix(content.size());
+            for (std::int64_t i = 0; i < stop && rest.ends_with(content); ++i)
+                rest.remove_suffix(content.size());
             text = std::string(rest);
         }
         return texts;
@@ -113,12 +117,8 @@ Decoder build_strip(const Json& config, std::string_view where) {
 }
 
 constexpr PartKind<Decoder> kKinds[] = {
-    {"Sequence", build_sequence},
-    {"ByteLevel", build_byte_level},
-    {"ByteFallback", build_byte_fallback},
-    {"Fuse", build_fuse},
-    {"Metaspace", build_metaspace},
-    {"Replace", build_replace},
+    {"Sequence", build_sequence}, {"ByteLevel", build_byte_level}, {"ByteFallback", build_byte_fallback},
+    {"Fuse", build_fuse},         {"Metaspace", build_metaspace},  {"Replace", build_replace},
     {"Strip", build_strip},
 };
 
@@ -130,7 +130,9 @@ Decoder build_any(const Json& config, std::string_view where) {
 
 Decoder build_decoder(const Json* config, std::string_view where) {
     if (config != nullptr) return build_any(*config, where);
-    return [](const Texts& texts, std::size_t /*max_bytes*/) { return Texts{fmt::format("{}", fmt::join(texts, " "))}; };
+    return [](const Texts& texts, std::size_t /*max_bytes*/) {
+        return Texts{fmt::format("{}", fmt::join(texts, " "))};
+    };
 }
 
 }  // namespace assay

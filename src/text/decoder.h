@@ -11,8 +11,8 @@
 
 namespace assay {
 
-// Turns the tokens' texts into the parts of the decoded text, which the caller joins. Throws FormatError where
-// Replace rules grow them beyond `max_bytes` in all.
+// Turns the tokens' texts into the parts of the decoded text, which the caller joins. Throws FormatError
+// where Replace rules grow them beyond `max_bytes` in all.
 using Decoder = std::function<std::vector<std::string>(std::vector<std::string>, std::size_t max_bytes)>;
 
 // Builds the "decoder" of a tokenizer.json; null for none: the tokens with spaces between them. Throws

@@ -60,8 +60,8 @@ Json gpt4o_pieces() {
 }
 
 Json deepseek3_pieces() {
-    return sequence({isolate(R"(\p{N}{1,3})"), isolate("[一-龥぀-ゟ゠-ヿ]+"), isolate(kDeepSeek3Pattern),
-                     byte_level(false)});
+    return sequence({isolate(R"(\p{N}{1,3})"), isolate("[一-龥぀-ゟ゠-ヿ]+"),
+                     isolate(kDeepSeek3Pattern), byte_level(false)});
 }
 
 Json deepseek_coder_pieces() {

@@ -40,7 +40,8 @@ Json bpe_json(Json vocab, Json merges) {
 }
 
 // Per-token arrays are absent or complete.
-void check_count(std::size_t count, std::string_view key, const GgufVocabulary& vocabulary, std::string_view what) {
+void check_count(std::size_t count, std::string_view key, const GgufVocabulary& vocabulary,
+                 std::string_view what) {
     if (count != 0 && count != vocabulary.tokens.size()) {
         throw FormatError(fmt::format("{}: tokenizer.ggml.{} has {} entries for {} tokens", what, key, count,
                                       vocabulary.tokens.size()));
@@ -98,7 +99,10 @@ Pipeline byte_level_pipeline(const GgufVocabulary& vocabulary, std::string_view 
     const GgufPreTokenizer& pre = find_gguf_pre_tokenizer(vocabulary.pre, what);
     return {.normalizer = pre.normalizes_to_nfc ? Json{{"type", "NFC"}} : Json(),
             .pre_tokenizer = pre.pieces(),
-            .decoder = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}},
+            .decoder = {{"type", "ByteLevel"},
+                        {"add_prefix_space", false},
+                        {"trim_offsets", true},
+                        {"use_regex", true}},
             .add_bos = pre.add_bos};
 }
 
@@ -119,7 +123,8 @@ Pipeline sentencepiece_pipeline(const GgufVocabulary& vocabulary, std::string_vi
 }
 
 Json sentencepiece_model(const GgufVocabulary& vocabulary, std::string_view what) {
-    Json model = bpe_json(vocab_json(vocabulary, what), merges_of_scores(gguf_scored_tokens(vocabulary, what)));
+    Json model =
+        bpe_json(vocab_json(vocabulary, what), merges_of_scores(gguf_scored_tokens(vocabulary, what)));
     model["byte_fallback"] = model["fuse_unk"] = true;
     if (const auto id = gguf_unknown_id(vocabulary)) model["unk_token"] = vocabulary.tokens[*id];
     return model;

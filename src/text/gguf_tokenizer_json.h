@@ -14,8 +14,8 @@ namespace assay {
 
 // gpt2: the pipeline that `vocabulary.pre` names, as the models' own tokenizer.json has it, with the file's
 // vocabulary, merges and special tokens. llama: a mark in front and for spaces, byte fallback, and the merges
-// that the scores stand for. Throws FormatError for an inconsistent vocabulary, Unsupported for another model and
-// for an unknown `pre`, listing the known ones. Source: llama.cpp src/llama-vocab.cpp; for qwen2 its
+// that the scores stand for. Throws FormatError for an inconsistent vocabulary, Unsupported for another model
+// and for an unknown `pre`, listing the known ones. Source: llama.cpp src/llama-vocab.cpp; for qwen2 its
 // tokenizer.json (NFC).
 Json gguf_tokenizer_json(const GgufVocabulary& vocabulary, std::string_view what);
 

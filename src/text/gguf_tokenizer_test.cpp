@@ -132,21 +132,25 @@ TEST(GgufTokenizer, CutsAsEachPreTokenizerDoes) {
         return pieces;
     };
     const auto llama3 = ElementsAre("Don", "'t", "ĠCamelCase", "Ġ", "123", "4", "/ĊĊ", "x");
-    for (const char* pre : {"llama-bpe", "llama-v3", "falcon3", "pixtral", "dbrx", "smaug-bpe", "glm4", "chatglm-bpe"})
+    for (const char* pre :
+         {"llama-bpe", "llama-v3", "falcon3", "pixtral", "dbrx", "smaug-bpe", "glm4", "chatglm-bpe"})
         EXPECT_THAT(pieces(pre), llama3) << pre;
     EXPECT_THAT(pieces("tekken"),
                 ElementsAre("Don", "'t", "ĠCamel", "Case", "Ġ", "1", "2", "3", "4", "/ĊĊ", "x"));
     for (const char* pre : {"gpt-4o", "llama4"})
         EXPECT_THAT(pieces(pre), ElementsAre("Don't", "ĠCamel", "Case", "Ġ", "123", "4", "/ĊĊ", "x")) << pre;
     for (const char* pre : {"qwen2", "deepseek-r1-qwen"})
-        EXPECT_THAT(pieces(pre), ElementsAre("Don", "'t", "ĠCamelCase", "Ġ", "1", "2", "3", "4", "/ĊĊ", "x")) << pre;
+        EXPECT_THAT(pieces(pre), ElementsAre("Don", "'t", "ĠCamelCase", "Ġ", "1", "2", "3", "4", "/ĊĊ", "x"))
+            << pre;
     EXPECT_THAT(pieces("deepseek-v3"), ElementsAre("Don", "'t", "ĠCamelCase", "Ġ", "123", "4", "/ĊĊ", "x"));
     EXPECT_THAT(pieces("deepseek-coder"),
                 ElementsAre("Don", "'", "t", "ĠCamelCase", "Ġ", "1", "2", "3", "4", "/", "Ċ", "Ċ", "x"));
     for (const char* pre : {"gpt-2", "phi-2"})
         EXPECT_THAT(pieces(pre), ElementsAre("Don", "'t", "ĠCamelCase", "Ġ1234", "/", "Ċ", "Ċ", "x")) << pre;
     for (const char* pre : {"smollm", "starcoder", "refact"})
-        EXPECT_THAT(pieces(pre), ElementsAre("Don", "'t", "ĠCamelCase", "Ġ", "1", "2", "3", "4", "/", "Ċ", "Ċ", "x")) << pre;
+        EXPECT_THAT(pieces(pre),
+                    ElementsAre("Don", "'t", "ĠCamelCase", "Ġ", "1", "2", "3", "4", "/", "Ċ", "Ċ", "x"))
+            << pre;
 }
 
 // The tokens of a tokenizer.json of BPE as a llama vocabulary: scores fall with the merges.
@@ -174,9 +178,11 @@ GgufVocabulary scored_vocabulary_of(const Json& json) {
 
 TEST(GgufTokenizer, OfLlamaEncodesAsTheTokenizerJsonItWasMadeFrom) {
     const auto folder = std::filesystem::path(ASSAY_TEST_DATA) / "tokenizers" / "llama2";
-    const GgufVocabulary vocabulary = scored_vocabulary_of(parse_json(read_file(folder / "tokenizer.json"), "llama2"));
+    const GgufVocabulary vocabulary =
+        scored_vocabulary_of(parse_json(read_file(folder / "tokenizer.json"), "llama2"));
     const Tokenizer tokenizer = Tokenizer::from_gguf(vocabulary, "m.gguf");
-    const Tokenizer converted = Tokenizer::from_json(gguf_tokenizer_json(vocabulary, "m.gguf").dump(), "m.json");
+    const Tokenizer converted =
+        Tokenizer::from_json(gguf_tokenizer_json(vocabulary, "m.gguf").dump(), "m.json");
     const Json cases = parse_json(read_file(folder / "cases.json"), "cases");
     for (const Json& expected : cases["cases"]) {
         const std::string text = expected["text"];
@@ -194,12 +200,14 @@ TEST(GgufTokenizer, OfLlamaEncodesAsTheSentencePieceModelItWasMadeFrom) {
     const auto folder = std::filesystem::path(ASSAY_TEST_DATA) / "tokenizers" / "sentencepiece-bpe";
     const auto model = parse_sentencepiece_model(read_file(folder / "tokenizer.model"), "model");
     GgufVocabulary vocabulary{.model = "llama", .bos_id = 1};
-    std::vector<std::string> cut_out;  // SentencePiece never looks for control tokens, and puts nothing behind others
+    std::vector<std::string>
+        cut_out;  // SentencePiece never looks for control tokens, and puts nothing behind others
     for (const auto& piece : model.pieces) {
         vocabulary.tokens.push_back(piece.text);
         vocabulary.scores.push_back(piece.score);
         vocabulary.token_types.push_back(static_cast<std::int32_t>(piece.type));
-        if (vocabulary.token_types.back() >= 2 && vocabulary.token_types.back() <= 4) cut_out.push_back(piece.text);
+        if (vocabulary.token_types.back() >= 2 && vocabulary.token_types.back() <= 4)
+            cut_out.push_back(piece.text);
     }
     const Tokenizer tokenizer = Tokenizer::from_gguf(vocabulary, "m.gguf");
     int compared = 0;

@@ -16,8 +16,8 @@ struct GgufVocabulary {
     std::string pre = "default";        // how a text is cut into pieces
     std::vector<std::string> tokens{};  // by id
     std::vector<std::int32_t>
-        token_types{};  // by id: 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte
-    std::vector<float> scores{};        // by id
+        token_types{};            // by id: 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte
+    std::vector<float> scores{};  // by id
     std::vector<std::string> merges{};  // "left right"
     std::optional<std::int32_t> bos_id{};
     std::optional<std::int32_t> eos_id{};

@@ -21,7 +21,8 @@ PrependScheme prepend_scheme(std::string_view name, std::string_view where) {
 MetaspaceOptions read_metaspace(const Json& config, std::string_view where) {
     MetaspaceOptions options{.mark = require_string(config, "replacement", where)};
     if (options.mark.empty() || character_at(options.mark, 0).bytes != options.mark.size())
-        throw FormatError(fmt::format("{}: replacement \"{:.100}\" is not one character", where, options.mark));
+        throw FormatError(
+            fmt::format("{}: replacement \"{:.100}\" is not one character", where, options.mark));
     const auto scheme = optional_string(config, "prepend_scheme", where);
     if (scheme) options.prepend = prepend_scheme(*scheme, where);
     if (optional_bool(config, "add_prefix_space", where) == false) {

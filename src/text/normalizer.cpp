@@ -95,7 +95,8 @@ Normalizer build_strip_accents(const Json& /*config*/, std::string_view /*where*
 Normalizer build_precompiled(const Json& config, std::string_view where) {
     const std::string path = json_path(where, "precompiled_charsmap");
     const std::string blob = base64_decode(require_string(config, "precompiled_charsmap", where), path);
-    return [map = std::make_shared<const Charsmap>(blob, path)](const std::string& text, std::size_t max_bytes) {
+    return [map = std::make_shared<const Charsmap>(blob, path)](const std::string& text,
+                                                                std::size_t max_bytes) {
         constexpr std::size_t kMaxGraphemeBytes = 5;
         std::string out;
         const auto replace = [&](std::string_view part) {

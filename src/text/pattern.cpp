@@ -31,7 +31,8 @@ std::string replace_matches(std::string_view text, const Regex& pattern, std::st
 void check_growth(std::size_t bytes, std::size_t max_bytes) {
     if (bytes > max_bytes) {
         throw FormatError(fmt::format(
-            "the tokenizer grows a piece of text beyond {} bytes; check its Replace and Prepend rules", max_bytes));
+            "the tokenizer grows a piece of text beyond {} bytes; check its Replace and Prepend rules",
+            max_bytes));
     }
 }
 

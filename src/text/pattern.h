@@ -14,8 +14,8 @@ namespace assay {
 // Unsupported.
 Regex require_pattern(const Json& config, std::string_view where);
 
-// `text` with `content` in place of every match of `pattern`. Throws FormatError where the result would exceed
-// `max_bytes`.
+// `text` with `content` in place of every match of `pattern`. Throws FormatError where the result would
+// exceed `max_bytes`.
 std::string replace_matches(std::string_view text, const Regex& pattern, std::string_view content,
                             std::size_t max_bytes);
 

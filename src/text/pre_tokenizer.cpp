@@ -131,8 +131,8 @@ PreTokenizer build_whitespace_split(const Json& /*config*/, std::string_view /*w
 // Spaces become marks, a mark may come in front, and every mark begins a piece.
 PreTokenizer build_metaspace(const Json& config, std::string_view where) {
     const MetaspaceOptions options = read_metaspace(config, where);
-    return [options, space = Regex::from_literal(" ", where), mark = Regex::from_literal(options.mark, where)](
-               const Stretch& stretch, const PieceSink& sink) {
+    return [options, space = Regex::from_literal(" ", where),
+            mark = Regex::from_literal(options.mark, where)](const Stretch& stretch, const PieceSink& sink) {
         const std::size_t max_bytes = stretch.text.size() * options.mark.size();
         std::string text = replace_matches(stretch.text, space, options.mark, max_bytes);
         const bool prepends = options.prepend == PrependScheme::kAlways ||

@@ -23,8 +23,8 @@ std::uint64_t read_varint(ByteReader& reader, std::string_view what) {
 }  // namespace
 
 void ProtobufField::fail(std::string_view expected) const {
-    throw FormatError(
-        fmt::format("{}: field {} has wire type {}, expected {}", what_, number_, static_cast<int>(type_), expected));
+    throw FormatError(fmt::format("{}: field {} has wire type {}, expected {}", what_, number_,
+                                  static_cast<int>(type_), expected));
 }
 
 std::uint64_t ProtobufField::as_varint() const {
@@ -66,7 +66,8 @@ void for_each_field(std::string_view message, std::string_view what,
                 field.bytes_ = reader.take_text(read_varint(reader, what));
                 break;
             default:
-                throw FormatError(fmt::format("{}: wire type {} does not exist", what, tag & 7), reader.offset());
+                throw FormatError(fmt::format("{}: wire type {} does not exist", what, tag & 7),
+                                  reader.offset());
         }
         if (field.number_ == 0) throw FormatError(fmt::format("{}: field 0", what), reader.offset());
         found(field);

@@ -32,8 +32,8 @@ class ProtobufField {
     std::string_view what_;
 };
 
-// Calls found for each field of a message in the order of the file. Throws FormatError, naming `what`, for bytes
-// that are no message; groups, which no current file has, are none. Source:
+// Calls found for each field of a message in the order of the file. Throws FormatError, naming `what`, for
+// bytes that are no message; groups, which no current file has, are none. Source:
 // protobuf.dev/programming-guides/encoding.
 void for_each_field(std::string_view message, std::string_view what,
                     const std::function<void(const ProtobufField&)>& found);

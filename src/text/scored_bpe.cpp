@@ -66,7 +66,8 @@ std::optional<MergedSymbol> ScoredBpe::find_merge(std::string_view text) const {
 }
 
 void ScoredBpe::cut(std::string_view piece, const PieceSink& sink) const {
-    bonds_.cut(piece, [this](std::string_view c) { return find_merge(c).has_value(); }, sink);
+    bonds_.cut(
+        piece, [this](std::string_view c) { return find_merge(c).has_value(); }, sink);
 }
 
 std::vector<Symbol> ScoredBpe::symbols_of(std::string_view piece) const {

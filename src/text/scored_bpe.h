@@ -19,12 +19,12 @@ namespace assay {
 struct ScoredToken {
     std::string text;
     double score = 0;
-    bool in_text = true;   // texts may become it; else it is only put around them or stands for a byte
+    bool in_text = true;    // texts may become it; else it is only put around them or stands for a byte
     bool is_whole = false;  // user defined: wherever it stands it is one token, longest first
 };
 
 struct ScoredBpeOptions {
-    bool byte_fallback = true;                 // characters without a token become byte tokens where all exist
+    bool byte_fallback = true;  // characters without a token become byte tokens where all exist
     std::optional<std::int32_t> unknown_id{};  // stands for a run of other ones; without it they vanish
 };
 
@@ -55,8 +55,8 @@ class ScoredBpe final : public SubwordModel {
     std::size_t longest_bytes_ = 0;
 };
 
-// The texts of `tokens` by id. Throws FormatError, naming `where`, for empty or equal ones and for scores that
-// are not finite.
+// The texts of `tokens` by id. Throws FormatError, naming `where`, for empty or equal ones and for scores
+// that are not finite.
 Vocabulary scored_vocabulary(const std::vector<ScoredToken>& tokens, std::string_view where);
 
 }  // namespace assay

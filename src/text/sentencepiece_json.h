@@ -15,8 +15,8 @@ Json sentencepiece_decoder_json(bool strips_first_space);
 // Prepend the mark if asked to, then replace spaces by it.
 Json space_mark_normalizer_json(bool prepends);
 
-// The "merges" that encode as ScoredBpe does wherever equal texts are not cut in two ways that overlap: every way
-// to cut a token into two others, by falling score. Source: transformers convert_slow_tokenizer.py,
+// The "merges" that encode as ScoredBpe does wherever equal texts are not cut in two ways that overlap: every
+// way to cut a token into two others, by falling score. Source: transformers convert_slow_tokenizer.py,
 // generate_merges.
 Json merges_of_scores(const std::vector<ScoredToken>& tokens);
 

@@ -98,10 +98,10 @@ void check_pieces(const SentencePieceModel& model, std::string_view what) {
         seen.add(piece.text, id, what);
         unknown += piece.type == PieceType::kUnknown ? 1 : 0;
         if (piece.type == PieceType::kUnused && !model.is_unigram)
-            throw Unsupported(fmt::format("{}: piece {} is unused, which is not supported in a BPE", what, id));
+            throw Unsupported(
+                fmt::format("{}: piece {} is unused, which is not supported in a BPE", what, id));
     }
-    if (unknown != 1)
-        throw FormatError(fmt::format("{}: {} unknown pieces, expected one", what, unknown));
+    if (unknown != 1) throw FormatError(fmt::format("{}: {} unknown pieces, expected one", what, unknown));
 }
 
 }  // namespace
@@ -124,10 +124,11 @@ SentencePieceModel parse_sentencepiece_model(std::string_view bytes, std::string
         }
     });
     if (model.pieces.empty()) {
-        throw FormatError(fmt::format(
-            "{}: no pieces: not a SentencePiece model (files of tiktoken have the same name); put the model's "
-            "tokenizer.json there instead",
-            what));
+        throw FormatError(
+            fmt::format("{}: no pieces: not a SentencePiece model (files of tiktoken have the same name); "
+                        "put the model's "
+                        "tokenizer.json there instead",
+                        what));
     }
     check_pieces(model, what);
     return model;

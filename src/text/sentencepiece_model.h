@@ -11,9 +11,9 @@ namespace assay {
 // The parts of a ModelProto that decide ids. Source: sentencepiece src/sentencepiece_model.proto, with its
 // defaults.
 //
-// The file is read here, not by libsentencepiece: that library shows the pieces, but not the kind of model nor
-// the normalization, and it walks the file's double array without bounds, so that a hostile file crashes it. The
-// tests hold ids to the library's.
+// The file is read here, not by libsentencepiece: that library shows the pieces, but not the kind of model
+// nor the normalization, and it walks the file's double array without bounds, so that a hostile file crashes
+// it. The tests hold ids to the library's.
 struct SentencePieceModel {
     enum class PieceType { kNormal = 1, kUnknown, kControl, kUserDefined, kUnused, kByte };
     struct Piece {
@@ -35,9 +35,9 @@ struct SentencePieceModel {
     bool escape_whitespaces = true;
 };
 
-// Throws FormatError, naming `what`, for bytes that are no ModelProto, for no, empty or equal pieces, texts that
-// are not UTF-8 and a count of unknown pieces other than one; Unsupported for models of words and characters,
-// and for unused pieces in a byte pair encoding.
+// Throws FormatError, naming `what`, for bytes that are no ModelProto, for no, empty or equal pieces, texts
+// that are not UTF-8 and a count of unknown pieces other than one; Unsupported for models of words and
+// characters, and for unused pieces in a byte pair encoding.
 SentencePieceModel parse_sentencepiece_model(std::string_view bytes, std::string_view what);
 
 }  // namespace assay

@@ -48,7 +48,8 @@ class Rules {
   private:
     // What `text` begins with and what that becomes.
     Charsmap::Match next(std::string_view text) const {
-        if (const auto piece = user_defined_.longest_at(text, 0)) return {piece->end, text.substr(0, piece->end)};
+        if (const auto piece = user_defined_.longest_at(text, 0))
+            return {piece->end, text.substr(0, piece->end)};
         if (const auto match = charsmap_.longest(text)) return *match;
         const std::size_t bytes = character_at(text, 0).bytes;
         return {bytes, text.substr(0, bytes)};
@@ -75,9 +76,8 @@ class Rules {
 }  // namespace
 
 Normalizer sentencepiece_normalizer(const SentencePieceModel& model, std::string_view what) {
-    return [rules = std::make_shared<const Rules>(model, what)](const std::string& text, std::size_t max_bytes) {
-        return rules->apply(text, max_bytes);
-    };
+    return [rules = std::make_shared<const Rules>(model, what)](
+               const std::string& text, std::size_t max_bytes) { return rules->apply(text, max_bytes); };
 }
 
 }  // namespace assay

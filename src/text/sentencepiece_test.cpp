@@ -34,8 +34,8 @@ std::string model_bytes(const std::string& name) {
 }
 
 Json golden_of(const std::string& name) {
-    return parse_json(
-        read_file(std::filesystem::path(ASSAY_TEST_DATA) / "tokenizers" / name / "cases.json"), name);
+    return parse_json(read_file(std::filesystem::path(ASSAY_TEST_DATA) / "tokenizers" / name / "cases.json"),
+                      name);
 }
 
 Tokenizer load(const std::string& name, const TokenizerConfig& config = {}) {
@@ -70,16 +70,18 @@ TEST_P(SentencePieceGolden, EncodesEveryLineOfTheEvaluationText) {
 
 // Words, white space, marks, and characters of every kind, also outside of the vocabulary.
 std::string random_text(Rng& rng) {
-    constexpr const char32_t* kWords[] = {U" ",  U"  ", U"\n",       U"\n\n", U"▁",    U"▁▁", U"der", U"aab", U"a", U"<|user|>",
-                                          U"<s>", U"DE", U"é",        U"e\u0301", U"ﬁ",   U"Ａ",  U"\u3000", U"①",   U"中文",
-                                          U"😀", U"ing", U"the",      U"\t",  U"0",    U"12", U"\u200b",  U"\u0344"};
+    constexpr const char32_t* kWords[] = {
+        U" ",        U"  ",  U"\n",  U"\n\n", U"▁",       U"▁▁", U"der", U"aab",    U"a",
+        U"<|user|>", U"<s>", U"DE",  U"é",    U"e\u0301", U"ﬁ",  U"Ａ",  U"\u3000", U"①",
+        U"中文",     U"😀",   U"ing", U"the",  U"\t",      U"0",  U"12",  U"\u200b", U"\u0344"};
     std::string text;
     for (std::uint64_t words = 1 + rng.below(12); words > 0; --words) {
         if (rng.below(4) == 0) {
             const auto code = static_cast<char32_t>(1 + rng.below(0x2FFF));
             append_utf8(text, code);
         } else {
-            for (const char32_t* c = kWords[rng.below(std::size(kWords))]; *c != 0; ++c) append_utf8(text, *c);
+            for (const char32_t* c = kWords[rng.below(std::size(kWords))]; *c != 0; ++c)
+                append_utf8(text, *c);
         }
     }
     return text;
@@ -105,19 +107,22 @@ TEST(SentencePiece, EncodesTheWholeEvaluationTextAsTheLibraryDoes) {
         ASSERT_TRUE(library.LoadFromSerializedProto(model_bytes(name)).ok());
         std::vector<int> expected;
         ASSERT_TRUE(library.Encode(builtin_evaluation_text(), &expected).ok());
-        EXPECT_TRUE(load(name).encode(builtin_evaluation_text(), false) == Ids(expected.begin(), expected.end()));
+        EXPECT_TRUE(load(name).encode(builtin_evaluation_text(), false) ==
+                    Ids(expected.begin(), expected.end()));
     }
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, SentencePieceGolden,
-                         ::testing::Values("sentencepiece-bpe", "sentencepiece-unigram", "sentencepiece-suffix"),
+                         ::testing::Values("sentencepiece-bpe", "sentencepiece-unigram",
+                                           "sentencepiece-suffix"),
                          [](const auto& tested) { return std::string(tested.param).substr(14); });
 
 TEST(SentencePiece, LooksForUserDefinedPiecesInTextsAndForControlPiecesNot) {
     const Tokenizer tokenizer = load("sentencepiece-bpe");
     const auto user = *tokenizer.id_of("<|user|>"), inst = *tokenizer.id_of("[INST]");
     EXPECT_THAT(tokenizer.encode("<|user|>", false), ::testing::Contains(user));
-    EXPECT_THAT(tokenizer.encode("[INST]<s>", false), ::testing::Not(::testing::Contains(::testing::AnyOf(inst, 1))));
+    EXPECT_THAT(tokenizer.encode("[INST]<s>", false),
+                ::testing::Not(::testing::Contains(::testing::AnyOf(inst, 1))));
     EXPECT_EQ(tokenizer.decode(Ids{1, inst, *tokenizer.id_of("▁the")}, true), "the");
 }
 
@@ -134,7 +139,8 @@ TEST(SentencePiece, PutsBosInFrontUnlessTheConfigSaysOtherwise) {
 
 TEST(SentencePiece, LeavesTheSpaceInFrontOutIfTheConfigSaysSo) {
     const Tokenizer tokenizer = load("sentencepiece-bpe", {.add_prefix_space = false});
-    EXPECT_THAT(tokenizer.encode("the", false), ::testing::Not(::testing::Contains(*tokenizer.id_of("▁the"))));
+    EXPECT_THAT(tokenizer.encode("the", false),
+                ::testing::Not(::testing::Contains(*tokenizer.id_of("▁the"))));
     EXPECT_EQ(tokenizer.decode(tokenizer.encode(" the", false), false), " the");
 }
 
@@ -155,7 +161,8 @@ TEST(SentencePiece, RulesAsANormalizerOfATokenizerJson) {
     for (std::size_t at = 0; at + 3 <= model.charsmap.size() + 2; at += 3) {
         std::uint32_t bits = 0;
         for (std::size_t i = at; i < at + 3; ++i)
-            bits = bits << 8 | (i < model.charsmap.size() ? static_cast<unsigned char>(model.charsmap[i]) : 0u);
+            bits =
+                bits << 8 | (i < model.charsmap.size() ? static_cast<unsigned char>(model.charsmap[i]) : 0u);
         for (int shift = 18; shift >= 0; shift -= 6) base64 += kDigits[bits >> shift & 63];
     }
     for (std::size_t i = 0; i < (3 - model.charsmap.size() % 3) % 3; ++i) base64[base64.size() - 1 - i] = '=';
@@ -168,7 +175,8 @@ TEST(SentencePiece, RulesAsANormalizerOfATokenizerJson) {
 
 // The wire format, written by hand.
 std::string field(int number, std::string_view bytes) {
-    return std::string{static_cast<char>(number << 3 | 2), static_cast<char>(bytes.size())} + std::string(bytes);
+    return std::string{static_cast<char>(number << 3 | 2), static_cast<char>(bytes.size())} +
+           std::string(bytes);
 }
 std::string varint_field(int number, char value) {
     std::string tag = {static_cast<char>(number << 3 & 0x7F)};
@@ -198,17 +206,21 @@ TEST(SentencePieceModel, IsReadWithItsDefaults) {
     ASSERT_EQ(model.pieces.size(), 6u);
     EXPECT_EQ(model.pieces[5].text, "ab");
     EXPECT_EQ(model.pieces[5].score, -1);
-    EXPECT_TRUE(model.is_unigram && model.add_dummy_prefix && model.remove_extra_whitespaces && model.escape_whitespaces);
+    EXPECT_TRUE(model.is_unigram && model.add_dummy_prefix && model.remove_extra_whitespaces &&
+                model.escape_whitespaces);
     EXPECT_FALSE(model.byte_fallback || model.treat_whitespace_as_suffix);
     const Tokenizer tokenizer = Tokenizer::from_sentencepiece(model, {}, "t.model");
     EXPECT_THAT(tokenizer.encode("  ab  zza ", true), ElementsAre(1, 2, 5, 2, 0, 3));
 }
 
 TEST(SentencePieceModel, OptionsAreRead) {
-    const std::string options = field(2, varint_field(3, 2) + varint_field(24, 1) + varint_field(35, 1) + "\xF2\x02\x03" "ab!") +
+    const std::string options = field(2, varint_field(3, 2) + varint_field(24, 1) + varint_field(35, 1) +
+                                             "\xF2\x02\x03"
+                                             "ab!") +
                                 field(3, varint_field(3, 0) + varint_field(4, 0) + varint_field(5, 0));
     const SentencePieceModel model = parse_sentencepiece_model(small_model() + options, "t.model");
-    EXPECT_FALSE(model.is_unigram || model.add_dummy_prefix || model.remove_extra_whitespaces || model.escape_whitespaces);
+    EXPECT_FALSE(model.is_unigram || model.add_dummy_prefix || model.remove_extra_whitespaces ||
+                 model.escape_whitespaces);
     EXPECT_TRUE(model.byte_fallback && model.treat_whitespace_as_suffix);
     EXPECT_EQ(model.bos_piece, "ab!");
 }
@@ -235,11 +247,13 @@ TEST(SentencePieceModel, RejectsPiecesThatMakeNoVocabulary) {
     EXPECT_THAT(refusal(piece("a")), HasSubstr("0 unknown pieces"));
     EXPECT_THAT(refusal(small_model() + piece("x", 7)), HasSubstr("type 7"));
     EXPECT_THAT(refusal(small_model() + piece("\xFF")), HasSubstr("not UTF-8"));
-    EXPECT_THAT(refusal(small_model() + piece("x", 1, std::numeric_limits<float>::infinity())), HasSubstr("not finite"));
+    EXPECT_THAT(refusal(small_model() + piece("x", 1, std::numeric_limits<float>::infinity())),
+                HasSubstr("not finite"));
 }
 
 TEST(SentencePieceModel, RefusesOtherKinds) {
-    EXPECT_THAT(refusal(small_model() + field(2, varint_field(3, 4))), HasSubstr("model type 4 is not supported"));
+    EXPECT_THAT(refusal(small_model() + field(2, varint_field(3, 4))),
+                HasSubstr("model type 4 is not supported"));
     EXPECT_EQ(refusal(small_model() + piece("x", 5)), "accepted");
     EXPECT_THAT(refusal(small_model() + piece("x", 5) + field(2, varint_field(3, 2))), HasSubstr("unused"));
 }
@@ -304,7 +318,8 @@ TEST(ByteTrie, FindsEveryEntryThatBegins) {
     int value = 0;
     for (const char* text : {"a", "abc", "", "ab", "a", "b"}) trie.add(text, value++);
     std::vector<std::pair<std::size_t, std::int32_t>> found;
-    trie.for_each_at("xabcd", 1, [&](const ByteTrie::Match& match) { found.emplace_back(match.end, match.value); });
+    trie.for_each_at("xabcd", 1,
+                     [&](const ByteTrie::Match& match) { found.emplace_back(match.end, match.value); });
     EXPECT_THAT(found, ElementsAre(std::pair(2u, 0), std::pair(3u, 3), std::pair(4u, 1)));
     EXPECT_EQ(trie.longest_at("xabcd", 1)->value, 1);
     EXPECT_FALSE(trie.longest_at("xabcd", 0));

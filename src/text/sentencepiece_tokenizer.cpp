@@ -75,8 +75,8 @@ std::vector<AddedToken> added_tokens(const SentencePieceModel& model, const Toke
 }
 
 // The config's name for a token, else the model's own piece if it is one that texts get.
-std::optional<std::string> special_token(const std::optional<std::string>& name, const std::string& piece_text,
-                                         const SentencePieceModel& model) {
+std::optional<std::string> special_token(const std::optional<std::string>& name,
+                                         const std::string& piece_text, const SentencePieceModel& model) {
     if (name) return name;
     for (const auto& piece : model.pieces)
         if (piece.text == piece_text && piece.type == PieceType::kControl) return piece_text;
@@ -99,10 +99,10 @@ Tokenizer Tokenizer::from_sentencepiece(const SentencePieceModel& model, const T
     Tokenizer tokenizer(std::move(parts), added_tokens(model, config), what);
     for (const auto& added : config.added_tokens) {
         if (tokenizer.id_of(added.token.content) == added.id) continue;
-        throw Unsupported(
-            fmt::format("{}: tokenizer_config.json gives the added token \"{:.100}\" the id {}, which is not the next "
-                        "free one",
-                        what, added.token.content, added.id));
+        throw Unsupported(fmt::format(
+            "{}: tokenizer_config.json gives the added token \"{:.100}\" the id {}, which is not the next "
+            "free one",
+            what, added.token.content, added.id));
     }
     TokenizerConfig complete = config;
     complete.tokenizer_class = "LlamaTokenizer";

@@ -36,7 +36,7 @@ void merge_symbols(std::vector<Symbol>& symbols, const Find& find) {
     struct Candidate {
         std::int32_t rank;
         std::int32_t id;
-        std::int64_t position;  // of the left symbol
+        std::int64_t position;                          // of the left symbol
         bool operator<(const Candidate& other) const {  // the top of a heap is the best one
             return rank != other.rank ? rank > other.rank : position > other.position;
         }

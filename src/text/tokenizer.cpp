@@ -107,12 +107,11 @@ Tokenizer Tokenizer::from_gguf(const GgufVocabulary& vocabulary, std::string_vie
     const bool has_scores = vocabulary.model == "llama";
     const Json root =
         has_scores ? gguf_pipeline_json(vocabulary, what) : gguf_tokenizer_json(vocabulary, what);
-    auto model = has_scores
-                     ? std::make_unique<ScoredBpe>(
-                           gguf_scored_tokens(vocabulary, what),
-                           ScoredBpeOptions{.unknown_id = gguf_unknown_id(vocabulary)},
-                           json_path(what, "tokenizer.ggml.tokens"))
-                     : build_subword_model(require_object(root, "model", what), json_path(what, "model"));
+    auto model =
+        has_scores ? std::make_unique<ScoredBpe>(gguf_scored_tokens(vocabulary, what),
+                                                 ScoredBpeOptions{.unknown_id = gguf_unknown_id(vocabulary)},
+                                                 json_path(what, "tokenizer.ggml.tokens"))
+                   : build_subword_model(require_object(root, "model", what), json_path(what, "model"));
     Tokenizer tokenizer = build(root, std::move(model), what);
     if (vocabulary.bos_id) tokenizer.parts_.bos_id = vocabulary.bos_id;
     if (vocabulary.eos_id) tokenizer.parts_.eos_id = vocabulary.eos_id;
@@ -133,8 +132,8 @@ void Tokenizer::apply(const TokenizerConfig& config, std::string_view what) {
         if (!is_wanted) return ids;
         if (!id) {
             throw FormatError(fmt::format(
-                "{}: tokenizer_config.json asks for add_{}_token, but names no {}_token of the vocabulary", what,
-                name, name));
+                "{}: tokenizer_config.json asks for add_{}_token, but names no {}_token of the vocabulary",
+                what, name, name));
         }
         ids.push_back(*id);
         return ids;
@@ -143,7 +142,8 @@ void Tokenizer::apply(const TokenizerConfig& config, std::string_view what) {
                              .after = around(config.add_eos.value_or(false), parts_.eos_id, "eos")};
 }
 
-Tokenizer Tokenizer::build(const Json& root, std::unique_ptr<const SubwordModel> model, std::string_view what) {
+Tokenizer Tokenizer::build(const Json& root, std::unique_ptr<const SubwordModel> model,
+                           std::string_view what) {
     const std::string version = optional_string(root, "version", what).value_or("1.0");
     if (version != "1.0") {
         throw Unsupported(

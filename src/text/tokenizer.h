@@ -27,15 +27,16 @@ namespace assay {
 class Tokenizer {
   public:
     // Reads a tokenizer.json; `what` names it in errors. Its "truncation" and "padding" are not applied. What
-    // `config` says about the tokens around a text beats the file where overrides_template(). Throws FormatError
-    // for a malformed file, Unsupported (naming the part and what is supported) for unknown parts.
+    // `config` says about the tokens around a text beats the file where overrides_template(). Throws
+    // FormatError for a malformed file, Unsupported (naming the part and what is supported) for unknown
+    // parts.
     static Tokenizer from_json(std::string_view tokenizer_json, std::string_view what,
                                const TokenizerConfig& config = {});
 
-    // The pipeline of a tokenizer.model: its own normalization, BPE by scores or unigram. Control pieces are not
-    // looked for in texts, the added tokens of `config` are. Unless `config` says otherwise a text gets the
-    // model's bos piece in front, and no eos. Decoding shows an unknown piece as its text. Throws FormatError for
-    // an inconsistent model or config.
+    // The pipeline of a tokenizer.model: its own normalization, BPE by scores or unigram. Control pieces are
+    // not looked for in texts, the added tokens of `config` are. Unless `config` says otherwise a text gets
+    // the model's bos piece in front, and no eos. Decoding shows an unknown piece as its text. Throws
+    // FormatError for an inconsistent model or config.
     static Tokenizer from_sentencepiece(const SentencePieceModel& model, const TokenizerConfig& config,
                                         std::string_view what);
 
@@ -56,8 +57,8 @@ class Tokenizer {
     std::optional<std::string> token_text(std::int32_t id) const;
     std::optional<std::int32_t> id_of(std::string_view token_text) const;
 
-    // The tokens that begin and end a text: those that a GGUF file, a tokenizer_config.json or a tokenizer.model
-    // names, else those that the post-processor puts there.
+    // The tokens that begin and end a text: those that a GGUF file, a tokenizer_config.json or a
+    // tokenizer.model names, else those that the post-processor puts there.
     std::optional<std::int32_t> bos_id() const { return parts_.bos_id; }
     std::optional<std::int32_t> eos_id() const { return parts_.eos_id; }
     // Does encode() with special tokens put one in front?
@@ -74,7 +75,8 @@ class Tokenizer {
         std::optional<std::int32_t> eos_id{};
     };
 
-    static Tokenizer build(const Json& root, std::unique_ptr<const SubwordModel> model, std::string_view what);
+    static Tokenizer build(const Json& root, std::unique_ptr<const SubwordModel> model,
+                           std::string_view what);
     void apply(const TokenizerConfig& config, std::string_view what);
     Tokenizer(Parts parts, const std::vector<AddedToken>& added_tokens, std::string_view what);
     void check_special_ids(std::string_view what) const;

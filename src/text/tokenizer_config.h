@@ -26,8 +26,8 @@ struct TokenizerConfig {
     std::optional<std::string> eos_token{};
     std::vector<Added> added_tokens{};  // by rising id
 
-    // Do the classes that read this build the tokens around a text anew, whatever the tokenizer's own file says?
-    // So do those of Llama, Gemma and Cohere where "add_bos_token" or "add_eos_token" is given. Source:
+    // Do the classes that read this build the tokens around a text anew, whatever the tokenizer's own file
+    // says? So do those of Llama, Gemma and Cohere where "add_bos_token" or "add_eos_token" is given. Source:
     // transformers 4, models/llama/tokenization_llama_fast.py, update_post_processor.
     bool overrides_template() const;
 };

@@ -55,7 +55,9 @@ TEST_P(TokenizerGolden, DecodesEveryCaseAsTheLibraryDoes) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(Tokenizers, TokenizerGolden, ::testing::Values("smollm2", "llama3", "qwen2", "llama2", "metaspace", "gemma", "unigram"),
+INSTANTIATE_TEST_SUITE_P(Tokenizers, TokenizerGolden,
+                         ::testing::Values("smollm2", "llama3", "qwen2", "llama2", "metaspace", "gemma",
+                                           "unigram"),
                          [](const auto& tested) { return std::string(tested.param); });
 
 TEST(Tokenizer, EncodesTheEvaluationTextAsTheLibraryDoes) {

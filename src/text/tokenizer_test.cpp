@@ -351,7 +351,7 @@ Json metaspace(const Json& options) {
     json["model"]["vocab"]["▁"] = 9;
     json["model"]["vocab"]["▁a"] = 10;
     json["model"]["merges"] = Json::parse(R"([["▁", "a"]])");
-    json["added_tokens"] = {added("<s>")};
+    json["added_tokens"] = Json::array({added("<s>")});
     json["pre_tokenizer"] = {{"type", "Metaspace"}, {"replacement", "▁"}};
     json["pre_tokenizer"].update(options);
     return json;
@@ -422,7 +422,8 @@ TEST(Tokenizer, DecodesByReplacingAndStripping) {
 
 TEST(Tokenizer, StripsAccents) {
     Json json = tiny();
-    json["normalizer"] = Json::parse(R"({"type": "Sequence", "normalizers": [{"type": "NFD"}, {"type": "StripAccents"}]})");
+    json["normalizer"] =
+        Json::parse(R"({"type": "Sequence", "normalizers": [{"type": "NFD"}, {"type": "StripAccents"}]})");
     EXPECT_THAT(encode(json, "äb\u0301\u20DD\u0903c"), ElementsAre(5));
 }
 
@@ -432,8 +433,9 @@ Json unigram() {
 }
 
 TEST(Unigram, TakesTheBestPathAndAmongEqualsTheFirst) {
-    EXPECT_THAT(encode(unigram(), "ab"), ElementsAre(3));   // -2 beats -2.5
-    EXPECT_THAT(encode(unigram(), "aa"), ElementsAre(4));   // -2 equals -1 -1: the longer token was found first
+    EXPECT_THAT(encode(unigram(), "ab"), ElementsAre(3));  // -2 beats -2.5
+    EXPECT_THAT(encode(unigram(), "aa"),
+                ElementsAre(4));  // -2 equals -1 -1: the longer token was found first
     EXPECT_THAT(encode(unigram(), "aab"), ElementsAre(1, 3));  // -3 beats -3.5 and -4
     EXPECT_THAT(encode(unigram(), ""), IsEmpty());
 }
@@ -503,9 +505,12 @@ TEST(TokenizerConfig, BeatsTheTemplateForTheFamiliesThatRebuildIt) {
     const auto encode_with = [](TokenizerConfig config) { return configured(config).encode("c", true); };
     EXPECT_THAT(encode_with({.tokenizer_class = "LlamaTokenizerFast"}), ElementsAre(0, 2));
     EXPECT_THAT(encode_with({.tokenizer_class = "LlamaTokenizerFast", .add_bos = false}), ElementsAre(2));
-    EXPECT_THAT(encode_with({.tokenizer_class = "GemmaTokenizer", .add_eos = true, .bos_token = "b", .eos_token = "1"}),
-                ElementsAre(1, 2, 7));
-    EXPECT_THAT(encode_with({.tokenizer_class = "PreTrainedTokenizerFast", .add_bos = false}), ElementsAre(0, 2));
+    EXPECT_THAT(
+        encode_with(
+            {.tokenizer_class = "GemmaTokenizer", .add_eos = true, .bos_token = "b", .eos_token = "1"}),
+        ElementsAre(1, 2, 7));
+    EXPECT_THAT(encode_with({.tokenizer_class = "PreTrainedTokenizerFast", .add_bos = false}),
+                ElementsAre(0, 2));
 }
 
 TEST(TokenizerConfig, NamesTheTokensThatBeginAndEnd) {
@@ -517,7 +522,8 @@ TEST(TokenizerConfig, NamesTheTokensThatBeginAndEnd) {
 
 TEST(TokenizerConfig, MustNameATokenThatTextsGet) {
     EXPECT_THROW(configured({.tokenizer_class = "LlamaTokenizer", .add_eos = true}), FormatError);
-    EXPECT_THROW(configured({.tokenizer_class = "LlamaTokenizer", .add_eos = true, .eos_token = "</s>"}), FormatError);
+    EXPECT_THROW(configured({.tokenizer_class = "LlamaTokenizer", .add_eos = true, .eos_token = "</s>"}),
+                 FormatError);
 }
 
 TEST(TokenizerConfig, IsReadFromItsFile) {
@@ -537,10 +543,11 @@ TEST(TokenizerConfig, IsReadFromItsFile) {
 }
 
 TEST(TokenizerConfig, RejectsWhatIsMalformed) {
-    for (const char* bad : {"[]", "{", R"({"add_bos_token": 1})", R"({"bos_token": 3})", R"({"bos_token": {"text": "x"}})",
-                            R"({"added_tokens_decoder": {"-1": {"content": "x"}}})",
-                            R"({"added_tokens_decoder": {"1x": {"content": "x"}}})",
-                            R"({"added_tokens_decoder": {"1": "x"}})"}) {
+    for (const char* bad :
+         {"[]", "{", R"({"add_bos_token": 1})", R"({"bos_token": 3})", R"({"bos_token": {"text": "x"}})",
+          R"({"added_tokens_decoder": {"-1": {"content": "x"}}})",
+          R"({"added_tokens_decoder": {"1x": {"content": "x"}}})",
+          R"({"added_tokens_decoder": {"1": "x"}})"}) {
         EXPECT_THROW(parse_tokenizer_config(bad, "c.json"), FormatError) << bad;
     }
 }

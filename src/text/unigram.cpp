@@ -41,8 +41,8 @@ std::vector<Unigram::Node> Unigram::best_paths(std::string_view piece) const {
         });
         if (!has_single) {
             if (!options_.unknown_id) {
-                throw FormatError(fmt::format("{}: \"{}\" has no token, and there is no unknown token", where_,
-                                              piece.substr(begin, character_end - begin)));
+                throw FormatError(fmt::format("{}: \"{}\" has no token, and there is no unknown token",
+                                              where_, piece.substr(begin, character_end - begin)));
             }
             offer(character_end, *options_.unknown_id, options_.unknown_score + score_here);
         }

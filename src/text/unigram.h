@@ -22,11 +22,10 @@ struct UnigramOptions {
 };
 
 // The segmentation into tokens whose scores (log-probabilities) have the largest sum, by dynamic programming
-// from the left; among equals the first one found, which has the longest last token. O(n * longest token). Sums
-// are f64, as in `tokenizers`; SentencePiece's are f32, so that its choices in texts of thousands of tokens depend on
-// rounding (and on its version).
-// Source: Kudo 2018, arXiv:1804.10959; `tokenizers` models/unigram; sentencepiece src/unigram_model.cc,
-// EncodeOptimized.
+// from the left; among equals the first one found, which has the longest last token. O(n * longest token).
+// Sums are f64, as in `tokenizers`; SentencePiece's are f32, so that its choices in texts of thousands of
+// tokens depend on rounding (and on its version). Source: Kudo 2018, arXiv:1804.10959; `tokenizers`
+// models/unigram; sentencepiece src/unigram_model.cc, EncodeOptimized.
 class Unigram final : public SubwordModel {
   public:
     // `where` names the file in errors. Throws FormatError for empty or equal texts, scores that are not

@@ -10,6 +10,7 @@
 #include "base/mapped_file.h"
 #include "container/gguf.h"
 #include "container/safetensors_writer.h"
+#include "model/architectures.h"
 #include "model/architectures/hf_writer.h"
 #include "model/model_files.h"
 #include "tensor/tensor_view.h"
@@ -105,11 +106,12 @@ void write_companions(const ModelFiles& files, const Model& model, const char* t
         config = make_config(model.config(), vocabulary);
         write_file(out / "tokenizer.json", gguf_tokenizer_json(vocabulary, files.path.string()).dump(1));
     } else {
-        config = parse_json(read_file(config_path(files.path)), config_path(files.path).string());
+        const std::string what = config_path(files.path).string();
+        config = text_config(parse_json(read_file(config_path(files.path)), what), what);
         for (const char* key : {"dtype", "quantization_config", "compression_config"}) config.erase(key);
-        for (const char* name :
-             {"tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json",
-              "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja", "generation_config.json"}) {
+        for (const char* name : {"tokenizer.json", "tokenizer.model", "tokenizer_config.json",
+                                 "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
+                                 "chat_template.jinja", "generation_config.json"}) {
             if (std::filesystem::exists(files.path / name))
                 write_file(out / name, read_file(files.path / name));
         }

@@ -132,13 +132,20 @@ TEST_F(ConvertTest, TheConfigStaysAndSaysTheNewType) {
 
 TEST_F(ConvertTest, TokenizerFilesAreCopied) {
     fs::copy(kTiny / "llama-tied", folder_ / "in");
-    const char* const kFiles[] = {"tokenizer.json",          "tokenizer.model",   "tokenizer_config.json",
-                                  "special_tokens_map.json", "added_tokens.json", "vocab.json",
-                                  "merges.txt",              "chat_template.jinja", "generation_config.json"};
+    const char* const kFiles[] = {"tokenizer.json",
+                                  "tokenizer.model",
+                                  "tokenizer_config.json",
+                                  "special_tokens_map.json",
+                                  "added_tokens.json",
+                                  "vocab.json",
+                                  "merges.txt",
+                                  "chat_template.jinja",
+                                  "generation_config.json"};
     for (const char* name : kFiles) std::ofstream(folder_ / "in" / name) << name << '\0' << "\r\n";
     std::ofstream(folder_ / "in" / "notes.txt") << "not part of the model";
     convert(folder_ / "in", "bf16");
-    for (const char* name : kFiles) EXPECT_EQ(read_file(output_ / name), name + std::string("\0\r\n", 3)) << name;
+    for (const char* name : kFiles)
+        EXPECT_EQ(read_file(output_ / name), name + std::string("\0\r\n", 3)) << name;
     EXPECT_FALSE(fs::exists(output_ / "notes.txt"));
     EXPECT_FALSE(fs::exists(output_ / "oracle.safetensors"));
 }

@@ -54,6 +54,14 @@ struct SweepOptions {  // sensitivity and diagnose
     std::uint64_t seed = 0;
 };
 
+struct PredictOptions {
+    ModelOptions model;                      // a folder may hold its config.json only
+    std::string measurement = "perplexity";  // or comparison, sweep
+    std::int64_t window = 2048;
+    std::int64_t windows = 16;
+    std::int64_t context = 0;
+};
+
 struct ConvertOptions {
     std::filesystem::path model;
     std::filesystem::path output;  // a new folder

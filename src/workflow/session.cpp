@@ -19,6 +19,15 @@ namespace {
 
 constexpr compute::CpuOptions kBf16{.precision = compute::Precision::kBf16};
 
+// What rounding is measured against: f32 for bf16, other kernels (and so another order of sums) for f32.
+std::unique_ptr<compute::Backend> make_other_backend(const compute::Backend& own, ThreadPool& pool) {
+    const bool bf16 = own.weight_bytes() == 2;
+    return compute::make_cpu_backend(
+        pool, {.kernels = bf16 ? compute::CpuKernels::kBest : compute::CpuKernels::kAvx2});
+}
+
+}  // namespace
+
 std::unique_ptr<compute::Backend> make_backend(const ModelOptions& options, ThreadPool& pool) {
     const std::string &name = options.backend, &precision = options.precision;
     if (precision != "f32" && precision != "bf16" && precision != "auto")
@@ -33,14 +42,11 @@ std::unique_ptr<compute::Backend> make_backend(const ModelOptions& options, Thre
     return compute::make_cpu_backend(pool, bf16 ? kBf16 : compute::CpuOptions{});
 }
 
-// What rounding is measured against: f32 for bf16, other kernels (and so another order of sums) for f32.
-std::unique_ptr<compute::Backend> make_other_backend(const compute::Backend& own, ThreadPool& pool) {
-    const bool bf16 = own.weight_bytes() == 2;
-    return compute::make_cpu_backend(
-        pool, {.kernels = bf16 ? compute::CpuKernels::kBest : compute::CpuKernels::kAvx2});
+std::int64_t memory_budget(double gib) {
+    if (gib > 0) return static_cast<std::int64_t>(gib * (1 << 30));
+    const std::int64_t available = available_bytes();
+    return available > 0 ? resident_bytes() + available / 5 * 4 : std::int64_t{8} << 30;
 }
-
-}  // namespace
 
 std::string file_sha256(const std::filesystem::path& path, Progress& progress, const CancelToken& cancel) {
     constexpr std::size_t kPiece = std::size_t{64} << 20;
@@ -155,16 +161,9 @@ std::vector<std::size_t> Session::select_items(const std::string& expression) {
     return selected;
 }
 
-std::int64_t Session::memory_budget() const {
-    constexpr double kGiB = 1 << 30;
-    if (options_.memory > 0) return static_cast<std::int64_t>(options_.memory * kGiB);
-    const std::int64_t available = available_bytes();
-    return available > 0 ? resident_bytes() + available / 5 * 4 : std::int64_t{8} << 30;
-}
-
 void Session::prepare(const std::vector<Workload>& work) {
     return_freed_memory();
-    const std::int64_t budget = memory_budget();
+    const std::int64_t budget = memory_budget(options_.memory);
     settings_["memory"] = options_.memory;
     std::int64_t most = 0;
     limits_ = {};

@@ -47,7 +47,6 @@ class Session {
     Envelope finish(Result result);
 
   private:
-    std::int64_t memory_budget() const;
     std::optional<RunCost> cost() const;
     Evaluation evaluation_of_ids(const EvaluationText& options);
     Evaluation evaluation_of_text(const EvaluationText& options);
@@ -67,6 +66,13 @@ class Session {
     RunCost predicted_;
     std::optional<NoiseFloor> noise_;
 };
+
+// The backend that the options choose. Throws InvalidArgument for an unknown one, Error where the processor
+// lacks what it needs.
+std::unique_ptr<compute::Backend> make_backend(const ModelOptions& options, ThreadPool& pool);
+
+// Bytes for `gib` GiB; 0: what the process has and four fifths of what the machine has left.
+std::int64_t memory_budget(double gib);
 
 // Hex SHA-256 of a file, with progress.
 std::string file_sha256(const std::filesystem::path& path, Progress& progress, const CancelToken& cancel);

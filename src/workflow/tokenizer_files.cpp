@@ -30,16 +30,17 @@ Tokenizer load_tokenizer(const ModelFiles& files) {
     }
     const auto json = files.path / "tokenizer.json";
     if (std::filesystem::exists(json))
-        return Tokenizer::from_json(read_file(json, kMaxTokenizerBytes), json.string(), load_config(files.path));
+        return Tokenizer::from_json(read_file(json, kMaxTokenizerBytes), json.string(),
+                                    load_config(files.path));
     const auto model = files.path / "tokenizer.model";
     if (std::filesystem::exists(model)) {
         const auto parsed = parse_sentencepiece_model(read_file(model, kMaxTokenizerBytes), model.string());
         return Tokenizer::from_sentencepiece(parsed, load_config(files.path), model.string());
     }
-    throw FormatError(
-        fmt::format("{}: neither tokenizer.json nor tokenizer.model is there; put one of the model's there, or give "
-                    "token ids with --ids",
-                    files.path.string()));
+    throw FormatError(fmt::format(
+        "{}: neither tokenizer.json nor tokenizer.model is there; put one of the model's there, or give "
+        "token ids with --ids",
+        files.path.string()));
 }
 
 }  // namespace assay

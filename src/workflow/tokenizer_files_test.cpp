@@ -60,7 +60,8 @@ TEST_F(TokenizerFilesTest, TheConfigBesideBothCounts) {
 }
 
 TEST_F(TokenizerFilesTest, AFolderWithNeitherIsRefusedNamingBoth) {
-    EXPECT_THAT(refusal(), ::testing::AllOf(HasSubstr("tokenizer.json"), HasSubstr("tokenizer.model"), HasSubstr("--ids")));
+    EXPECT_THAT(refusal(), ::testing::AllOf(HasSubstr("tokenizer.json"), HasSubstr("tokenizer.model"),
+                                            HasSubstr("--ids")));
 }
 
 TEST_F(TokenizerFilesTest, ABrokenFileIsNamed) {

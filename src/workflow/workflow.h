@@ -29,6 +29,10 @@ Envelope measure_sensitivity(const SweepOptions& options, Progress& progress, co
 // cause.
 Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelToken& cancel);
 
+// Time and memory that a measurement would take on this machine, from the model's shapes and a few timed
+// operations.
+Envelope predict(const PredictOptions& options, Progress& progress, const CancelToken& cancel);
+
 // Writes a Hugging Face folder (model.safetensors, config.json, tokenizer.json where it can be made) of any
 // model that Assay reads. The folder appears only when whole. Returns the path of the folder.
 std::filesystem::path convert_model(const ConvertOptions& options, Progress& progress,
