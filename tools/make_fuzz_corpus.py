@@ -12,6 +12,8 @@ import struct
 import sys
 from pathlib import Path
 
+TESTS = Path(__file__).resolve().parent.parent / "tests" / "data"
+
 U8, I8, U16, I16, U32, I32, F32, BOOL, STRING, ARRAY, U64, I64, F64 = range(13)
 
 
@@ -159,7 +161,7 @@ def config_seeds():
         "valid_nested": {"rope_parameters": {"rope_type": "default", "rope_theta": 50000.0, "partial_rotary_factor": 1.0}},
         "valid_linear": {"rope_scaling": {"type": "linear", "factor": 4.0}},
         "valid_null": {"num_key_value_heads": None, "head_dim": None, "rope_scaling": None},
-        "other_architecture": {"architectures": ["Olmo2ForCausalLM"]},
+        "other_architecture": {"architectures": ["MambaForCausalLM"]},
         "no_architecture": {"architectures": []},
         "architecture_is_a_number": {"architectures": [1]},
         "architectures_is_a_string": {"architectures": "LlamaForCausalLM"},
@@ -191,10 +193,71 @@ def config_seeds():
         "bool_text": {"tie_word_embeddings": "true"},
     }
     seeds = {name: json.dumps({**least, **change}).encode() for name, change in changes.items()}
+    for path in sorted((TESTS / "tiny").glob("*/config.json")):
+        seeds["tiny_" + path.parent.name] = path.read_bytes()
+    longrope = {"rope_type": "longrope", "short_factor": [1.0] * 8, "long_factor": [2.0] * 8}
+    families = {
+        "yarn": {"rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64, "mscale": 0.7,
+                                  "mscale_all_dim": 1.3, "beta_fast": 20, "truncate": False}},
+        "longrope": {"architectures": ["Phi3ForCausalLM"], "rope_scaling": longrope, "original_max_position_embeddings": 64},
+        "qwen_windows": {"architectures": ["Qwen2MoeForCausalLM"], "use_sliding_window": True, "sliding_window": 8,
+                         "num_key_value_heads": 2, "mlp_only_layers": [1]},
+        "layer_types": {"architectures": ["Gemma2ForCausalLM"], "layer_types": ["full_attention", "sliding_attention"]},
+        "rope_by_type": {"architectures": ["Gemma3ForCausalLM"], "sliding_window_pattern": 2, "rope_parameters": {
+            "full_attention": {"rope_type": "linear", "factor": 8.0}, "sliding_attention": {"rope_theta": 700.0}}},
+    }
+    for name, change in families.items():
+        seeds["valid_" + name] = json.dumps({**least, **change}).encode()
+    text = {key: value for key, value in least.items() if key != "architectures"}
+    seeds["valid_text_config"] = json.dumps({"architectures": ["Gemma3ForConditionalGeneration"], "text_config": text}).encode()
     seeds["not_an_object"] = b"[]"
     seeds["bad_json"] = seeds["valid_least"][:-1]
     seeds["duplicate_key"] = b'{"vocab_size": 1, "vocab_size": 2}'
     return seeds
+
+
+def gguf_config_seeds():
+    """Metadata of each architecture, with an embedding of [8, 4]."""
+    def u32(value):
+        return U32, struct.pack("<I", value)
+
+    def f32(value):
+        return F32, struct.pack("<f", value)
+
+    def seed(arch, extra=None, tensors=()):
+        values = {"embedding_length": u32(4), "feed_forward_length": u32(8), "block_count": u32(2), "context_length": u32(16),
+                  "attention.head_count": u32(2), "attention.head_count_kv": u32(1),
+                  "attention.layer_norm_rms_epsilon": f32(1e-5), **(extra or {})}
+        keys = [key("general.architecture", STRING, text(arch))]
+        keys += [key(f"{arch}.{name}", *value) for name, value in values.items() if value]
+        infos, at = [], 0
+        for name, ne in (("token_embd.weight", [4, 8]), *tensors):
+            infos.append(info(name, ne, 0, at))
+            size = 4
+            for n in ne:
+                size *= n
+            at += size + -size % 32
+        return gguf(keys, infos, at)
+
+    experts = {"expert_count": u32(3), "expert_used_count": u32(2)}
+    yarn = {"rope.scaling.type": (STRING, text("yarn")), "rope.scaling.factor": f32(4), "rope.scaling.yarn_beta_fast": f32(16)}
+    return {
+        **{"valid_" + arch: seed(arch) for arch in ("llama", "qwen2", "qwen3", "phi3", "gemma2", "gemma3", "olmo2")},
+        **{"valid_" + arch: seed(arch, experts) for arch in ("qwen2moe", "qwen3moe")},
+        "valid_mixtral": seed("llama", experts, [("blk.0.ffn_gate_exps.weight", [4, 8, 3]), ("blk.0.ffn_up.1.weight", [4, 8])]),
+        "valid_yarn": seed("qwen2", yarn),
+        "valid_bias": seed("llama", None, [("blk.0.attn_q.weight", [4, 4]), ("blk.0.attn_q.bias", [4]), ("output.weight", [4, 8])]),
+        "valid_longrope": seed("phi3", None, [("rope_factors_long.weight", [1]), ("rope_factors_short.weight", [1])]),
+        "valid_windows": seed("gemma3", {"attention.sliding_window": u32(8), "attention.sliding_window_pattern": u32(2)}),
+        "shared_gate": seed("qwen2moe", experts, [("blk.0.ffn_gate_inp_shexp.weight", [4]), ("blk.1.attn_norm.weight", [4])]),
+        "many_experts": seed("llama", {**experts, "expert_count": u32(1 << 17)}),
+        "experts_of_two_dimensions": seed("llama", experts, [("blk.0.ffn_gate_exps.weight", [4, 8])]),
+        "function_key": seed("olmo2", {"attention.sliding_window": u32(8)}),
+        "layers_missing": seed("llama", {"block_count": None}),
+        "heads_in_a_list": seed("llama", {"attention.head_count": (ARRAY, struct.pack("<IQ2I", U32, 2, 2, 2))}),
+        "negative_softcap": seed("gemma2", {"final_logit_softcapping": f32(-1)}),
+        "no_architecture": gguf(),
+    }
 
 
 def scaled_weight_seeds():
@@ -381,7 +444,7 @@ def tokenizer_gguf_seeds():
 
 def main():
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent / "fuzz" / "corpus"
-    for target, seeds in {"safetensors": safetensors_seeds(), "gguf": gguf_seeds(), "config": config_seeds(),
+    for target, seeds in {"safetensors": safetensors_seeds(), "gguf": gguf_seeds(), "config": config_seeds(), "gguf_config": gguf_config_seeds(),
                           "scaled_weight": scaled_weight_seeds(), "treatment": treatment_seeds(),
                           "tokenizer": tokenizer_seeds(), "tokenizer_gguf": tokenizer_gguf_seeds(),
                           "tokenizer_model": tokenizer_model_seeds()}.items():

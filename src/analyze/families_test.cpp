@@ -22,16 +22,15 @@ class FamilySweepTest : public ::testing::TestWithParam<const char*> {
         return measure_sensitivity(model_, engine, windows_, options_);
     }
 
-    Model model_ = load_model(
-        open_model_files(std::filesystem::path(ASSAY_TEST_DATA) / "tiny" / GetParam()));
+    Model model_ = load_model(open_model_files(std::filesystem::path(ASSAY_TEST_DATA) / "tiny" / GetParam()));
     SensitivityOptions options_{.treatment = parse_treatment("int3-g16"), .items = {}, .seed = 1};
     std::vector<EvaluationWindow> windows_ =
         with_context(random_windows({40, 13}, model_.config().vocabulary), 5);
 };
 
 INSTANTIATE_TEST_SUITE_P(Tiny, FamilySweepTest,
-                         ::testing::Values("llama-bias-sharded", "gemma2", "mixtral", "qwen2-moe", "phi3-partial",
-                                           "olmo2"),
+                         ::testing::Values("llama-bias-sharded", "gemma2", "mixtral", "qwen2-moe",
+                                           "phi3-partial", "olmo2"),
                          [](const auto& info) {
                              std::string name = info.param;
                              std::erase(name, '-');
@@ -48,7 +47,8 @@ TEST_P(FamilySweepTest, EqualsEveryNaiveSwapBitForBit) {
         const auto own = [&](const SensitivityLinear& l) { return l.name == model_.items()[i].name; };
         const auto linear = std::find_if(result.linears.begin(), result.linears.end(), own);
         ASSERT_NE(linear, result.linears.end());
-        EXPECT_EQ(linear->blocks, measure_swap_naively(model_, engine, windows_, options_, i)) << linear->name;
+        EXPECT_EQ(linear->blocks, measure_swap_naively(model_, engine, windows_, options_, i))
+            << linear->name;
     }
 }
 

@@ -37,8 +37,8 @@ const Architecture& find_gguf_architecture(const GgufFile& file);
 // Hugging Face's name for a GGUF name within a block, of those that are the architecture's own.
 std::optional<std::string_view> find_gguf_name(const Architecture& architecture, std::string_view name);
 
-// The config of a multimodal class's language model, as a class of its own would have it; any other config as it
-// is. Throws FormatError where the class's text_config is missing.
+// The config of a multimodal class's language model, as a class of its own would have it; any other config as
+// it is. Throws FormatError where the class's text_config is missing.
 Json text_config(const Json& config, std::string_view what);
 
 // The programs of all blocks of a model of config.architecture, a Hugging Face class name.

@@ -1,5 +1,5 @@
-// Exactness with every kind of block: bits depend on no thread count, a fork without effect is the reference, a fork is
-// the whole run of the swapped model.
+// Exactness with every kind of block: bits depend on no thread count, a fork without effect is the reference,
+// a fork is the whole run of the swapped model.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -34,8 +34,7 @@ class FamilyTest : public ::testing::TestWithParam<const char*> {
         return run_pass(model_, engine, chunks, {.forks = forks});
     }
 
-    Model model_ = load_model(
-        open_model_files(std::filesystem::path(ASSAY_TEST_DATA) / "tiny" / GetParam()));
+    Model model_ = load_model(open_model_files(std::filesystem::path(ASSAY_TEST_DATA) / "tiny" / GetParam()));
     TokenWindow window_ = random_windows({45}, model_.config().vocabulary)[0];
     std::vector<TokenChunk> chunks_ = make_chunks(std::vector<TokenWindow>{window_}, 0, 4096);
     std::vector<std::unique_ptr<ScaleOverlay>> overlays_;
@@ -66,7 +65,8 @@ TEST_P(FamilyTest, AForkWithoutEffectIsTheReference) {
     const Matrix<float> expected = logits(model_, engine, chunks_[0], result.reference);
     for (std::size_t i = 0; i < result.forks.size(); ++i) {
         const ForkResult& fork = result.forks[i];
-        EXPECT_TRUE(equal(logits(model_, engine, chunks_[0], fork.states), expected)) << model_.items()[i].name;
+        EXPECT_TRUE(equal(logits(model_, engine, chunks_[0], fork.states), expected))
+            << model_.items()[i].name;
         for (const auto& windows : fork.propagation) {
             for (const compute::SquaredError& e : windows) EXPECT_EQ(e.error, 0) << model_.items()[i].name;
         }
@@ -92,8 +92,8 @@ TEST_P(FamilyTest, AForkIsTheWholeRunOfTheSwappedModel) {
 TEST_P(FamilyTest, RoutersAreItemsThatCanBeSwapped) {
     const auto router = [](const LinearItem& item) { return item.role == LinearItem::Role::kRouter; };
     const ModelConfig& c = model_.config();
-    const auto sparse = std::count_if(c.layer.begin(), c.layer.end(),
-                                      [](const LayerConfig& layer) { return layer.experts; });
+    const auto sparse =
+        std::count_if(c.layer.begin(), c.layer.end(), [](const LayerConfig& layer) { return layer.experts; });
     EXPECT_EQ(std::count_if(model_.items().begin(), model_.items().end(), router),
               sparse * (c.experts.shared_intermediate > 0 ? 2 : 1));
     TestEngine engine;

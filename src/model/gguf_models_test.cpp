@@ -20,7 +20,8 @@ ModelFiles tiny_files(const std::string& name) {
     return open_model_files(std::filesystem::path(ASSAY_TEST_DATA) / "tiny" / name);
 }
 
-// The model with what a GGUF file can say: sizes and scales in f32, and where llama.cpp has no key, its own choice.
+// The model with what a GGUF file can say: sizes and scales in f32, and where llama.cpp has no key, its own
+// choice.
 ModelConfig representable(ModelConfig c) {
     c.rms_eps = static_cast<double>(static_cast<float>(c.rms_eps));
     if (c.architecture == "MistralForCausalLM") {
@@ -74,8 +75,8 @@ class GgufModelsTest : public TemporaryFolder {
 
 TEST_F(GgufModelsTest, TinyModelsGiveTheirFoldersLogits) {
     for (const char* name :
-         {"llama-tied", "llama-rope-linear-f16", "llama-rope-llama3-f32", "llama-bias-sharded", "mistral-window32",
-          "mixtral", "qwen2", "qwen3", "qwen2-moe", "phi3-partial", "gemma2", "olmo2"}) {
+         {"llama-tied", "llama-rope-linear-f16", "llama-rope-llama3-f32", "llama-bias-sharded",
+          "mistral-window32", "mixtral", "qwen2", "qwen3", "qwen2-moe", "phi3-partial", "gemma2", "olmo2"}) {
         SCOPED_TRACE(name);
         const ModelFiles files = tiny_files(name);
         const ModelConfig config = representable(load_model(files).config());

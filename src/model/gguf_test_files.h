@@ -107,8 +107,8 @@ inline std::vector<float> permuted_rows(std::span<const float> values, std::int6
 // llama3 scaling as divisors of the frequencies, in f32 as LlamaModel.generate_extra_tensors.
 inline std::vector<float> llama3_divisors(const RopeConfig& rope) {
     const auto original = static_cast<float>(rope.original_max_positions),
-               low = static_cast<float>(rope.low_freq_factor), high = static_cast<float>(rope.high_freq_factor),
-               factor = static_cast<float>(rope.factor);
+               low = static_cast<float>(rope.low_freq_factor),
+               high = static_cast<float>(rope.high_freq_factor), factor = static_cast<float>(rope.factor);
     std::vector<float> divisors;
     for (std::int64_t i = 0; i < rope.dimensions; i += 2) {
         const float f = 1.0f / std::pow(static_cast<float>(rope.theta),
@@ -221,7 +221,8 @@ inline std::vector<GgufTestTensor> gguf_tensors(const ModelConfig& config, const
         if (name.substr(number, dot - number) != "0") return {};
         const std::string before = name.substr(0, number), after = name.substr(dot);
         const Shape one = weights.shape(name);
-        GgufTestTensor all{gguf_name(family, before + "*" + after), {config.experts.count, one[0], one[1]}, {}};
+        GgufTestTensor all{
+            gguf_name(family, before + "*" + after), {config.experts.count, one[0], one[1]}, {}};
         for (std::int64_t e = 0; e < config.experts.count; ++e) {
             const auto own = read(before + std::to_string(e) + after);
             all.values.insert(all.values.end(), own.begin(), own.end());
@@ -241,8 +242,7 @@ inline std::vector<GgufTestTensor> gguf_tensors(const ModelConfig& config, const
 
 // Writes the model in f32. `add_keys` adds metadata.
 inline void write_gguf(const std::filesystem::path& path, const ModelConfig& config,
-                       const WeightSource& weights,
-                       const std::function<void(GgufHeader&)>& add_keys = {}) {
+                       const WeightSource& weights, const std::function<void(GgufHeader&)>& add_keys = {}) {
     GgufHeader header;
     GgufKeys(header, gguf_family(config.architecture).arch).set(config);
     if (add_keys) add_keys(header);

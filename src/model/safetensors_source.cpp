@@ -102,8 +102,8 @@ Shape SafetensorsSource::shape(std::string_view name) const {
 
 std::string SafetensorsSource::place(std::string_view name) const {
     const auto found = entries_.find(name);
-    return fmt::format("{}: tensor {}",
-                       set_.file_of(found == entries_.end() ? name : *found->second.stored), name);
+    return fmt::format("{}: tensor {}", set_.file_of(found == entries_.end() ? name : *found->second.stored),
+                       name);
 }
 
 void SafetensorsSource::read(std::string_view name, std::int64_t first_row, MatrixView<float> out) const {

@@ -1,5 +1,5 @@
-// A safetensors folder as a source of weights, under the names that models have on the hub. Scales (NAME_scale,
-// NAME_scale_inv) are part of the weight they belong to, not tensors of their own.
+// A safetensors folder as a source of weights, under the names that models have on the hub. Scales
+// (NAME_scale, NAME_scale_inv) are part of the weight they belong to, not tensors of their own.
 #pragma once
 
 #include <map>
@@ -16,11 +16,11 @@ namespace assay {
 
 class SafetensorsSource final : public WeightSource {
   public:
-    // Where the architecture is given, what transformers 5 may store in another way than the hub is turned back:
-    // fused experts (mlp.experts.gate_up_proj [experts, gate and up, in], mlp.experts.down_proj [experts, out, in])
-    // are one matrix each, named as the architecture names them, and the language model of a multimodal class
-    // (language_model.model. or model.language_model.) is called model. Throws FormatError where two tensors stand
-    // for one name.
+    // Where the architecture is given, what transformers 5 may store in another way than the hub is turned
+    // back: fused experts (mlp.experts.gate_up_proj [experts, gate and up, in], mlp.experts.down_proj
+    // [experts, out, in]) are one matrix each, named as the architecture names them, and the language model
+    // of a multimodal class (language_model.model. or model.language_model.) is called model. Throws
+    // FormatError where two tensors stand for one name.
     explicit SafetensorsSource(SafetensorsSet set, QuantizedStorage storage = {},
                                const Architecture* architecture = nullptr);
 

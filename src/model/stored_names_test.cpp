@@ -88,10 +88,12 @@ class StoredNamesTest : public TemporaryFolder {
 
     // The written folder is the tiny model.
     void expect_same_as(const std::string& name) {
-        const Model hub = load_model(open_model_files(kTiny / name)), own = load_model(open_model_files(folder_));
+        const Model hub = load_model(open_model_files(kTiny / name)),
+                    own = load_model(open_model_files(folder_));
         EXPECT_TRUE(own.config() == hub.config());
         for (const LinearItem& item : hub.items()) {
-            const Matrix<float> a = read_weight(hub.weights(), item.name), b = read_weight(own.weights(), item.name);
+            const Matrix<float> a = read_weight(hub.weights(), item.name),
+                                b = read_weight(own.weights(), item.name);
             ASSERT_EQ(a.rows(), b.rows()) << item.name;
             EXPECT_TRUE(std::equal(a.values().begin(), a.values().end(), b.values().begin())) << item.name;
         }

@@ -1,5 +1,5 @@
-// A key that changes what a model computes is read or refused, never ignored: every row of both tables with every
-// family.
+// A key that changes what a model computes is read or refused, never ignored: every row of both tables with
+// every family.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -122,16 +122,24 @@ const std::vector<Family>& families() {
         return with_common(std::move(keys));
     };
     static const std::vector<std::pair<std::string_view, Json>> gemma{
-        {"hidden_activation", "silu"},  {"attention_bias", true},        {"sliding_window", 8},
-        {"layer_types", kTypes},        {"query_pre_attn_scalar", 77},   {"use_bidirectional_attention", true},
-        {"attn_logit_softcapping", 20}, {"final_logit_softcapping", 20}, {"rope_parameters", {{"full_attention", kTheta}}},
-        {"rope_scaling", {{"rope_type", "linear"}, {"factor", 2}}},      {"partial_rotary_factor", 0.5},
+        {"hidden_activation", "silu"},
+        {"attention_bias", true},
+        {"sliding_window", 8},
+        {"layer_types", kTypes},
+        {"query_pre_attn_scalar", 77},
+        {"use_bidirectional_attention", true},
+        {"attn_logit_softcapping", 20},
+        {"final_logit_softcapping", 20},
+        {"rope_parameters", {{"full_attention", kTheta}}},
+        {"rope_scaling", {{"rope_type", "linear"}, {"factor", 2}}},
+        {"partial_rotary_factor", 0.5},
     };
     static const std::vector<Family> all{
         {"LlamaForCausalLM", Json::object(), with_common({{"attention_bias", true}, {"mlp_bias", true}})},
         {"MistralForCausalLM", Json::object(), with_common({{"sliding_window", 8}, {"layer_types", kTypes}})},
         {"MixtralForCausalLM", Json::object(),
-         with_common({{"sliding_window", 8}, {"layer_types", kTypes}, {"num_local_experts", 4}, {"num_experts", 4}})},
+         with_common(
+             {{"sliding_window", 8}, {"layer_types", kTypes}, {"num_local_experts", 4}, {"num_experts", 4}})},
         {"Qwen2ForCausalLM", kQwenWindows, qwen({})},
         {"Qwen3ForCausalLM", kQwenWindows, qwen({{"attention_bias", true}})},
         {"Qwen2MoeForCausalLM", kQwenWindows,
@@ -150,7 +158,9 @@ const std::vector<Family>& families() {
                {"norm_topk_prob", true}})},
         {"Phi3ForCausalLM", Json::object(), with_common({{"sliding_window", 8}, {"layer_types", kTypes}})},
         {"Gemma2ForCausalLM", Json::object(), gemma},
-        {"Gemma3ForCausalLM", {{"sliding_window", 64}, {"sliding_window_pattern", 3}}, [] {
+        {"Gemma3ForCausalLM",
+         {{"sliding_window", 64}, {"sliding_window_pattern", 3}},
+         [] {
              auto keys = gemma;
              keys.insert(keys.end(), {{"sliding_window_pattern", 2}, {"rope_local_base_freq", 500}});
              return keys;
@@ -241,7 +251,8 @@ TEST(FunctionKeys, BadValuesOfReadKeysAreRefusedByName) {
         {"hidden_act", {1, "relu"}},
         {"attention_bias", {"yes", 2}},
         {"sliding_window", {0, -1, "8", 1.5}},
-        {"layer_types", {5, {"full_attention"}, {"full_attention", "chunked_attention", "full_attention", 1}}},
+        {"layer_types",
+         {5, {"full_attention"}, {"full_attention", "chunked_attention", "full_attention", 1}}},
         {"query_pre_attn_scalar", {0, -3, "x"}},
         {"attn_logit_softcapping", {-1, "x"}},
         {"final_logit_softcapping", {-1, "x"}},

@@ -138,8 +138,8 @@ std::int64_t vocabulary_of(const GgufFile& file) {
     return embedding->second.shape[0];
 }
 
-// As llama.cpp has it: the type is linear where none is given, a factor of 0 means none, and cosines and sines
-// of all types are multiplied by attn_factor, those of yarn also by 1 + ln(factor) / 10.
+// As llama.cpp has it: the type is linear where none is given, a factor of 0 means none, and cosines and
+// sines of all types are multiplied by attn_factor, those of yarn also by 1 + ln(factor) / 10.
 RopeConfig parse_rope(const GgufFile& file, const std::string& prefix, const ModelConfig& config) {
     RopeConfig rope;
     rope.theta = file.find_float(prefix + "rope.freq_base").value_or(10000);
@@ -150,8 +150,8 @@ RopeConfig parse_rope(const GgufFile& file, const std::string& prefix, const Mod
                  factor = file.find_float(prefix + "rope.scaling.factor").value_or(old_factor);
     const bool scaled = factor != 0 && factor != 1;
     if (type == "yarn" || type == "longrope")
-        rope.original_max_positions = static_cast<double>(optional_size(
-            file, prefix + "rope.scaling.original_context_length", config.max_positions));
+        rope.original_max_positions = static_cast<double>(
+            optional_size(file, prefix + "rope.scaling.original_context_length", config.max_positions));
     if (type == "linear" && scaled) {
         rope.scaling = RopeConfig::Scaling::kLinear;
         rope.factor = factor;
@@ -164,10 +164,10 @@ RopeConfig parse_rope(const GgufFile& file, const std::string& prefix, const Mod
     } else if (type == "longrope" && !scaled) {
         rope.scaling = RopeConfig::Scaling::kLongrope;  // its divisors are tensors
     } else if (type != "none" && type != "linear") {
-        throw Unsupported(
-            fmt::format("{}: rope scaling '{}' with factor {} is not supported; none, linear, yarn, and longrope "
-                        "without a factor are",
-                        file.what(), type, factor));
+        throw Unsupported(fmt::format(
+            "{}: rope scaling '{}' with factor {} is not supported; none, linear, yarn, and longrope "
+            "without a factor are",
+            file.what(), type, factor));
     }
     return rope;
 }
@@ -203,9 +203,10 @@ ModelConfig base(const GgufFile& file, Keys handled) {
 
 void refuse_partial_rotary(const GgufFile& file, const ModelConfig& config) {
     if (config.rope.dimensions == config.head_dim) return;
-    throw Unsupported(fmt::format("{}: {}rope.dimension_count {} differs from the head's {}, which is not "
-                                  "supported for this architecture",
-                                  file.what(), prefix_of(file), config.rope.dimensions, config.head_dim));
+    throw Unsupported(
+        fmt::format("{}: {}rope.dimension_count {} differs from the head's {}, which is not "
+                    "supported for this architecture",
+                    file.what(), prefix_of(file), config.rope.dimensions, config.head_dim));
 }
 
 // A mixture of experts in every layer, as llama.cpp has it.
@@ -314,7 +315,8 @@ ModelConfig parse_phi3_gguf(const GgufFile& file) {
     if (file.tensors().contains("rope_factors_long.weight")) {  // the converter writes no scaling type
         if (out.rope.scaling != RopeConfig::Scaling::kNone &&
             out.rope.scaling != RopeConfig::Scaling::kLongrope) {
-            throw Unsupported(file.what() + ": longrope's divisors with another rope scaling are not supported");
+            throw Unsupported(file.what() +
+                              ": longrope's divisors with another rope scaling are not supported");
         }
         out.rope.scaling = RopeConfig::Scaling::kLongrope;
         out.rope.original_max_positions = static_cast<double>(
@@ -339,8 +341,8 @@ ModelConfig parse_gemma3_gguf(const GgufFile& file) {
     ModelConfig out = base(file, {"attention.sliding_window", "attention.sliding_window_pattern",
                                   "final_logit_softcapping", "rope.freq_base_swa"});
     refuse_partial_rotary(file, out);
-    const bool plain = out.rope.scaling == RopeConfig::Scaling::kNone ||
-                       out.rope.scaling == RopeConfig::Scaling::kLinear;
+    const bool plain =
+        out.rope.scaling == RopeConfig::Scaling::kNone || out.rope.scaling == RopeConfig::Scaling::kLinear;
     if (!plain || out.rope.attention_factor != 1)
         throw Unsupported(file.what() + ": gemma3.rope.scaling other than linear is not supported");
     set_gemma_scales(62, out);

@@ -1,4 +1,5 @@
-// Numbers from GGUF metadata, one test per rule; and every key that changes what a model computes with every family.
+// Numbers from GGUF metadata, one test per rule; and every key that changes what a model computes with every
+// family.
 #include "model/architectures/gguf_families.h"
 
 #include <gmock/gmock.h>
@@ -396,15 +397,18 @@ TEST(GgufFunctionKeys, AKeyThatAnArchitectureDoesNotReadIsRefusedByName) {
                 [&](GgufConfig& file) { file.set(key, 0.37f); },
                 [&](GgufConfig& file) { file.set(key, "text"); },
                 [&](GgufConfig& file) { file.header.set_bool(name + "." + key, row.neutral == 0); },
-                [&](GgufConfig& file) { file.header.set_i32s(name + "." + key, std::vector{1, 0}); },
+                [&](GgufConfig& file) {
+                    file.header.set_i32s(name + "." + key, std::vector{1, 0});
+                },
             };
             for (std::size_t i = 0; i < values.size(); ++i) {
                 if (i == 3 && row.also_neutral != row.neutral) continue;  // both truth values are neutral
                 GgufConfig file(name);
                 values[i](file);
                 // expert_count already chooses the architecture, where it must be an integer
-                EXPECT_THAT(file.refusal(),
-                            HasSubstr(name + "." + key + (key == "expert_count" && i > 0 ? "" : " changes what")))
+                EXPECT_THAT(
+                    file.refusal(),
+                    HasSubstr(name + "." + key + (key == "expert_count" && i > 0 ? "" : " changes what")))
                     << i;
                 ++refused;
             }

@@ -155,9 +155,13 @@ std::vector<float> parse_factors(const Json& rope, std::string_view key, const s
 double original_positions(const Json& config, std::string_view what, const Json& rope,
                           const std::string& where, const HfDefaults& defaults, const ModelConfig& out) {
     constexpr const char* kKey = "original_max_position_embeddings";
-    if (const auto outer = optional_number(config, kKey, what)) return *outer;
-    if (defaults.phi_rope) return 4096;
-    return optional_number(rope, kKey, where).value_or(static_cast<double>(out.max_positions));
+    const auto outer = optional_number(config, kKey, what), own = optional_number(rope, kKey, where);
+    const double absent = defaults.phi_rope ? 4096 : own.value_or(static_cast<double>(out.max_positions));
+    const double positions = outer.value_or(absent);
+    constexpr double kMost = 1 << 30;
+    if (positions >= 1 && positions <= kMost) return positions;
+    throw FormatError(fmt::format("{}: {} is {}, expected a positive number up to {}",
+                                  outer ? std::string(what) : where, kKey, positions, kMost));
 }
 
 // transformers modeling_rope_utils, _compute_yarn_parameters; YaRN (Peng et al. 2023).
@@ -301,8 +305,7 @@ RopeConfig parse_hf_rope(const Json& config, std::string_view what, const Json* 
     // Dynamic scaling begins beyond max_position_embeddings, where no window reaches.
     if (type == "default" || (type == "dynamic" && !defaults.phi_rope)) return rope;
     if (type == "longrope" || type == "yarn" || type == "llama3")
-        rope.original_max_positions =
-            original_positions(config, what, *parameters, where, defaults, out);
+        rope.original_max_positions = original_positions(config, what, *parameters, where, defaults, out);
     const auto max_positions = static_cast<double>(out.max_positions);
     if (type == "longrope") {
         parse_longrope(*parameters, where, max_positions, rope);
@@ -314,10 +317,10 @@ RopeConfig parse_hf_rope(const Json& config, std::string_view what, const Json* 
         rope.scaling = Scaling::kLinear;
         rope.factor = require_number(*parameters, "factor", where);
     } else {
-        throw Unsupported(fmt::format(
-            "{}: rope type '{}' is not supported; {}", where, type,
-            defaults.phi_rope ? "default and longrope are for this architecture"
-                              : "default, linear, dynamic, llama3, yarn and longrope are"));
+        throw Unsupported(fmt::format("{}: rope type '{}' is not supported; {}", where, type,
+                                      defaults.phi_rope
+                                          ? "default and longrope are for this architecture"
+                                          : "default, linear, dynamic, llama3, yarn and longrope are"));
     }
     return rope;
 }

@@ -128,8 +128,7 @@ void set_gemma3_rope(const Json& config, std::string_view what, const HfDefaults
     if (const Json* scaling = optional_object(config, "rope_scaling", what)) full.update(*scaling);
     const double theta = optional_number(config, "rope_theta", what).value_or(1e6),
                  local_theta = optional_number(config, "rope_local_base_freq", what).value_or(10000);
-    out.rope =
-        parse_hf_rope(config, what, &full, json_path(where, "full_attention"), theta, defaults, out);
+    out.rope = parse_hf_rope(config, what, &full, json_path(where, "full_attention"), theta, defaults, out);
     out.local_rope = parse_hf_rope(config, what, &local, json_path(where, "sliding_attention"), local_theta,
                                    defaults, out);
     for (LayerConfig& layer : out.layer) layer.local_rope = layer.window > 0;
@@ -188,10 +187,10 @@ ModelConfig parse_qwen3_hf(const Json& config, std::string_view what) {
 }
 
 ModelConfig parse_qwen2_moe_hf(const Json& config, std::string_view what) {
-    ModelConfig out = base(config, what, {.max_positions = 32768, .kv_heads = 16},
-                           {"hidden_act", "qkv_bias", "sliding_window", "use_sliding_window", "layer_types",
-                            "num_experts", "shared_expert_intermediate_size", "mlp_only_layers",
-                            "decoder_sparse_step", "norm_topk_prob"});
+    ModelConfig out =
+        base(config, what, {.max_positions = 32768, .kv_heads = 16},
+             {"hidden_act", "qkv_bias", "sliding_window", "use_sliding_window", "layer_types", "num_experts",
+              "shared_expert_intermediate_size", "mlp_only_layers", "decoder_sparse_step", "norm_topk_prob"});
     out.qkv_bias = optional_bool(config, "qkv_bias", what).value_or(true);
     // Here every other layer slides, up to max_window_layers.
     const std::int64_t window = qwen_window(config, what), last = max_window_layers(config, what);
