@@ -303,8 +303,12 @@ class Gguf(ModelTest):
         self.assert_refuses_gguf(self.raw[:at] + b"qwenX" + self.raw[at + 5 :], "qwenX", "llama")
 
     def test_refuses_a_block_type_that_cannot_be_decoded(self):
-        path = DATA / "gguf" / "llama-a-q4_0.gguf"
-        self.assert_no_verb_accepts(BAD_INPUT, [path, "model.embed_tokens.weight", "Q6_K", "Q8_0"], path)
+        at = self.raw.index(b"output_norm.weight") + len("output_norm.weight")
+        dimensions = struct.unpack_from("<I", self.raw, at)[0]
+        at += 4 + 8 * dimensions
+        raw = self.raw[:at] + struct.pack("<I", 26) + self.raw[at + 4 :]  # I32, of the same size as F32
+        path = self.write("integers.gguf", raw)
+        self.assert_no_verb_accepts(BAD_INPUT, [path, "model.norm.weight", "I32", "Q8_0"], path)
 
 
 class Ids(ModelTest):

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import subprocess
 import time
@@ -37,9 +38,10 @@ SWAP = {
 
 
 def without_timing(document):
-    """The document as text, less what may differ between runs: the wall time and the number of threads."""
+    """The document as text, less what may differ between runs: time, memory and the number of threads."""
     document = dict(document, settings=dict(document["settings"]))
     document.pop("seconds")
+    document.pop("cost", None)
     document["settings"].pop("threads")
     return json.dumps(document, indent=1)
 
@@ -58,7 +60,7 @@ class Json(CliTest):
 
     def envelope(self, verb, *arguments):
         document = self.run_json(verb, *arguments)
-        self.assertEqual(document.keys(), {"assay", "schema", "command", "settings", "inputs", "seconds", "result"})
+        self.assertEqual(document.keys() - {"cost", "noise_floor"}, {"assay", "schema", "command", "settings", "inputs", "seconds", "result"})
         self.assertEqual((document["schema"], document["command"]), (1, verb))
         for file in document["inputs"]:
             self.assertRegex(file["sha256"], r"\A[0-9a-f]{64}\Z")
@@ -159,6 +161,28 @@ class Json(CliTest):
         names = {os.path.basename(file["path"]) for file in inputs}
         shards = {f"model-0000{i}-of-00003.safetensors" for i in (1, 2, 3)}
         self.assertEqual(names, {"config.json", "model.safetensors.index.json", "ids.json"} | shards)
+
+
+class Memory(CliTest):
+    def test_changes_no_number(self):
+        ids = self.write_ids(some_windows(6))
+        wide = self.run_json("perplexity", self.model, "--ids", ids, "--treatment", TREATMENT)
+        narrow = self.run_json("perplexity", self.model, "--ids", ids, "--treatment", TREATMENT, "--memory", "0.15")
+        self.assertEqual(wide["result"], narrow["result"])
+
+    def test_that_is_too_little_is_refused_with_what_is_needed(self):
+        ids = self.write_ids(some_windows(1))
+        self.assert_refuses(
+            USAGE, ["perplexity", self.model, "--ids", ids, "--memory", "0.01"], ["--memory 0.01 GiB is too little: at least"]
+        )
+
+    def test_is_predicted_from_a_config_alone(self):
+        os.makedirs("shape")
+        shutil.copy(TINY / "llama-tied" / "config.json", "shape")
+        result = self.result("predict", "shape", "--windows", "3", "--window", "64", "--measurement", "sweep")
+        self.assertEqual((result["windows"], result["window_tokens"]), (3, 64))
+        self.assertGreater(result["memory_bytes"], result["block_bytes"])
+        self.assertGreater(result["seconds"], 0)
 
 
 class Numbers(CliTest):
@@ -443,7 +467,9 @@ class Usage(CliTest):
     def test_results_go_to_stdout_and_the_rest_to_stderr(self):
         done = self.run_ok("diagnose", self.model, *self.sweep, "-o", "report")
         self.assertIn("model.layers.0.mlp.down_proj", done.out)
-        self.assertEqual(done.err, "wrote report/results.json and report.html\n")
+        self.assertRegex(done.err, r"^predicted: about .* s and at most .* GiB of memory\n")
+        self.assertRegex(done.err, r"noise floor: KL .* nats per token")
+        self.assertTrue(done.err.endswith("wrote report/results.json and report.html\n"), done.err)
 
 
 if __name__ == "__main__":

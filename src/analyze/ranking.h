@@ -12,7 +12,8 @@ namespace assay {
 
 // Sorts by damage (largest first, names on ties) and fills rank, share_of_damage, category and
 // recommendation.
-//   none:      the damage's interval reaches the noise floor (0 where none was measured) or below: no measurable
+//   none:      the damage's interval reaches the noise floor (0 where none was measured) or below: no
+//   measurable
 //              damage
 //   critical:  at least 8 times the mean damage of the linears
 //   high:      at least 2 times; moderate: at least half; low: below

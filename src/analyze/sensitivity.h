@@ -13,9 +13,9 @@ namespace assay {
 
 struct SensitivityOptions {
     Treatment treatment;
-    std::vector<std::size_t> items;                    // indexes into Model::items()
-    double noise_floor = 0;  // damage that rounding alone makes, nats per token
-    std::uint64_t seed = 0;                            // of the intervals
+    std::vector<std::size_t> items;  // indexes into Model::items()
+    double noise_floor = 0;          // damage that rounding alone makes, nats per token
+    std::uint64_t seed = 0;          // of the intervals
 };
 
 // Per item: damage, ΔNLL, ΔPPL with paired 95 % intervals, relative output error, error propagation, rank,

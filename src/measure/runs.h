@@ -16,7 +16,7 @@ struct Run {
 };
 
 struct MeasureOptions {
-    bool keep_tokens = false;                          // RunScores' numbers of single tokens
+    bool keep_tokens = false;  // RunScores' numbers of single tokens
 };
 
 // Scores of each run on the same windows; the first is the reference of the others. Grouping changes no bit.
@@ -24,8 +24,8 @@ struct MeasureOptions {
 std::vector<RunScores> measure_runs(const Engine& engine, std::span<const EvaluationWindow> windows,
                                     std::span<const Run> runs, const MeasureOptions& options);
 
-// How many windows of the longest one's length fit into the engine's state_bytes with that many runs beside each
-// other; at least 1.
+// How many windows of the longest one's length fit into the engine's state_bytes with that many runs beside
+// each other; at least 1.
 std::size_t windows_per_group(const Model& model, const Engine& engine,
                               std::span<const EvaluationWindow> windows, std::int64_t runs);
 

@@ -57,7 +57,8 @@ class Heads {
     // Tokens of a part: all heads' parts together fit into the engine's bound.
     std::int64_t part_tokens() const {
         const std::int64_t hidden = heads_[0].model->config().hidden;
-        const std::int64_t bytes = hidden * engine_.backend.element_bytes() * compute::Backend::kHeadPartTokens;
+        const std::int64_t bytes =
+            hidden * engine_.backend.element_bytes() * compute::Backend::kHeadPartTokens;
         // While a part is packed, it exists in f32 beside the packed ones.
         const auto copies = static_cast<std::int64_t>(heads_.size()) + 1;
         const std::int64_t parts = std::max<std::int64_t>(1, engine_.limits.head_bytes / (bytes * copies));
@@ -104,7 +105,8 @@ std::vector<Part> make_parts(const Engine& engine, std::span<const TokenChunk> c
         for (std::size_t first = 0; first == 0 || first < variants.size(); first += kVariantsPerCall) {
             const auto own = variants.subspan(first, std::min(kVariantsPerCall, variants.size() - first));
             parts.push_back(
-                {c, first, own, engine.backend.make_scorer(chunks[c].scored, own.size() + 1, chunks[c].targets)});
+                {c, first, own,
+                 engine.backend.make_scorer(chunks[c].scored, own.size() + 1, chunks[c].targets)});
         }
     }
     return parts;

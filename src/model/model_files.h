@@ -29,7 +29,8 @@ ModelFiles open_model_files(const std::filesystem::path& path);
 // Assay cannot run, FormatError where config and tensors do not fit together.
 Model load_model(const ModelFiles& files);
 
-// A model of a folder's config.json alone, whose weights have shapes but cannot be read. Throws as load_model().
+// A model of a folder's config.json alone, whose weights have shapes but cannot be read. Throws as
+// load_model().
 Model load_model_shapes(const std::filesystem::path& folder);
 
 // Path of config.json in a folder.

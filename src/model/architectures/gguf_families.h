@@ -2,7 +2,9 @@
 // missing or misshapen keys and Unsupported for keys that change what the model computes and are not handled.
 #pragma once
 
+#include <initializer_list>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "container/gguf.h"
@@ -27,5 +29,9 @@ struct GgufFunctionKey {
     double also_neutral;
 };
 std::span<const GgufFunctionKey> gguf_function_keys();
+
+// Throws Unsupported naming the first of them, behind `prefix`, that is neither handled nor neutral.
+void refuse_gguf_keys(const GgufFile& file, const std::string& prefix,
+                      std::initializer_list<std::string_view> handled);
 
 }  // namespace assay

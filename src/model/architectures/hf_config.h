@@ -35,6 +35,10 @@ struct HfDefaults {
 ModelConfig parse_hf_base(const Json& config, std::string_view what, const HfDefaults& defaults,
                           std::span<const std::string_view> handled);
 
+// rope_scaling or rope_parameters, and in `where` what errors call it; null where the config has neither.
+// Throws Unsupported for parameters by layer type.
+const Json* hf_rope_parameters(const Json& config, std::string_view what, std::string& where);
+
 // Rotation by `parameters`, which `where` names (null: none but theta), for heads of out.head_dim; `theta`
 // holds where they have no rope_theta. Reads the config's outer original_max_position_embeddings, too.
 RopeConfig parse_hf_rope(const Json& config, std::string_view what, const Json* parameters,
