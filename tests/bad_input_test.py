@@ -308,7 +308,10 @@ class Gguf(ModelTest):
         at += 4 + 8 * dimensions
         raw = self.raw[:at] + struct.pack("<I", 26) + self.raw[at + 4 :]  # I32, of the same size as F32
         path = self.write("integers.gguf", raw)
-        self.assert_no_verb_accepts(BAD_INPUT, [path, "model.norm.weight", "I32", "Q8_0"], path)
+        ids = self.write_ids([[1, 2, 3, 4]])
+        for arguments in (["perplexity", path, "--ids", ids], ["diagnose", path, "--ids", ids, "-o", "report"]):
+            with self.subTest(verb=arguments[0]):
+                self.assert_refuses(BAD_INPUT, arguments, [path, "model.norm.weight", "I32", "Q8_0"])
 
 
 class Ids(ModelTest):
@@ -382,7 +385,7 @@ class Text(ModelTest):
     def test_refuses_a_model_without_tokenizer_and_offers_ids(self):
         tokenizer = self.model.path / "tokenizer.json"
         tokenizer.unlink()
-        self.assert_refuses(BAD_INPUT, ["perplexity", self.model.path], [tokenizer, "--ids"])
+        self.assert_refuses(BAD_INPUT, ["perplexity", self.model.path], [self.model.path, "neither tokenizer.json nor tokenizer.model", "--ids"])
 
     def test_refuses_a_tokenizer_that_is_not_json(self):
         tokenizer = self.model.path / "tokenizer.json"

@@ -177,9 +177,10 @@ class Memory(CliTest):
         )
 
     def test_is_predicted_from_a_config_alone(self):
-        os.makedirs("shape")
-        shutil.copy(TINY / "llama-tied" / "config.json", "shape")
-        result = self.result("predict", "shape", "--windows", "3", "--window", "64", "--measurement", "sweep")
+        shape = self.inputs / "shape"
+        shape.mkdir()
+        shutil.copy(TINY / "llama-tied" / "config.json", shape)
+        result = self.result("predict", shape, "--windows", "3", "--window", "64", "--measurement", "sweep")
         self.assertEqual((result["windows"], result["window_tokens"]), (3, 64))
         self.assertGreater(result["memory_bytes"], result["block_bytes"])
         self.assertGreater(result["seconds"], 0)

@@ -257,6 +257,7 @@ def gguf_config_seeds():
         "heads_in_a_list": seed("llama", {"attention.head_count": (ARRAY, struct.pack("<IQ2I", U32, 2, 2, 2))}),
         "negative_softcap": seed("gemma2", {"final_logit_softcapping": f32(-1)}),
         "no_architecture": gguf(),
+        "empty_architecture": seed(""),
     }
 
 

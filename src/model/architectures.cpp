@@ -132,7 +132,7 @@ const Architecture& find_gguf_architecture(const GgufFile& file) {
     const bool experts = file.find_uint(name + ".expert_count").value_or(0) > 0;
     const Architecture* found = nullptr;  // where only the experts do not fit, its parser says what is wrong
     for (const Architecture& row : kArchitectures) {
-        if (row.gguf_name != name) continue;
+        if (row.gguf_name != name || row.parse_gguf == nullptr) continue;
         if (row.gguf_experts == experts) return row;
         found = &row;
     }

@@ -185,6 +185,11 @@ TEST(GgufConfigs, AnUnknownArchitectureIsRefusedWithTheSupportedOnes) {
     EXPECT_THAT(GgufConfig("mamba").refusal(), HasSubstr("mamba is not supported; supported: llama, qwen2"));
 }
 
+// It is Mistral's in the table: llama.cpp has none of its own for it.
+TEST(GgufConfigs, AnEmptyArchitectureIsRefused) {
+    EXPECT_THAT(GgufConfig("").refusal(), HasSubstr("is not supported; supported: llama"));
+}
+
 // As llama.cpp reads them: linear is the type where none is given.
 TEST(GgufRope, AFactorIsALinearOneWhereverItStands) {
     for (const char* key : {"rope.scaling.factor", "rope.scale_linear"}) {
