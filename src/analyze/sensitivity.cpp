@@ -153,7 +153,8 @@ SensitivityResult measure_sensitivity(const Model& model, const Engine& engine,
                                       const SensitivityOptions& options) {
     check(windows, options);
     const auto runs = static_cast<std::int64_t>(options.items.size()) + 2;  // the reference, the control
-    const std::size_t group = windows_per_group(model, engine, windows, runs);
+    const std::size_t group =
+        windows_per_group(model, engine.backend, windows, runs, engine.limits.state_bytes);
     Sweep sweep(model, engine, options);
     for (std::size_t first = 0; first < windows.size(); first += group) {
         sweep.add(windows.subspan(first, std::min(group, windows.size() - first)),

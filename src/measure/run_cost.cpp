@@ -9,13 +9,11 @@
 #include "base/error.h"
 #include "base/resident.h"
 #include "measure/runs.h"
-#include "model/prefetcher.h"
 
 namespace assay {
 namespace {
 
-constexpr std::int64_t kLibraryReserve = std::int64_t{48}
-                                         << 20;  // oneDNN's kernels, stacks, scratch, records
+constexpr std::int64_t kLibraryReserve = std::int64_t{48} << 20;  // stacks, scratch, records
 constexpr std::int64_t kScoreBytes =
     80;  // sums and scores of one token and run (compute::LogitSums, TokenScores)
 
@@ -62,12 +60,14 @@ std::int64_t block_bytes(const Workload& work, const compute::Backend& backend, 
     return most;
 }
 
+std::int64_t runs_of(const Workload& work) {
+    return work.runs + static_cast<std::int64_t>(work.forks.size());
+}
+
 std::int64_t group_tokens(const Workload& work, std::int64_t state_bytes, const compute::Backend& backend) {
-    const std::int64_t longest = longest_window(work.windows);
-    const std::int64_t runs = work.runs + static_cast<std::int64_t>(work.forks.size());
-    const std::int64_t one = pass_state_bytes(*work.model, backend, longest, runs);
-    const auto all = std::max<std::int64_t>(1, static_cast<std::int64_t>(work.windows.size()));
-    return std::clamp<std::int64_t>(state_bytes / one, 1, all) * longest;
+    const std::size_t windows =
+        windows_per_group(*work.model, backend, work.windows, runs_of(work), state_bytes);
+    return static_cast<std::int64_t>(windows) * longest_window(work.windows);
 }
 
 std::int64_t head_copies(const Workload& work) {
@@ -90,29 +90,25 @@ std::string gib(std::int64_t bytes) {
                     gib(least.activations), gib(least.states), gib(least.head)));
 }
 
-}  // namespace
-
-MemoryNeed memory_need(const Workload& work, const compute::Backend& backend, int threads,
-                       const MemoryLimits& limits) {
+// `base` is what the process holds before.
+MemoryNeed need_of(const Workload& work, const compute::Backend& backend, int threads,
+                   const MemoryLimits& limits, std::int64_t base) {
     const Model& model = *work.model;
     const std::int64_t longest = longest_window(work.windows), element = backend.element_bytes();
-    const std::int64_t runs = work.runs + static_cast<std::int64_t>(work.forks.size());
+    const std::int64_t runs = runs_of(work);
     const std::int64_t tokens = group_tokens(work, limits.state_bytes, backend);
     const std::int64_t rows = std::min(std::max(limits.chunk_rows, longest), tokens);
     MemoryNeed need;
-    need.base = resident_bytes() + kLibraryReserve;
+    need.base = base;
     need.block = block_bytes(work, backend, threads);
     std::int64_t columns = 0;
     for (std::int64_t b = 0; b < model.config().layers; ++b)
         columns = std::max(columns, slot_columns(model.block(b), model.config()));
     need.activations = rows * columns * element * (work.forks.empty() ? 1 : 2);
     need.states = pass_state_bytes(model, backend, tokens, runs);
-    // Packed, and as f32 while it is packed.
-    const std::int64_t part = model.config().hidden * compute::Backend::kHeadPartTokens * 4;
-    const std::int64_t vocabulary = ceil_div(model.config().vocabulary, compute::Backend::kHeadPartTokens);
-    const std::int64_t copies = head_copies(work) + 1;
-    const std::int64_t parts = std::clamp<std::int64_t>(limits.head_bytes / (part * copies), 1, vocabulary);
-    need.head = parts * part * copies;
+    const std::int64_t heads = head_copies(work);
+    need.head = head_part_tokens(model, backend, heads, limits.head_bytes) * model.config().hidden * element *
+                (heads + 1);
     for (std::size_t f : work.forks) {  // treated output layers are read whole
         if (changes_head(model.items()[f]))
             need.head += model.config().vocabulary * model.config().hidden * 4;
@@ -121,13 +117,25 @@ MemoryNeed memory_need(const Workload& work, const compute::Backend& backend, in
     return need;
 }
 
+std::int64_t base_bytes() {
+    return resident_bytes() + kLibraryReserve;
+}
+
+}  // namespace
+
+MemoryNeed memory_need(const Workload& work, const compute::Backend& backend, int threads,
+                       const MemoryLimits& limits) {
+    return need_of(work, backend, threads, limits, base_bytes());
+}
+
 MemoryLimits fit_memory(const Workload& work, const compute::Backend& backend, int threads,
                         std::int64_t budget) {
     MemoryLimits limits{.state_bytes = 1, .head_bytes = 1, .chunk_rows = 1};
-    const MemoryNeed least = memory_need(work, backend, threads, limits);
+    const std::int64_t base = base_bytes();
+    const MemoryNeed least = need_of(work, backend, threads, limits, base);
     if (least.total() > budget) refuse(least, budget);
     const auto fits = [&](const MemoryLimits& tried) {
-        return memory_need(work, backend, threads, tried).total() <= budget;
+        return need_of(work, backend, threads, tried, base).total() <= budget;
     };
     // Chunks first: a block's weights are then walked in fewer, larger steps.
     for (std::int64_t rows : {256, 512, 1024, 2048}) {
@@ -201,7 +209,7 @@ double predict_seconds(const Workload& work, const Rates& rates, const MemoryLim
     }
     const double head =
         2 * static_cast<double>(model.config().vocabulary) * static_cast<double>(model.config().hidden);
-    const auto runs = static_cast<double>(work.runs + static_cast<std::int64_t>(work.forks.size()));
+    const auto runs = static_cast<double>(runs_of(work));
     compute += scored * runs * head / rates.head_flops;
     const double groups =
         std::max(1.0, tokens / static_cast<double>(group_tokens(work, limits.state_bytes, backend)));

@@ -35,11 +35,12 @@ std::string where_it_begins(const Engine& engine, std::span<const TokenChunk> ch
 
 }  // namespace
 
-std::size_t windows_per_group(const Model& model, const Engine& engine,
-                              std::span<const EvaluationWindow> windows, std::int64_t runs) {
-    const std::int64_t per_window = pass_state_bytes(model, engine.backend, longest_window(windows), runs);
+std::size_t windows_per_group(const Model& model, const compute::Backend& backend,
+                              std::span<const EvaluationWindow> windows, std::int64_t runs,
+                              std::int64_t state_bytes) {
+    const std::int64_t per_window = pass_state_bytes(model, backend, longest_window(windows), runs);
     const auto all = std::max<std::int64_t>(1, static_cast<std::int64_t>(windows.size()));
-    return static_cast<std::size_t>(std::clamp<std::int64_t>(engine.limits.state_bytes / per_window, 1, all));
+    return static_cast<std::size_t>(std::clamp<std::int64_t>(state_bytes / per_window, 1, all));
 }
 
 std::vector<RunScores> measure_runs(const Engine& engine, std::span<const EvaluationWindow> windows,
@@ -50,7 +51,8 @@ std::vector<RunScores> measure_runs(const Engine& engine, std::span<const Evalua
     const auto count = static_cast<std::int64_t>(runs.size());
     std::size_t group = windows.size();
     for (const Run& run : runs)
-        group = std::min(group, windows_per_group(*run.model, engine, windows, count));
+        group = std::min(
+            group, windows_per_group(*run.model, engine.backend, windows, count, engine.limits.state_bytes));
     for (std::size_t first = 0; first < windows.size(); first += group) {
         const auto part = windows.subspan(first, std::min(group, windows.size() - first));
         const auto chunks = make_chunks(part, engine.limits.chunk_rows);

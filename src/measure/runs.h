@@ -24,9 +24,10 @@ struct MeasureOptions {
 std::vector<RunScores> measure_runs(const Engine& engine, std::span<const EvaluationWindow> windows,
                                     std::span<const Run> runs, const MeasureOptions& options);
 
-// How many windows of the longest one's length fit into the engine's state_bytes with that many runs beside
+// How many windows of the longest one's length fit into `state_bytes` with that many runs beside
 // each other; at least 1.
-std::size_t windows_per_group(const Model& model, const Engine& engine,
-                              std::span<const EvaluationWindow> windows, std::int64_t runs);
+std::size_t windows_per_group(const Model& model, const compute::Backend& backend,
+                              std::span<const EvaluationWindow> windows, std::int64_t runs,
+                              std::int64_t state_bytes);
 
 }  // namespace assay

@@ -103,12 +103,9 @@ TEST_F(RunsTest, ModelsOfDifferentSizesAreCompared) {
 TEST_F(RunsTest, AsManyWindowsGoTogetherAsFit) {
     const std::int64_t one = pass_state_bytes(model_, *engine_.backend, 131, 3);
     EXPECT_EQ(one, 2 * 3 * 131 * 48 * 4);
-    engine_.limits.state_bytes = 1;
-    EXPECT_EQ(windows_per_group(model_, engine_, windows_, 3), 1u);
-    engine_.limits.state_bytes = 3 * one - 1;
-    EXPECT_EQ(windows_per_group(model_, engine_, windows_, 3), 2u);
-    engine_.limits.state_bytes = 1000 * one;
-    EXPECT_EQ(windows_per_group(model_, engine_, windows_, 3), windows_.size());
+    EXPECT_EQ(windows_per_group(model_, *engine_.backend, windows_, 3, 1), 1u);
+    EXPECT_EQ(windows_per_group(model_, *engine_.backend, windows_, 3, 3 * one - 1), 2u);
+    EXPECT_EQ(windows_per_group(model_, *engine_.backend, windows_, 3, 1000 * one), windows_.size());
 }
 
 }  // namespace

@@ -54,15 +54,9 @@ class Heads {
         for (const FinalStates* v : variants) add(v->head);
     }
 
-    // Tokens of a part: all heads' parts together fit into the engine's bound.
     std::int64_t part_tokens() const {
-        const std::int64_t hidden = heads_[0].model->config().hidden;
-        const std::int64_t bytes =
-            hidden * engine_.backend.element_bytes() * compute::Backend::kHeadPartTokens;
-        // While a part is packed, it exists in f32 beside the packed ones.
-        const auto copies = static_cast<std::int64_t>(heads_.size()) + 1;
-        const std::int64_t parts = std::max<std::int64_t>(1, engine_.limits.head_bytes / (bytes * copies));
-        return std::min(vocabulary_, parts * compute::Backend::kHeadPartTokens);
+        return head_part_tokens(*heads_[0].model, engine_.backend, std::ssize(heads_),
+                                engine_.limits.head_bytes);
     }
     std::int64_t vocabulary() const { return vocabulary_; }
 
@@ -133,6 +127,14 @@ void keep_scores(const Part& part, const TokenChunk& chunk, bool keep_tokens, st
 }
 
 }  // namespace
+
+std::int64_t head_part_tokens(const Model& model, const compute::Backend& backend, std::int64_t heads,
+                              std::int64_t head_bytes) {
+    constexpr std::int64_t kPart = compute::Backend::kHeadPartTokens;
+    const std::int64_t bytes = model.config().hidden * backend.element_bytes() * kPart;
+    const std::int64_t parts = std::max<std::int64_t>(1, head_bytes / (bytes * (heads + 1)));
+    return std::min(model.config().vocabulary, parts * kPart);
+}
 
 std::vector<RunScores> score_runs(const Engine& engine, std::span<const TokenChunk> chunks,
                                   const FinalStates& reference, std::span<const FinalStates* const> variants,

@@ -24,6 +24,12 @@ std::vector<RunScores> score_runs(const Engine& engine, std::span<const TokenChu
                                   const FinalStates& reference, std::span<const FinalStates* const> variants,
                                   bool keep_tokens = false);
 
+// Tokens of the parts in which `heads` different output layers of a model come: what fits into `head_bytes`,
+// packed and, one at a time, as f32 while it is packed; a multiple of kHeadPartTokens, or the whole
+// vocabulary.
+std::int64_t head_part_tokens(const Model& model, const compute::Backend& backend, std::int64_t heads,
+                              std::int64_t head_bytes);
+
 // Appends a group's scores, whose windows count from 0, as windows from `first_window` on.
 void append_scores(const RunScores& group, std::int64_t first_window, RunScores& all);
 

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <future>
+#include <string>
+#include <vector>
 
 #include "model/model.h"
 
