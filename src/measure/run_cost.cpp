@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/checked.h"
 #include "base/error.h"
@@ -122,6 +123,12 @@ std::int64_t base_bytes() {
 }
 
 }  // namespace
+
+Workload sweep_workload(const Model& model, std::vector<std::size_t> items,
+                        std::span<const EvaluationWindow> windows) {
+    items.push_back(items.front());
+    return {&model, 1, std::move(items), windows};
+}
 
 MemoryNeed memory_need(const Workload& work, const compute::Backend& backend, int threads,
                        const MemoryLimits& limits) {

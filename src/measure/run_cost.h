@@ -21,6 +21,10 @@ struct Workload {
     std::span<const EvaluationWindow> windows;
 };
 
+// A sweep of these items of the model: one fork each, and one more, of the first item, as the control.
+Workload sweep_workload(const Model& model, std::vector<std::size_t> items,
+                        std::span<const EvaluationWindow> windows);
+
 // Largest amounts of memory held at once, in bytes.
 struct MemoryNeed {
     std::int64_t base = 0;         // what the process holds before, and a reserve for the libraries

@@ -37,36 +37,38 @@ inline float f8e8m0_to_f32(std::uint8_t bits) {
     return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 23);
 }
 
-// f32 -> E4M3, saturating: magnitudes above 448, infinity among them, become 448. NaN stays NaN (0x7f or
-// 0xff, by its sign).
-inline std::uint8_t f32_to_f8e4m3(float value) {
+// Both encoders: `mantissa` bits, exponent bias, largest number and its code.
+template <int mantissa, std::uint32_t bias>
+std::uint8_t f32_to_f8(float value, float largest, std::uint32_t largest_code) {
+    constexpr int kDropped = 23 - mantissa;
+    constexpr std::uint32_t kRebias = (127 - bias) << 23;
+    // Adding this power of two aligns the last place to that of the subnormal results, 2^(1 - bias -
+    // mantissa).
+    constexpr std::uint32_t kAlign = (127 + 1 - bias - mantissa + 23) << 23;
     const auto bits = std::bit_cast<std::uint32_t>(value);
     const auto sign = static_cast<std::uint8_t>((bits >> 24) & 0x80u);
     const std::uint32_t magnitude = bits & 0x7fffffffu;
     if (magnitude > 0x7f800000u) return static_cast<std::uint8_t>(sign | 0x7fu);
-    if (magnitude >= 0x43e00000u) return static_cast<std::uint8_t>(sign | 0x7eu);
-    if (magnitude < 0x3c800000u) {  // result is subnormal: adding 2^14 aligns the last place to 2^-9
-        const float shifted = std::bit_cast<float>(magnitude) + 0x1.0p14f;
-        return static_cast<std::uint8_t>(sign | (std::bit_cast<std::uint32_t>(shifted) - 0x46800000u));
+    if (magnitude >= std::bit_cast<std::uint32_t>(largest))
+        return static_cast<std::uint8_t>(sign | largest_code);
+    if (magnitude < kRebias + (1u << 23)) {  // the result is subnormal
+        const float shifted = std::bit_cast<float>(magnitude) + std::bit_cast<float>(kAlign);
+        return static_cast<std::uint8_t>(sign | (std::bit_cast<std::uint32_t>(shifted) - kAlign));
     }
-    const std::uint32_t rounded = magnitude + 0x7ffffu + ((magnitude >> 20) & 1u);
-    return static_cast<std::uint8_t>(sign | ((rounded - 0x3c000000u) >> 20));
+    const std::uint32_t rounded = magnitude + ((1u << (kDropped - 1)) - 1) + ((magnitude >> kDropped) & 1u);
+    return static_cast<std::uint8_t>(sign | ((rounded - kRebias) >> kDropped));
+}
+
+// f32 -> E4M3, saturating: magnitudes above 448, infinity among them, become 448. NaN stays NaN (0x7f or
+// 0xff, by its sign).
+inline std::uint8_t f32_to_f8e4m3(float value) {
+    return f32_to_f8<3, 7>(value, kF8E4M3Max, 0x7e);
 }
 
 // f32 -> E5M2, saturating: magnitudes above 57344, infinity among them, become 57344. NaN stays NaN (0x7f or
 // 0xff, by its sign).
 inline std::uint8_t f32_to_f8e5m2(float value) {
-    const auto bits = std::bit_cast<std::uint32_t>(value);
-    const auto sign = static_cast<std::uint8_t>((bits >> 24) & 0x80u);
-    const std::uint32_t magnitude = bits & 0x7fffffffu;
-    if (magnitude > 0x7f800000u) return static_cast<std::uint8_t>(sign | 0x7fu);
-    if (magnitude >= 0x47600000u) return static_cast<std::uint8_t>(sign | 0x7bu);
-    if (magnitude < 0x38800000u) {  // result is subnormal: adding 2^7 aligns the last place to 2^-16
-        const float shifted = std::bit_cast<float>(magnitude) + 0x1.0p7f;
-        return static_cast<std::uint8_t>(sign | (std::bit_cast<std::uint32_t>(shifted) - 0x43000000u));
-    }
-    const std::uint32_t rounded = magnitude + 0xfffffu + ((magnitude >> 21) & 1u);
-    return static_cast<std::uint8_t>(sign | ((rounded - 0x38000000u) >> 21));
+    return f32_to_f8<2, 15>(value, kF8E5M2Max, 0x7b);
 }
 
 }  // namespace assay

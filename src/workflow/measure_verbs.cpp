@@ -42,12 +42,6 @@ Workload runs_of(const Model& model, std::int64_t runs, const Evaluation& text) 
     return {&model, runs, {}, text.windows};
 }
 
-// What a sweep will take: the control is one more fork of the first item.
-Workload sweep_of(const Model& model, std::vector<std::size_t> items, const Evaluation& text) {
-    items.push_back(items.front());
-    return {&model, 1, std::move(items), text.windows};
-}
-
 // Says how the text was cut.
 PerplexityResult labelled(PerplexityResult result, const Evaluation& text) {
     result.protocol = text.protocol;
@@ -128,7 +122,7 @@ Envelope measure_sensitivity(const SweepOptions& options, Progress& progress, co
     session.set("method", "exact");
     session.set("seed", options.seed);
     const Evaluation text = session.evaluation(options.text);
-    session.prepare({sweep_of(session.model(), session.select_items(options.linears), text)});
+    session.prepare({sweep_workload(session.model(), session.select_items(options.linears), text.windows)});
     return session.finish(sweep(session, text, options));
 }
 
@@ -139,7 +133,8 @@ Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelT
     session.set("seed", options.seed);
     const Evaluation text = session.evaluation(options.text);
     const auto items = session.select_items(options.linears);
-    session.prepare({runs_of(session.model(), 2, text), sweep_of(session.model(), items, text)});
+    session.prepare(
+        {runs_of(session.model(), 2, text), sweep_workload(session.model(), items, text.windows)});
     DiagnoseResult result;
     const TreatmentOverlay together(treatment, block_linears_of(session.model(), items));
     const auto scores = treated_and_not(session, text, together);

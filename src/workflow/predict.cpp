@@ -1,6 +1,7 @@
 // The verb predict.
 #include <chrono>
 #include <filesystem>
+#include <numeric>
 
 #include "base/error.h"
 #include "measure/run_cost.h"
@@ -20,11 +21,11 @@ Model open_model(const std::filesystem::path& path) {
 
 Workload workload_of(const Model& model, const PredictOptions& options,
                      std::span<const EvaluationWindow> windows) {
-    Workload work{&model, options.measurement == "comparison" ? 2 : 1, {}, windows};
-    if (options.measurement != "sweep") return work;
-    for (std::size_t i = 0; i < model.items().size(); ++i) work.forks.push_back(i);
-    work.forks.push_back(0);  // the control
-    return work;
+    if (options.measurement != "sweep")
+        return {&model, options.measurement == "comparison" ? 2 : 1, {}, windows};
+    std::vector<std::size_t> items(model.items().size());
+    std::iota(items.begin(), items.end(), std::size_t{0});
+    return sweep_workload(model, std::move(items), windows);
 }
 
 void set_memory(const MemoryNeed& need, const MemoryNeed& least, PredictResult& out) {
