@@ -172,7 +172,7 @@ bool forks_equal_naive_runs(const Model& model, const Engine& engine,
     const auto same = [&](const SensitivityLinear& linear) {
         std::size_t item = 0;
         while (model.items()[item].name != linear.name) ++item;
-        return measure_swap_naively(model, engine, windows, options, item) == linear.blocks;
+        return measure_swap_naively(model, engine, windows, options.treatments[0], item) == linear.blocks;
     };
     return same(result.linears.front()) && same(result.linears.back());
 }
@@ -182,7 +182,7 @@ Json time_sweep(const Model& model, ThreadPool& pool, std::span<const Evaluation
     TimedBackend backend(compute::make_cpu_backend(pool, {compute::CpuKernels::kBest, a.sweep_precision}));
     const CancelToken cancel;
     const Engine engine{backend, pool, silent_progress(), cancel};
-    SensitivityOptions options{.treatment = parse_treatment("int4-g64")};
+    SensitivityOptions options{.treatments = {parse_treatment("int4-g64")}};
     for (std::size_t i = 0; i < model.items().size(); ++i) options.items.push_back(i);
     const auto chunks = make_chunks(windows, engine.limits.chunk_rows);
     std::vector<double> naive;
@@ -190,7 +190,7 @@ Json time_sweep(const Model& model, ThreadPool& pool, std::span<const Evaluation
         for (std::int64_t k = parity; k < a.sweep; k += 2) {
             const std::size_t item =
                 static_cast<std::size_t>(k) * model.items().size() / static_cast<std::size_t>(a.sweep);
-            naive.push_back(time_naive_evaluation(model, engine, chunks, options.treatment, item));
+            naive.push_back(time_naive_evaluation(model, engine, chunks, options.treatments[0], item));
         }
     };
     time_some(0);

@@ -29,6 +29,7 @@ class TimedBackend final : public compute::Backend {
     using Tensor = compute::Tensor;
     using Batch = compute::Batch;
     using Columns = compute::Columns;
+    using Target = compute::TargetColumns;
 
     explicit TimedBackend(std::unique_ptr<compute::Backend> inner) : inner_(std::move(inner)) {}
 
@@ -97,6 +98,66 @@ class TimedBackend final : public compute::Backend {
     }
     void logits(const Batch& b, const compute::HeadInput& input, MatrixView<float> out) override {
         inner_->logits(b, input, out);
+    }
+
+    std::unique_ptr<compute::PackedLinear> pack_transposed(MatrixView<const float> w) override {
+        return inner_->pack_transposed(w);
+    }
+    void rms_norm_backward(const Batch& b, const Tensor& x, const Tensor& weight, double eps,
+                           const Tensor& g_y, const Tensor* base, Tensor& g_x) override {
+        timed("norm and activation", [&] { inner_->rms_norm_backward(b, x, weight, eps, g_y, base, g_x); });
+    }
+    void attention_backward(const Batch& b, const Columns& q, const Columns& k, const Columns& v,
+                            const compute::AttentionSpec& spec, const Tensor& out, const Tensor& g_out,
+                            const Target& g_q, const Target& g_k, const Target& g_v) override {
+        timed("attention backward",
+              [&] { inner_->attention_backward(b, q, k, v, spec, out, g_out, g_q, g_k, g_v); });
+    }
+    void gated_backward(const Batch& b, const Columns& gate, const Columns& up,
+                        compute::Activation activation, const Tensor& g_y, const Target& g_gate,
+                        const Target& g_up) override {
+        timed("norm and activation",
+              [&] { inner_->gated_backward(b, gate, up, activation, g_y, g_gate, g_up); });
+    }
+    void scatter_rows(const Tensor& in, std::span<const std::int64_t> rows, const Tensor* base,
+                      Tensor& out) override {
+        timed("other", [&] { inner_->scatter_rows(in, rows, base, out); });
+    }
+    compute::RoutingGradient combine_experts_backward(const Batch& b, const compute::Routing& routing,
+                                                      std::span<const Tensor* const> outputs,
+                                                      const Tensor& g_y,
+                                                      std::span<Tensor* const> g_outputs) override {
+        return timed("experts",
+                     [&] { return inner_->combine_experts_backward(b, routing, outputs, g_y, g_outputs); });
+    }
+    void route_backward(const Batch& b, const Tensor& logits, const compute::RouteSpec& spec,
+                        const compute::Routing& routing, const compute::RoutingGradient& g_weights,
+                        Tensor& g_logits) override {
+        timed("experts", [&] { inner_->route_backward(b, logits, spec, routing, g_weights, g_logits); });
+    }
+    void add_gated_backward(const Batch& b, const Tensor& x, const Tensor& gate, const Tensor& g_y,
+                            Tensor& g_x, Tensor& g_gate) override {
+        timed("experts", [&] { inner_->add_gated_backward(b, x, gate, g_y, g_x, g_gate); });
+    }
+    void add(const Tensor& a, const Tensor& b, Tensor& y) override {
+        timed("other", [&] { inner_->add(a, b, y); });
+    }
+    void label_gradient(const Batch& b, const compute::HeadInput& part, compute::LabelDraws& draws,
+                        Tensor& g_logits) override {
+        timed("head and softmax", [&] { inner_->label_gradient(b, part, draws, g_logits); });
+    }
+    // Made on several threads at once, as packed linears are.
+    std::unique_ptr<compute::PackedChange> pack_change(MatrixView<const float> change) override {
+        return inner_->pack_change(change);
+    }
+    Matrix<double> change_dots(std::span<const compute::RowSegment> segments, const Tensor& g,
+                               const Tensor& x,
+                               std::span<const compute::PackedChange* const> changes) override {
+        return timed("scores", [&] { return inner_->change_dots(segments, g, x, changes); });
+    }
+    Matrix<double> weighted_gradient(const Tensor& g, const Tensor& x,
+                                     std::span<const double> weights) override {
+        return timed("scores", [&] { return inner_->weighted_gradient(g, x, weights); });
     }
 
   private:

@@ -366,12 +366,13 @@ def converted_blocks(name, stored, derivation, out_type):
             raise BadInput(f"{stored.path}: {name}: {e}") from e
 
 
-def write_shard(path, tensors, derivation, out_type):
-    """One safetensors file, tensors in the source's order. Returns the bytes of data."""
+def write_shard(path, tensors, shapes, out_type, blocks):
+    """One safetensors file, tensors in the source's order, of what blocks(name, stored) yields. Returns the
+    bytes of data."""
     header, offset = {"__metadata__": {"format": "pt"}}, 0
     order = sorted(tensors, key=lambda name: tensors[name].begin)
     for name in order:
-        shape = derivation.target_shapes[name]
+        shape = shapes[name]
         size = math.prod(shape) * STORED_BYTES[out_type]
         header[name] = {"dtype": out_type, "shape": list(shape), "data_offsets": [offset, offset + size]}
         offset += size
@@ -380,9 +381,23 @@ def write_shard(path, tensors, derivation, out_type):
     with path.open("wb") as f:
         f.write(len(text).to_bytes(8, "little") + text)
         for name in order:
-            for block in converted_blocks(name, tensors[name], derivation, out_type):
+            for block in blocks(name, tensors[name]):
                 f.write(block.data)
     return offset
+
+
+def write_weights(out, shards, shapes, out_type, blocks):
+    """The source's files anew, and their index where there are several."""
+    total = 0
+    for done, (file, tensors) in enumerate(shards.items(), 1):
+        total += write_shard(out / file, tensors, shapes, out_type, blocks)
+        print(f"{file} written ({done} of {len(shards)})", file=sys.stderr)
+    if list(shards) != [WEIGHTS_FILE]:
+        weight_map = {name: file for file, tensors in shards.items() for name in tensors}
+        write_json(
+            out / INDEX_FILE,
+            {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))},
+        )
 
 
 # ---- the output folder -------------------------------------------------------------------------------------
@@ -400,9 +415,12 @@ def derived_config(config, source, target, dtype_name):
     if type(eps) not in (int, float) or not eps >= 0:
         raise BadInput(f"config.json: rms_norm_eps: expected a number, found {eps!r}")
     result["rms_norm_eps"] = eps * source.hidden / target.hidden
-    for key in [k for k in ("dtype", "torch_dtype") if k in config] or ["torch_dtype"]:
-        result[key] = dtype_name
-    return result
+    return with_dtype(result, dtype_name)
+
+
+def with_dtype(config, dtype_name):
+    keys = [k for k in ("dtype", "torch_dtype") if k in config] or ["torch_dtype"]
+    return {**config, **{key: dtype_name for key in keys}}
 
 
 def write_json(path, value):
@@ -434,16 +452,13 @@ def fill_folder(args, out):
     copy_other_files(folder, out)
 
     derivation = Derivation(args.seed, source, target, config)
-    total = 0
-    for done, (file, tensors) in enumerate(shards.items(), 1):
-        total += write_shard(out / file, tensors, derivation, out_type)
-        print(f"{file} written ({done} of {len(shards)})", file=sys.stderr)
-    if list(shards) != [WEIGHTS_FILE]:
-        weight_map = {name: file for file, tensors in shards.items() for name in tensors}
-        write_json(
-            out / INDEX_FILE,
-            {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))},
-        )
+    write_weights(
+        out,
+        shards,
+        derivation.target_shapes,
+        out_type,
+        lambda name, stored: converted_blocks(name, stored, derivation, out_type),
+    )
     write_json(
         out / "derivation.json",
         {
@@ -459,9 +474,9 @@ def fill_folder(args, out):
     )
 
 
-def derive(args):
-    """Fills a temporary folder beside OUT_DIR and renames it: OUT_DIR is never half-written."""
-    out = Path(os.path.abspath(args.out_dir))
+def make_folder(out_dir, fill):
+    """Calls fill(folder) on a temporary folder beside out_dir and renames it: out_dir is never half-written."""
+    out = Path(os.path.abspath(out_dir))
     if os.path.lexists(out):
         raise BadInput(f"{out}: exists already; remove it or name another folder")
     if not out.parent.is_dir():
@@ -469,20 +484,21 @@ def derive(args):
     partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
     partial.mkdir()
     try:
-        fill_folder(args, partial)
+        fill(partial)
         partial.rename(out)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
 
 
-def parse_args(argv):
-    def seed(text):
-        value = int(text)
-        if value < 0:
-            raise ValueError
-        return value
+def seed(text):
+    value = int(text)
+    if value < 0:
+        raise ValueError
+    return value
 
+
+def parse_args(argv):
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
         "model_dir", metavar="MODEL_DIR", help="Hugging Face folder of a LlamaForCausalLM (safetensors)"
@@ -518,7 +534,7 @@ def parse_args(argv):
 def main(argv=None):
     args = parse_args(argv)
     try:
-        derive(args)
+        make_folder(args.out_dir, lambda out: fill_folder(args, out))
     except (BadInput, OSError) as e:
         print(f"derive_models: {e}", file=sys.stderr)
         return 3

@@ -56,6 +56,13 @@ void rank_linears(std::vector<SensitivityLinear>& linears, double noise_floor) {
     }
 }
 
+bool holds_category_border(const std::optional<Interval>& interval, double mean) {
+    const auto holds = [&](double multiple) {
+        return interval->low < multiple * mean && multiple * mean < interval->high;
+    };
+    return interval && (holds(kCritical) || holds(kHigh) || holds(kModerate));
+}
+
 std::string depth_name(std::int64_t block, std::int64_t blocks) {
     if (block == 0) return "first";
     if (block == blocks - 1) return "last";

@@ -20,6 +20,10 @@ namespace assay {
 // Without an interval (fewer than two blocks) the damage itself must be above it.
 void rank_linears(std::vector<SensitivityLinear>& linears, double noise_floor = 0);
 
+// Whether an interval of a linear's damage lies in more than one category, the linears' mean damage being
+// `mean`.
+bool holds_category_border(const std::optional<Interval>& interval, double mean);
+
 // Where in the model a block is: first, early, middle, late (thirds of what is between), last.
 std::string depth_name(std::int64_t block, std::int64_t blocks);
 

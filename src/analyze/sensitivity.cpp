@@ -2,173 +2,264 @@
 
 #include <algorithm>
 #include <cmath>
+#include <deque>
+#include <map>
+#include <set>
+#include <utility>
 
 #include "analyze/ranking.h"
+#include "analyze/swap_sweep.h"
 #include "base/error.h"
+#include "measure/damage_estimate.h"
 #include "measure/runs.h"
 #include "measure/summary.h"
+#include "stats/quadratic_interval.h"
 #include "treat/treatment_overlay.h"
 
 namespace assay {
 namespace {
 
-bool treats_all(const LinearItem&) {
-    return true;
-}
-bool treats_none(const LinearItem&) {
-    return false;
-}
-
-// Everything one fork yields, over all groups of windows.
-struct ForkSums {
-    RunScores scores;
-    compute::SquaredError output_error;
-    std::vector<compute::SquaredError> propagation;  // per block
+// One item under one treatment.
+struct Swap {
+    std::size_t item = 0;       // index into Model::items()
+    std::size_t treatment = 0;  // index into the treatments
 };
 
-class Sweep {
+// What one item and treatment are estimated to do, after ρ and calibration.
+struct Estimate {
+    Swap swap;
+    ScoredDamage damage;
+};
+
+std::optional<Interval> scaled(const std::optional<Interval>& interval, double factor) {
+    if (!interval) return std::nullopt;
+    return Interval{interval->low * factor, interval->high * factor};
+}
+
+// What a row says of its linear whatever was measured.
+SensitivityLinear describe(const Model& model, std::size_t index, const Treatment& treatment) {
+    const LinearItem& item = model.items()[index];
+    SensitivityLinear out;
+    out.name = item.name;
+    out.treatment = to_string(treatment);
+    out.projection = item.projection;
+    out.parameters = item.out * item.in;
+    if (item.block >= 0) {
+        out.block = item.block;
+        out.depth = depth_name(item.block, model.config().layers);
+    } else {
+        out.depth = item.role == LinearItem::Role::kHead ? "head" : "embedding";
+    }
+    return out;
+}
+
+// Fills in what a swap measured.
+void fill(const SweepResult& sweep, SwapMeasurement swap, std::uint64_t seed, SensitivityLinear& out) {
+    const DamageSummary damage = summarize_damage(sweep.baseline, swap.blocks, seed);
+    out.basis = "measured";
+    out.kl = damage.kl;
+    out.kl_ci95 = damage.kl_ci95;
+    out.delta_nll = damage.delta_nll;
+    out.delta_nll_ci95 = damage.delta_nll_ci95;
+    out.delta_ppl = damage.delta_ppl;
+    out.delta_ppl_ci95 = damage.delta_ppl_ci95;
+    out.relative_delta_ppl = damage.relative_delta_ppl;
+    out.relative_delta_ppl_ci95 = damage.relative_delta_ppl_ci95;
+    out.relative_output_error = swap.relative_output_error;
+    if (const double error = swap.relative_output_error.value_or(0); error > 0)
+        out.damage_per_output_error = out.kl / (error * error);
+    out.propagation = std::move(swap.propagation);
+    out.windows = window_sums(swap.blocks, true);
+    out.blocks = std::move(swap.blocks);
+}
+
+// ρ by projection, over all treatments.
+class BlockRatios {
   public:
-    Sweep(const Model& model, const Engine& engine, const SensitivityOptions& options)
-        : model_(model),
-          engine_(engine),
-          options_(options),
-          treated_(options.treatment, treats_all),
-          control_(options.treatment, treats_none),
-          sums_(options.items.size() + 1) {
-        for (std::size_t item : options.items) forks_.push_back({item, &treated_});
-        forks_.push_back({options.items.front(), &control_});  // the last fork is the control
+    void add(const std::string& projection, const DamageEstimate& estimate) {
+        own_[projection].add(estimate);
+        all_.add(estimate);
+    }
+    double of(const std::string& projection) const { return block_ratio(own_.at(projection), all_); }
+
+  private:
+    std::map<std::string, RatioSums> own_;
+    RatioSums all_;
+};
+
+class Sensitivity {
+  public:
+    Sensitivity(const Model& model, const Engine& engine, std::span<const EvaluationWindow> windows,
+                const SensitivityOptions& options)
+        : model_(model), engine_(engine), windows_(windows), options_(options) {
+        for (const Treatment& t : options.treatments)
+            overlays_.emplace_back(t, [](const LinearItem&) { return true; });
     }
 
-    // Windows [first, first + windows.size()) of the whole measurement.
-    void add(std::span<const EvaluationWindow> windows, std::int64_t first) {
-        const auto chunks = make_chunks(windows, engine_.limits.chunk_rows);
-        const PassResult pass = run_pass(model_, engine_, chunks, {.forks = forks_});
-        std::vector<const FinalStates*> variants;
-        for (const ForkResult& fork : pass.forks) variants.push_back(&fork.states);
-        auto runs = score_runs(engine_, chunks, pass.reference, variants);
-        append_scores(runs[0], first, reference_);
-        for (std::size_t f = 0; f < forks_.size(); ++f) {
-            append_scores(runs[f + 1], first, sums_[f].scores);
-            add_errors(pass.forks[f], sums_[f]);
+    SensitivityResult exact() {
+        std::vector<Swap> swaps;
+        for (std::size_t f = 0; f < options_.treatments.size(); ++f) {
+            for (std::size_t i : options_.items) swaps.push_back({i, f});
         }
+        measure(swaps);
+        return result();
     }
 
-    SensitivityResult result(std::int64_t window_tokens) const {
-        SensitivityResult out;
-        out.baseline = perplexity_result(reference_.blocks, window_tokens);
-        out.treatment = to_string(options_.treatment);
-        for (std::size_t i = 0; i < options_.items.size(); ++i) out.linears.push_back(linear(i));
-        rank_linears(out.linears, options_.noise_floor);
-        out.control = control();
-        return out;
+    SensitivityResult scored() {
+        std::vector<Swap> swaps = score();
+        if (options_.method == SensitivityMethod::kHybrid) choose(swaps);
+        if (!swaps.empty()) measure(swaps);
+        calibrate();
+        return result();
     }
 
   private:
-    // Sums go window by window, so that groups leave no trace.
-    static void add_errors(const ForkResult& fork, ForkSums& sums) {
-        const auto add = [](const std::vector<compute::SquaredError>& windows, compute::SquaredError& total) {
-            for (const auto& w : windows) {
-                total.error += w.error;
-                total.reference += w.reference;
-            }
-        };
-        add(fork.output_error, sums.output_error);
-        sums.propagation.resize(fork.propagation.size());
-        for (std::size_t b = 0; b < fork.propagation.size(); ++b)
-            add(fork.propagation[b], sums.propagation[b]);
-    }
-
-    static double ratio(const compute::SquaredError& s) {
-        return s.reference > 0 ? std::sqrt(s.error / s.reference) : 0;
-    }
-
-    SensitivityLinear linear(std::size_t index) const {
-        const LinearItem& item = model_.items()[options_.items[index]];
-        const ForkSums& sums = sums_[index];
-        const DamageSummary damage = summarize_damage(reference_.blocks, sums.scores.blocks, options_.seed);
-        SensitivityLinear out;
-        out.name = item.name;
-        out.treatment = to_string(options_.treatment);
-        out.kl = damage.kl;
-        out.kl_ci95 = damage.kl_ci95;
-        out.delta_nll = damage.delta_nll;
-        out.delta_nll_ci95 = damage.delta_nll_ci95;
-        out.delta_ppl = damage.delta_ppl;
-        out.delta_ppl_ci95 = damage.delta_ppl_ci95;
-        out.relative_delta_ppl = damage.relative_delta_ppl;
-        out.relative_delta_ppl_ci95 = damage.relative_delta_ppl_ci95;
-        out.projection = item.projection;
-        out.parameters = item.out * item.in;
-        if (item.role == LinearItem::Role::kBlock) {
-            out.block = item.block;
-            out.depth = depth_name(item.block, model_.config().layers);
-            out.relative_output_error = ratio(sums.output_error);
-            if (*out.relative_output_error > 0) {
-                out.damage_per_output_error =
-                    out.kl / (*out.relative_output_error * *out.relative_output_error);
-            }
-        } else {
-            out.depth = item.role == LinearItem::Role::kHead ? "head" : "embedding";
+    // Fills estimates_; returns the swaps of items that cannot be scored.
+    std::vector<Swap> score() {
+        ScoreOptions options{.items = options_.items, .treatments = {}, .seed = options_.seed};
+        for (const TreatmentOverlay& overlay : overlays_) options.treatments.push_back(&overlay);
+        const ScoreResult scores = score_treatments(model_, engine_, windows_, options);
+        baseline_ = scores.baseline;
+        std::vector<DamageEstimate> damage;
+        BlockRatios ratios;
+        for (const TreatmentScore& s : scores.scores) {
+            damage.push_back(estimate_damage(scores, s.sums));
+            ratios.add(model_.items()[s.item].projection, damage.back());
         }
-        for (const auto& block : sums.propagation) out.propagation.push_back(ratio(block));
-        out.windows = window_sums(sums.scores.blocks, true);
-        out.blocks = sums.scores.blocks;
-        return out;
+        for (std::size_t i = 0; i < damage.size(); ++i) {
+            const TreatmentScore& s = scores.scores[i];
+            const double ratio = ratios.of(model_.items()[s.item].projection);
+            const Interval around = quadratic_interval(damage[i].kl, damage[i].se);
+            estimates_.push_back(
+                {{s.item, s.treatment},
+                 {.kl = ratio * damage[i].kl, .kl_ci95 = scaled(around, ratio), .block_ratio = ratio}});
+        }
+        std::vector<Swap> unscored;
+        for (std::size_t i : scores.unscored) {
+            for (std::size_t f = 0; f < options_.treatments.size(); ++f) unscored.push_back({i, f});
+        }
+        return unscored;
     }
 
-    Control control() const {
-        const std::vector<BlockSums>& own = sums_.back().scores.blocks;
-        Control out{summarize_damage(reference_.blocks, own, options_.seed).kl, true};
-        for (std::size_t i = 0; i < own.size(); ++i) {
-            out.identical =
-                out.identical && own[i].nll_sum == reference_.blocks[i].nll_sum && own[i].kl_sum == 0;
+    // Adds what hybrid measures.
+    void choose(std::vector<Swap>& swaps) const {
+        for (std::size_t f = 0; f < options_.treatments.size(); ++f) {
+            std::vector<const Estimate*> ranked;
+            double sum = 0;
+            for (const Estimate& e : estimates_) {
+                if (e.swap.treatment != f) continue;
+                ranked.push_back(&e);
+                sum += e.damage.kl;
+            }
+            std::stable_sort(ranked.begin(), ranked.end(), [](const Estimate* a, const Estimate* b) {
+                return a->damage.kl > b->damage.kl;
+            });
+            const double mean = ranked.empty() ? 0 : sum / static_cast<double>(ranked.size());
+            std::size_t borderline = 0;
+            for (std::size_t i = 0; i < ranked.size(); ++i) {
+                const bool near = i >= options_.top && borderline < options_.borderline &&
+                                  holds_category_border(ranked[i]->damage.kl_ci95, mean);
+                if (i < options_.top || near) swaps.push_back(ranked[i]->swap);
+                borderline += near ? 1 : 0;
+            }
         }
-        if (!out.identical)
-            throw NumericError(
-                "the control, a swap that changes nothing, differs from the reference: this is a bug of "
-                "Assay");
+    }
+
+    void measure(const std::vector<Swap>& swaps) {
+        std::vector<Fork> forks;
+        for (const Swap& swap : swaps) forks.push_back({swap.item, &overlays_[swap.treatment]});
+        SweepResult sweep = sweep_swaps(model_, engine_, windows_, forks, options_.seed);
+        for (std::size_t i = 0; i < swaps.size(); ++i) {
+            SensitivityLinear row = describe(model_, swaps[i].item, options_.treatments[swaps[i].treatment]);
+            fill(sweep, std::move(sweep.swaps[i]), options_.seed, row);
+            measured_[{swaps[i].treatment, swaps[i].item}] = std::move(row);
+        }
+        baseline_ = std::move(sweep.baseline);
+        control_ = sweep.control;
+    }
+
+    // Multiplies each treatment's estimates by the geometric mean of measured / scored damage.
+    void calibrate() {
+        for (std::size_t f = 0; f < options_.treatments.size(); ++f) {
+            double logs = 0;
+            std::size_t count = 0;
+            for (const Estimate& e : estimates_) {
+                const auto found = measured_.find({f, e.swap.item});
+                if (e.swap.treatment != f || found == measured_.end() || e.damage.kl <= 0 ||
+                    !(found->second.kl > options_.noise_floor))
+                    continue;
+                logs += std::log(found->second.kl / e.damage.kl);
+                ++count;
+            }
+            const double factor =
+                count >= kCalibrationSwaps ? std::exp(logs / static_cast<double>(count)) : 1.0;
+            for (Estimate& e : estimates_) {
+                if (e.swap.treatment != f) continue;
+                e.damage.kl *= factor;
+                e.damage.kl_ci95 = scaled(e.damage.kl_ci95, factor);
+                e.damage.calibration = factor;
+            }
+        }
+    }
+
+    SensitivityResult result() {
+        std::map<std::pair<std::size_t, std::size_t>, SensitivityLinear> rows = std::move(measured_);
+        for (const Estimate& e : estimates_) {
+            const auto [place, is_new] = rows.try_emplace({e.swap.treatment, e.swap.item});
+            SensitivityLinear& row = place->second;
+            if (is_new) {
+                row = describe(model_, e.swap.item, options_.treatments[e.swap.treatment]);
+                row.basis = "scored";
+                row.kl = e.damage.kl;
+                row.kl_ci95 = e.damage.kl_ci95;
+            }
+            row.scored = e.damage;
+        }
+        SensitivityResult out;
+        out.baseline = perplexity_result(baseline_, longest_window(windows_));
+        out.control = control_;
+        for (std::size_t f = 0; f < options_.treatments.size(); ++f) {
+            out.treatment += (f > 0 ? ", " : "") + to_string(options_.treatments[f]);
+            std::vector<SensitivityLinear> linears;
+            for (auto& [key, row] : rows) {
+                if (key.first == f) linears.push_back(std::move(row));
+            }
+            rank_linears(linears, options_.noise_floor);
+            std::move(linears.begin(), linears.end(), std::back_inserter(out.linears));
+        }
         return out;
     }
 
     const Model& model_;
     const Engine& engine_;
+    std::span<const EvaluationWindow> windows_;
     const SensitivityOptions& options_;
-    TreatmentOverlay treated_, control_;
-    std::vector<Fork> forks_;
-    RunScores reference_;
-    std::vector<ForkSums> sums_;
+    std::deque<TreatmentOverlay> overlays_;  // of each treatment; forks and scores point at them
+    std::vector<Estimate> estimates_;
+    std::map<std::pair<std::size_t, std::size_t>, SensitivityLinear> measured_;  // by treatment and item
+    std::vector<BlockSums> baseline_;
+    std::optional<Control> control_;
 };
-
-void check(std::span<const EvaluationWindow> windows, const SensitivityOptions& options) {
-    if (options.items.empty())
-        throw InvalidArgument(
-            "no linear is selected; --linears must match at least one name of `assay inspect`");
-    if (windows.empty()) throw InvalidArgument("no windows to measure on");
-}
 
 }  // namespace
 
 SensitivityResult measure_sensitivity(const Model& model, const Engine& engine,
                                       std::span<const EvaluationWindow> windows,
                                       const SensitivityOptions& options) {
-    check(windows, options);
-    const auto runs = static_cast<std::int64_t>(options.items.size()) + 2;  // the reference, the control
-    const std::size_t group =
-        windows_per_group(model, engine.backend, windows, runs, engine.limits.state_bytes);
-    Sweep sweep(model, engine, options);
-    for (std::size_t first = 0; first < windows.size(); first += group) {
-        sweep.add(windows.subspan(first, std::min(group, windows.size() - first)),
-                  static_cast<std::int64_t>(first));
-    }
-    return sweep.result(longest_window(windows));
+    if (options.items.empty())
+        throw InvalidArgument(
+            "no linear is selected; --linears must match at least one name of `assay inspect`");
+    if (options.treatments.empty()) throw InvalidArgument("no treatment is given");
+    if (windows.empty()) throw InvalidArgument("no windows to measure on");
+    Sensitivity sensitivity(model, engine, windows, options);
+    return options.method == SensitivityMethod::kExact ? sensitivity.exact() : sensitivity.scored();
 }
 
 std::vector<BlockSums> measure_swap_naively(const Model& model, const Engine& engine,
                                             std::span<const EvaluationWindow> windows,
-                                            const SensitivityOptions& options, std::size_t item) {
+                                            const Treatment& treatment, std::size_t item) {
     const std::string& name = model.items()[item].name;
-    const TreatmentOverlay overlay(options.treatment,
-                                   [&](const LinearItem& other) { return other.name == name; });
+    const TreatmentOverlay overlay(treatment, [&](const LinearItem& other) { return other.name == name; });
     const std::vector<Run> runs{{&model, nullptr}, {&model, &overlay}};
     return measure_runs(engine, windows, runs, {})[1].blocks;
 }

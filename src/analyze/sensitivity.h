@@ -1,4 +1,5 @@
-// Exact sensitivity: every linear treated alone, measured on the same windows in one pass over the weights.
+// Sensitivity: how much damage each linear does, treated alone; measured, scored, or scored and then measured
+// where it matters.
 #pragma once
 
 #include <cstdint>
@@ -11,25 +12,40 @@
 
 namespace assay {
 
+enum class SensitivityMethod { kExact, kScore, kHybrid };
+
 struct SensitivityOptions {
-    Treatment treatment;
+    std::vector<Treatment> treatments;
     std::vector<std::size_t> items;  // indexes into Model::items()
-    double noise_floor = 0;          // damage that rounding alone makes, nats per token
-    std::uint64_t seed = 0;          // of the intervals
+    SensitivityMethod method = SensitivityMethod::kExact;
+    // Of hybrid, for each treatment: swaps of the worst by score, and at most so many more of those whose
+    // interval holds a border between categories, the most damaging first.
+    std::size_t top = 5;
+    std::size_t borderline = 3;
+    double noise_floor = 0;  // damage that rounding alone makes, nats per token
+    std::uint64_t seed = 0;  // of the labels and the intervals
 };
 
-// Per item: damage, ΔNLL, ΔPPL with paired 95 % intervals, relative output error, error propagation, rank,
-// category and recommendation; and the control, a fork that swaps nothing, which must be exactly 0
-// (NumericError otherwise). All swaps advance in one pass per group of windows; grouping changes no bit of
-// the result. Throws InvalidArgument for no items, as run_pass() and score_runs() do otherwise.
+// Every item under every treatment, ranked within its treatment (analyze/ranking.h).
+//   exact: all are swaps (analyze/swap_sweep.h).
+//   score: all are estimates from the reverse pass: ρ · ½ Σ_b S_b² / T (measure/damage_estimate.h), ρ by
+//     projection, with 95 % intervals (stats/quadratic_interval.h). Items that cannot be scored are measured.
+//   hybrid: scores; then exact swaps on the same windows of what `top` and `borderline` choose. Where at
+//   least
+//     kCalibrationSwaps of a treatment's swaps are above the noise floor, its scores are multiplied by the
+//     geometric mean of measured / scored damage.
+// Throws InvalidArgument for no items, treatments or windows, as sweep_swaps() and score_treatments() do
+// otherwise.
 SensitivityResult measure_sensitivity(const Model& model, const Engine& engine,
                                       std::span<const EvaluationWindow> windows,
                                       const SensitivityOptions& options);
 
+inline constexpr std::size_t kCalibrationSwaps = 3;
+
 // One item's swap asked the naive way: a whole run of the swapped model beside a whole run of the reference.
-// Slow; the check of the above and its benchmark. Returns the swapped run's block sums.
+// Slow; the check of the sweep and its benchmark. Returns the swapped run's block sums.
 std::vector<BlockSums> measure_swap_naively(const Model& model, const Engine& engine,
                                             std::span<const EvaluationWindow> windows,
-                                            const SensitivityOptions& options, std::size_t item);
+                                            const Treatment& treatment, std::size_t item);
 
 }  // namespace assay

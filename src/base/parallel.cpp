@@ -13,6 +13,12 @@
 #include "base/error.h"
 
 namespace assay {
+namespace {
+
+// The pool whose task this thread is in: a call of its for_each from there would wait for itself.
+thread_local const void* inside_pool = nullptr;
+
+}  // namespace
 
 struct ThreadPool::Shared {
     std::mutex mutex;
@@ -30,6 +36,7 @@ struct ThreadPool::Shared {
     std::int64_t error_index = std::numeric_limits<std::int64_t>::max();
 
     void run_tasks() {
+        inside_pool = this;
         for (std::int64_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) {
             try {
                 (*task)(i);
@@ -42,6 +49,7 @@ struct ThreadPool::Shared {
                 next.store(count);  // start no more
             }
         }
+        inside_pool = nullptr;
     }
 
     void work() {
@@ -80,6 +88,7 @@ int ThreadPool::threads() const {
 void ThreadPool::for_each(std::int64_t count, const std::function<void(std::int64_t)>& task) {
     if (count <= 0) return;
     Shared& s = *shared_;
+    if (inside_pool == &s) throw InvalidArgument("ThreadPool: a task calls for_each of its own pool");
     if (s.workers.empty() || count == 1) {
         for (std::int64_t i = 0; i < count; ++i) task(i);
         return;

@@ -9,7 +9,8 @@ namespace assay {
 
 // Runs independent tasks on `threads` threads (the caller is one of them). What a task computes must depend
 // only on its index, never on the thread or the order: then results are the same bits for any thread count.
-// One for_each at a time; tasks must not call for_each of the same pool.
+// One for_each at a time; a task must not call for_each of the same pool
+// (InvalidArgument where there are threads).
 class ThreadPool {
   public:
     // threads <= 0: one per available core.

@@ -43,5 +43,14 @@ TEST(ParallelFor, CoversTheRangeInFixedPieces) {
     EXPECT_EQ(piece_of, (std::vector<int>{0, 0, 0, 0, 4, 4, 4, 4, 8, 8}));
 }
 
+TEST(ThreadPool, ATaskThatCallsItsOwnPoolIsAnErrorAndNotADeadlock) {
+    ThreadPool pool(2);
+    EXPECT_THROW(pool.for_each(4, [&](std::int64_t) { pool.for_each(4, [](std::int64_t) {}); }),
+                 InvalidArgument);
+    int after = 0;
+    pool.for_each(1, [&](std::int64_t) { ++after; });
+    EXPECT_EQ(after, 1);
+}
+
 }  // namespace
 }  // namespace assay

@@ -37,6 +37,8 @@ void add_report(CLI::App& app, Action& chosen);
 void add_model_options(CLI::App& verb, ModelOptions& options);
 void add_text_options(CLI::App& verb, EvaluationText& options);
 void add_treatment_option(CLI::App& verb, std::string& treatment);
+void add_treatments_option(CLI::App& verb, std::vector<std::string>& treatments);
+void add_sensitivity_options(CLI::App& verb, SweepOptions& options);
 void add_linears_option(CLI::App& verb, std::string& linears);
 void add_json_option(CLI::App& verb, std::string& json);
 void add_output_folder_option(CLI::App& verb, std::filesystem::path& folder);

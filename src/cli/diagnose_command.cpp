@@ -20,9 +20,9 @@ void add_diagnose(CLI::App& app, Action& chosen) {
     verb.footer("Example: assay diagnose MODEL --treatment int4-g64 -o report/");
     add_model_options(verb, values->options.model);
     add_text_options(verb, values->options.text);
-    add_treatment_option(verb, values->options.treatment);
+    add_treatment_option(verb, values->options.treatments.front());
     add_linears_option(verb, values->options.linears);
-    verb.add_option("--seed", values->options.seed, "of the intervals' bootstrap")->capture_default_str();
+    add_sensitivity_options(verb, values->options);
     add_output_folder_option(verb, values->output);
     add_json_option(verb, values->json);
     verb.callback([&chosen, values] {

@@ -9,23 +9,19 @@ namespace assay::cli {
 void add_sensitivity(CLI::App& app, Action& chosen) {
     struct Values {
         SweepOptions options;
-        std::string method = "exact";
         std::string json;
     };
     const auto values = std::make_shared<Values>();
-    CLI::App& verb = *app.add_subcommand(
-        "sensitivity", "the damage of treating each linear alone, measured exactly, ranked");
+    CLI::App& verb = *app.add_subcommand("sensitivity", "the damage of treating each linear alone, ranked");
     verb.footer(
-        "Examples:\n  assay sensitivity MODEL --treatment int4-g64 --max-windows 4\n  assay sensitivity "
-        "MODEL --linears 'layers\\.0\\.|down_proj' --json sweep.json");
+        "Examples:\n  assay sensitivity MODEL --treatment int4-g64 --treatment int8-channel\n  assay "
+        "sensitivity "
+        "MODEL --method exact --linears 'layers\\.0\\.|down_proj' --json sweep.json");
     add_model_options(verb, values->options.model);
     add_text_options(verb, values->options.text);
-    add_treatment_option(verb, values->options.treatment);
+    add_treatments_option(verb, values->options.treatments);
     add_linears_option(verb, values->options.linears);
-    verb.add_option("--seed", values->options.seed, "of the intervals' bootstrap")->capture_default_str();
-    verb.add_option("--method", values->method, "exact: every swap is measured")
-        ->check(CLI::IsMember({"exact"}))
-        ->capture_default_str();
+    add_sensitivity_options(verb, values->options);
     add_json_option(verb, values->json);
     verb.callback([&chosen, values] {
         chosen = [values](const Context& context) {

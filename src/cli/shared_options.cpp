@@ -54,6 +54,27 @@ void add_treatment_option(CLI::App& verb, std::string& treatment) {
         ->capture_default_str();
 }
 
+void add_treatments_option(CLI::App& verb, std::vector<std::string>& treatments) {
+    verb.add_option("--treatment", treatments,
+                    "number format and method, as int4-g64, int8-channel, fp8-e4m3, mxfp4; may be repeated")
+        ->allow_extra_args(false)
+        ->capture_default_str();
+}
+
+void add_sensitivity_options(CLI::App& verb, SweepOptions& options) {
+    verb.add_option("--seed", options.seed, "of the sampled labels and the intervals' bootstrap")
+        ->capture_default_str();
+    verb.add_option(
+            "--method", options.method,
+            "hybrid: all linears scored from one reverse pass, the worst measured by exact swaps; exact: "
+            "every swap measured; score: estimates only")
+        ->check(CLI::IsMember({"hybrid", "exact", "score"}))
+        ->capture_default_str();
+    verb.add_option("--top", options.top, "hybrid: linears that are measured for each treatment")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+}
+
 void add_linears_option(CLI::App& verb, std::string& linears) {
     verb.add_option("--linears", linears,
                     "only linears whose name contains a match of this regular expression");

@@ -27,6 +27,17 @@ struct Columns {
     std::int64_t cols;
 };
 
+// Columns that an operation writes.
+struct TargetColumns {
+    TargetColumns(Tensor& whole) : tensor(&whole), cols(whole.cols()) {}
+    TargetColumns(Tensor& whole, std::int64_t first_column, std::int64_t columns)
+        : tensor(&whole), first(first_column), cols(columns) {}
+
+    Tensor* tensor;
+    std::int64_t first = 0;
+    std::int64_t cols;
+};
+
 enum class Activation {
     kSilu,      // x · sigmoid(x)
     kGeluTanh,  // x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))) (Hendrycks & Gimpel 2016)
@@ -60,6 +71,7 @@ struct HeadInput {
 
 // What the output layer says of each row's next token.
 struct TokenScores {
+    std::vector<double> log_sum;     // ln Σ exp(logit), nats
     std::vector<double> nll;         // -ln p(target), nats
     std::vector<double> kl;          // KL(first input || this input), nats; 0 for the first input itself
     std::vector<std::int32_t> top1;  // token with the largest logit, the lowest id on ties
@@ -76,6 +88,24 @@ class TokenScorer {
 
     // Scores of each input, in the order given to add(); once, after the last part.
     virtual std::vector<TokenScores> finish() = 0;
+};
+
+// Labels drawn from the model's own predictions, row by row, while the output layer comes by in parts.
+struct LabelDraws {
+    // Rounding may leave Σ p of the whole vocabulary below 1; numbers above this count as this one.
+    static constexpr double kLargestUniform = 1 - 1e-5;
+
+    std::vector<double> log_sum;       // in: ln Σ exp(logit) of the whole vocabulary
+    std::vector<double> uniform;       // in: a number in [0, 1)
+    std::vector<double> passed;        // Σ p of the parts so far; starts at 0
+    std::vector<std::int32_t> labels;  // the first token at which Σ p exceeds `uniform`; -1 until then
+    std::int32_t next_token = 0;       // first of the next part
+};
+
+// Rows [first, first + count): positions whose contributions are summed.
+struct RowSegment {
+    std::int64_t first = 0;
+    std::int64_t count = 0;
 };
 
 // Sums over the rows of one window.
@@ -116,7 +146,12 @@ class Backend {
     virtual std::unique_ptr<PackedLinear> pack_linear(MatrixView<const float> w,
                                                       std::span<const float> bias) = 0;
 
-    // y = x wᵀ + bias, and + residual where given. Shape x [rows, in], y and residual [rows, out].
+    // Packs wᵀ: linear() then gives x w, the gradient of a linear's input from that of its output. Shape w
+    // [out, in].
+    virtual std::unique_ptr<PackedLinear> pack_transposed(MatrixView<const float> w) = 0;
+
+    // y = x wᵀ + bias, and + residual where given, which may be y itself. Shape x [rows, in], y and residual
+    // [rows, out].
     virtual void linear(const Batch& batch, const Tensor& x, const PackedLinear& w, const Tensor* residual,
                         Tensor& y) = 0;
 
@@ -171,6 +206,72 @@ class Backend {
 
     // Logits of one run and a head, or a part of one [rows, tokens]; for small outputs and tests.
     virtual void logits(const Batch& batch, const HeadInput& input, MatrixView<float> out) = 0;
+
+    // Gradients: g_v is ∂L/∂v for some scalar L of the operation's outputs. Where an operation has a `base`,
+    // the result is added to it (null: to 0), and base may be the output itself. Other outputs are not
+    // inputs.
+
+    // g_x = base + ∂L/∂x of rms_norm():  f w∘g_y - x f³/n · Σ x∘w∘g_y,  f = 1 / sqrt(mean(x²) + eps).
+    virtual void rms_norm_backward(const Batch& batch, const Tensor& x, const Tensor& weight, double eps,
+                                   const Tensor& g_y, const Tensor* base, Tensor& g_x) = 0;
+
+    // Of attention(), whose result `out` was. With P the softmax and S what went into it,
+    // g_v = Pᵀ g_out,  g_S = P∘(g_out vᵀ - rowsum(g_out∘out))  (Dao et al. 2022, appendix B.2), through cap,
+    // scale and rotation back to g_q and g_k; heads that share keys and values add up.
+    virtual void attention_backward(const Batch& batch, const Columns& q, const Columns& k, const Columns& v,
+                                    const AttentionSpec& spec, const Tensor& out, const Tensor& g_out,
+                                    const TargetColumns& g_q, const TargetColumns& g_k,
+                                    const TargetColumns& g_v) = 0;
+
+    // Of gated().
+    virtual void gated_backward(const Batch& batch, const Columns& gate, const Columns& up,
+                                Activation activation, const Tensor& g_y, const TargetColumns& g_gate,
+                                const TargetColumns& g_up) = 0;
+
+    // out = base, then out[rows[i]] += in[i] in the order of i: of gather_rows(). Shape in [rows.size(),
+    // cols].
+    virtual void scatter_rows(const Tensor& in, std::span<const std::int64_t> rows, const Tensor* base,
+                              Tensor& out) = 0;
+
+    // Of combine_experts(): g_outputs[e] = weight_e · its rows of g_y. Returns the gradients of the weights.
+    virtual RoutingGradient combine_experts_backward(const Batch& batch, const Routing& routing,
+                                                     std::span<const Tensor* const> outputs,
+                                                     const Tensor& g_y,
+                                                     std::span<Tensor* const> g_outputs) = 0;
+
+    // Of route(), for the choice of experts as it was: routing.h. Shape logits, g_logits [rows, experts].
+    virtual void route_backward(const Batch& batch, const Tensor& logits, const RouteSpec& spec,
+                                const Routing& routing, const RoutingGradient& g_weights,
+                                Tensor& g_logits) = 0;
+
+    // Of add_gated(): g_x = sigmoid(gate) · g_y, g_gate = sigmoid'(gate) · ⟨g_y, x⟩.
+    virtual void add_gated_backward(const Batch& batch, const Tensor& x, const Tensor& gate,
+                                    const Tensor& g_y, Tensor& g_x, Tensor& g_gate) = 0;
+
+    // y = a + b, of one shape; y may be one of them.
+    virtual void add(const Tensor& a, const Tensor& b, Tensor& y) = 0;
+
+    // The next part of the output layer: draws labels where their token lies in it, and writes the gradient
+    // of ln p(label) with respect to hidden·wᵀ, before a softcap: ([token = label] - p) · (1 - (logit / c)²).
+    // Parts of kHeadPartTokens tokens, the last one shorter, so that no bit depends on the cutting. Shape
+    // g_logits [rows, the part's tokens].
+    virtual void label_gradient(const Batch& batch, const HeadInput& part, LabelDraws& draws,
+                                Tensor& g_logits) = 0;
+
+    // Lays out a change Δ [out, in] of a weight for change_dots(). Thread-safe, on the caller's thread, as
+    // pack_linear() and pack_transposed() are.
+    virtual std::unique_ptr<PackedChange> pack_change(MatrixView<const float> change) = 0;
+
+    // For each segment s and change f:  Σ_{t in s} ⟨g_t, Δ_f x_t⟩  [segments, changes], formed as ⟨Σ_t g_t
+    // x_tᵀ, Δ_f⟩: one product for any number of changes. Segments of up to about 64 rows keep the sums exact
+    // to f32 rounding of short chains; across rows and columns they are in double. Shape g [rows, out], x
+    // [rows, in].
+    virtual Matrix<double> change_dots(std::span<const RowSegment> segments, const Tensor& g, const Tensor& x,
+                                       std::span<const PackedChange* const> changes) = 0;
+
+    // Σ_t weights[t] g_t x_tᵀ  [out, in], in double beyond short chains.
+    virtual Matrix<double> weighted_gradient(const Tensor& g, const Tensor& x,
+                                             std::span<const double> weights) = 0;
 };
 
 // Own kernels for AVX-512 or AVX2, and for bf16 products AMX or AVX512_BF16, chosen at run time. Throws Error

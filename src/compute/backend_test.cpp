@@ -8,44 +8,10 @@
 #include <functional>
 
 #include "base/error.h"
-#include "base/rng.h"
+#include "compute/testing.h"
 
 namespace assay::compute {
 namespace {
-
-Matrix<float> random_matrix(std::int64_t rows, std::int64_t cols, std::uint64_t seed, double scale = 1) {
-    Matrix<float> m(rows, cols);
-    Rng rng(seed);
-    for (float& v : m.values()) v = static_cast<float>(scale * (rng.uniform() * 2 - 1));
-    return m;
-}
-
-Tensor to_device(Backend& backend, const Matrix<float>& m) {
-    Tensor t = backend.allocate(m.rows(), m.cols());
-    backend.upload(m.view(), t);
-    return t;
-}
-
-Matrix<float> to_host(const Backend& backend, const Tensor& t) {
-    Matrix<float> m(t.rows(), t.cols());
-    backend.download(t, m.view());
-    return m;
-}
-
-// Largest difference, relative to the largest magnitude of the expected values.
-double difference(const Matrix<float>& expected, const Matrix<float>& actual) {
-    double worst = 0, largest = 1e-30;
-    for (std::size_t i = 0; i < expected.values().size(); ++i) {
-        worst = std::max(worst, std::abs(static_cast<double>(expected.values()[i]) -
-                                         static_cast<double>(actual.values()[i])));
-        largest = std::max(largest, std::abs(static_cast<double>(expected.values()[i])));
-    }
-    return worst / largest;
-}
-
-// Each of the tests' results is a sum of at most 600 products of numbers below 1, or a smooth function of
-// such sums: f32 rounding gives at most a few sqrt(600) · 2^-24 of the largest value.
-constexpr double kTolerance = 5e-6;
 
 class CpuBackendTest : public ::testing::TestWithParam<CpuKernels> {
   protected:
@@ -147,26 +113,6 @@ TEST_P(CpuBackendTest, ActivationsAreRightFarFromZero) {
     }
 }
 
-struct AttentionCase {
-    std::int64_t heads, kv_heads, head_dim, rotary;
-    std::vector<std::int64_t> windows;
-    std::int64_t window = 0;
-    double softcap = 0;
-};
-
-std::pair<Matrix<float>, Matrix<float>> tables(std::int64_t rows, std::int64_t rotary, double base) {
-    Matrix<float> cosines(rows, rotary / 2), sines(rows, rotary / 2);
-    for (std::int64_t t = 0; t < rows; ++t) {
-        for (std::int64_t i = 0; i < rotary / 2; ++i) {
-            const double angle = static_cast<double>(t) *
-                                 std::pow(base, -2.0 * static_cast<double>(i) / static_cast<double>(rotary));
-            cosines.view()(t, i) = static_cast<float>(std::cos(angle));
-            sines.view()(t, i) = static_cast<float>(std::sin(angle));
-        }
-    }
-    return {std::move(cosines), std::move(sines)};
-}
-
 // q, k and v are parts of one tensor, with columns of others between them.
 Matrix<float> attend(Backend& backend, const AttentionCase& c) {
     const Batch batch(c.windows);
@@ -174,8 +120,7 @@ Matrix<float> attend(Backend& backend, const AttentionCase& c) {
     for (std::int64_t rows : c.windows) longest = std::max(longest, rows);
     const auto [cosines, sines] = tables(longest, c.rotary, 100);
     const Tensor cos_table = to_device(backend, cosines), sin_table = to_device(backend, sines);
-    AttentionSpec spec{c.heads,  c.kv_heads, c.head_dim, 1 / std::sqrt(static_cast<double>(c.head_dim)),
-                       c.window, c.softcap,  {}};
+    AttentionSpec spec = c.spec();
     if (c.rotary > 0) spec.rotary = {{&cos_table, &sin_table, longest}};
     const std::int64_t q = c.heads * c.head_dim, kv = c.kv_heads * c.head_dim;
     const Tensor fused = to_device(backend, random_matrix(batch.rows(), q + 2 * kv + 9, 1, 4));

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "tensor/matrix.h"
+
 namespace assay::compute {
 namespace {
 
@@ -54,6 +56,36 @@ Routing route_rows(const Batch& batch, std::int64_t experts, const RouteSpec& sp
     }
     for (std::size_t e = 0; e < count; ++e) routing.experts[e].batch = Batch(std::move(window_rows[e]));
     return routing;
+}
+
+void route_rows_backward(std::int64_t rows, const RouteSpec& spec, const Routing& routing,
+                         const RoutingGradient& g_weights,
+                         const std::function<void(std::int64_t, std::span<double>)>& fill,
+                         const std::function<void(std::int64_t, std::span<const double>)>& write) {
+    const std::size_t experts = routing.experts.size();
+    Matrix<double> chosen(rows, static_cast<std::int64_t>(experts)),
+        gradients(rows, static_cast<std::int64_t>(experts));
+    for (std::size_t e = 0; e < experts; ++e) {
+        for (std::size_t i = 0; i < routing.experts[e].rows.size(); ++i) {
+            const std::int64_t row = routing.experts[e].rows[i];
+            chosen.row(row)[e] = 1;
+            gradients.row(row)[e] = g_weights[e][i];
+        }
+    }
+    std::vector<double> p(experts);
+    for (std::int64_t r = 0; r < rows; ++r) {
+        fill(r, p);
+        softmax(p);
+        const auto g = gradients.row(r);
+        double sum = 0, weighted = 0;
+        for (std::size_t e = 0; e < experts; ++e) {
+            if (spec.renormalise) p[e] *= chosen.row(r)[e];
+            sum += p[e];
+            weighted += p[e] * g[e];
+        }
+        for (std::size_t e = 0; e < experts; ++e) g[e] = p[e] / sum * (g[e] - weighted / sum);
+        write(r, g);
+    }
 }
 
 }  // namespace assay::compute

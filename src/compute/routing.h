@@ -26,8 +26,19 @@ struct Routing {
     std::vector<ExpertRows> experts;
 };
 
+// Gradients of the weights of each expert's rows, in their order.
+using RoutingGradient = std::vector<std::vector<double>>;
+
 // Routes by the rows' router logits: fill(row, logits) writes those of one row.
 Routing route_rows(const Batch& batch, std::int64_t experts, const RouteSpec& spec,
                    const std::function<void(std::int64_t, std::span<double>)>& fill);
+
+// Gradients of the router's logits of `rows` rows from those of the weights, for the choice of experts as it
+// was: g_logit = p (g - Σ p g), with g = 0 for experts not chosen, and p the softmax over the chosen ones
+// where `renormalise`, else over all. write(row, g_logits) takes those of one row.
+void route_rows_backward(std::int64_t rows, const RouteSpec& spec, const Routing& routing,
+                         const RoutingGradient& g_weights,
+                         const std::function<void(std::int64_t, std::span<double>)>& fill,
+                         const std::function<void(std::int64_t, std::span<const double>)>& write);
 
 }  // namespace assay::compute

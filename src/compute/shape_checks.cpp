@@ -163,6 +163,122 @@ void check_copy_rows(const Tensor& in, std::int64_t in_row, const Tensor& out, s
     }
 }
 
+void check_rms_norm_backward(const Batch& batch, const Tensor& x, const Tensor& weight, const Tensor& g_y,
+                             const Tensor* base, const Tensor& g_x) {
+    check_rms_norm(batch, x, weight, base, g_x);
+    expect("rms_norm_backward", "g_y", g_y, batch.rows(), x.cols());
+}
+
+void check_attention_backward(const Batch& batch, const AttentionSpec& spec,
+                              const AttentionGradients& gradients) {
+    const std::int64_t q = spec.heads * spec.head_dim, kv = spec.kv_heads * spec.head_dim;
+    expect("attention_backward", "g_out", *gradients.g_out, batch.rows(), q);
+    expect("attention_backward", "g_q", gradients.g_q, batch.rows(), q);
+    expect("attention_backward", "g_k", gradients.g_k, batch.rows(), kv);
+    expect("attention_backward", "g_v", gradients.g_v, batch.rows(), kv);
+}
+
+void check_gated_backward(const Batch& batch, const Columns& gate, const Columns& up, const Tensor& g_y,
+                          const Columns& g_gate, const Columns& g_up) {
+    check_gated(batch, gate, up, g_y);
+    expect("gated_backward", "g_gate", g_gate, batch.rows(), g_y.cols());
+    expect("gated_backward", "g_up", g_up, batch.rows(), g_y.cols());
+}
+
+void check_scatter_rows(const Tensor& in, std::span<const std::int64_t> rows, const Tensor* base,
+                        const Tensor& out) {
+    expect("scatter_rows", "in", in, static_cast<std::int64_t>(rows.size()), out.cols());
+    if (base != nullptr) expect("scatter_rows", "base", *base, out.rows(), out.cols());
+    for (std::int64_t r : rows) {
+        if (r < 0 || r >= out.rows())
+            throw InvalidArgument(fmt::format("scatter_rows: row {} of {}", r, out.rows()));
+    }
+}
+
+void check_combine_experts_backward(const Batch& batch, const Routing& routing,
+                                    std::span<const Tensor* const> outputs, const Tensor& g_y,
+                                    std::span<Tensor* const> g_outputs) {
+    check_combine_experts(batch, routing, outputs, g_y, g_y);
+    if (g_outputs.size() != outputs.size()) {
+        throw InvalidArgument(fmt::format("combine_experts_backward: {} gradients of {} outputs",
+                                          g_outputs.size(), outputs.size()));
+    }
+    for (std::size_t e = 0; e < outputs.size(); ++e)
+        expect("combine_experts_backward", "g_output", *g_outputs[e], outputs[e]->rows(), g_y.cols());
+}
+
+void check_route_backward(const Batch& batch, const Tensor& logits, const RouteSpec& spec,
+                          const Routing& routing, const RoutingGradient& g_weights, const Tensor& g_logits) {
+    check_route(batch, logits, spec);
+    expect("route_backward", "g_logits", g_logits, batch.rows(), logits.cols());
+    const auto experts = static_cast<std::size_t>(logits.cols());
+    if (routing.experts.size() != experts || g_weights.size() != experts) {
+        throw InvalidArgument(
+            fmt::format("route_backward: a routing of {} experts, gradients of {}, logits of {}",
+                        routing.experts.size(), g_weights.size(), experts));
+    }
+    for (std::size_t e = 0; e < experts; ++e) {
+        const std::vector<std::int64_t>& rows = routing.experts[e].rows;
+        if (rows.size() != g_weights[e].size()) {
+            throw InvalidArgument(fmt::format("route_backward: {} gradients for {} rows of expert {}",
+                                              g_weights[e].size(), rows.size(), e));
+        }
+        for (std::int64_t r : rows) {
+            if (r < 0 || r >= batch.rows())
+                throw InvalidArgument(fmt::format("route_backward: row {} of {}", r, batch.rows()));
+        }
+    }
+}
+
+void check_add_gated_backward(const Batch& batch, const Tensor& x, const Tensor& gate, const Tensor& g_y,
+                              const Tensor& g_x, const Tensor& g_gate) {
+    check_add_gated(batch, x, gate, g_y, g_x);
+    expect("add_gated_backward", "g_gate", g_gate, batch.rows(), 1);
+}
+
+void check_add(const Tensor& a, const Tensor& b, const Tensor& y) {
+    expect("add", "b", b, a.rows(), a.cols());
+    expect("add", "y", y, a.rows(), a.cols());
+}
+
+void check_label_gradient(const Batch& batch, const HeadInput& part, const LabelDraws& draws,
+                          const Tensor& g_logits) {
+    const std::int64_t tokens = part.head->vocabulary();
+    if (tokens > Backend::kHeadPartTokens) {
+        throw InvalidArgument(
+            fmt::format("label_gradient: a part of {} tokens, at most {}", tokens, Backend::kHeadPartTokens));
+    }
+    expect("label_gradient", "hidden", *part.hidden, batch.rows(), part.head->in_features());
+    expect("label_gradient", "g_logits", g_logits, batch.rows(), tokens);
+    const auto rows = static_cast<std::size_t>(batch.rows());
+    if (draws.log_sum.size() != rows || draws.uniform.size() != rows || draws.passed.size() != rows ||
+        draws.labels.size() != rows) {
+        throw InvalidArgument(fmt::format("label_gradient: draws of {}, {}, {} and {} rows, expected {}",
+                                          draws.log_sum.size(), draws.uniform.size(), draws.passed.size(),
+                                          draws.labels.size(), rows));
+    }
+}
+
+void check_change_dots(std::span<const RowSegment> segments, const Tensor& g, const Tensor& x,
+                       std::span<const PackedChange* const> changes) {
+    expect("change_dots", "x", x, g.rows(), x.cols());
+    for (const PackedChange* change : changes) {
+        expect("change_dots", "change", change->out_features(), change->in_features(), g.cols(), x.cols());
+    }
+    for (const RowSegment& s : segments) {
+        if (s.first < 0 || s.count < 0 || s.first + s.count > g.rows())
+            throw InvalidArgument(fmt::format("change_dots: rows {}+{} of {}", s.first, s.count, g.rows()));
+    }
+}
+
+void check_weighted_gradient(const Tensor& g, const Tensor& x, std::span<const double> weights) {
+    expect("weighted_gradient", "x", x, g.rows(), x.cols());
+    if (static_cast<std::int64_t>(weights.size()) != g.rows()) {
+        throw InvalidArgument(
+            fmt::format("weighted_gradient: {} weights for {} rows", weights.size(), g.rows()));
+    }
+}
+
 void check_host_shape(const char* operation, const Tensor& tensor, std::int64_t rows, std::int64_t cols) {
     expect(operation, "host matrix", rows, cols, tensor.rows(), tensor.cols());
 }

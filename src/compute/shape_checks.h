@@ -29,7 +29,38 @@ void check_targets_seen(std::span<const std::int32_t> targets, std::int64_t toke
 void check_logits(const Batch& batch, const HeadInput& input, MatrixView<const float> out);
 void check_copy_rows(const Tensor& in, std::int64_t in_row, const Tensor& out, std::int64_t out_row,
                      std::int64_t rows);
+void check_rms_norm_backward(const Batch& batch, const Tensor& x, const Tensor& weight, const Tensor& g_y,
+                             const Tensor* base, const Tensor& g_x);
+// The tensors of attention_backward() beyond those of attention().
+struct AttentionGradients {
+    const Tensor* g_out;
+    Columns g_q, g_k, g_v;
+};
+void check_attention_backward(const Batch& batch, const AttentionSpec& spec,
+                              const AttentionGradients& gradients);
+void check_gated_backward(const Batch& batch, const Columns& gate, const Columns& up, const Tensor& g_y,
+                          const Columns& g_gate, const Columns& g_up);
+void check_scatter_rows(const Tensor& in, std::span<const std::int64_t> rows, const Tensor* base,
+                        const Tensor& out);
+void check_combine_experts_backward(const Batch& batch, const Routing& routing,
+                                    std::span<const Tensor* const> outputs, const Tensor& g_y,
+                                    std::span<Tensor* const> g_outputs);
+void check_route_backward(const Batch& batch, const Tensor& logits, const RouteSpec& spec,
+                          const Routing& routing, const RoutingGradient& g_weights, const Tensor& g_logits);
+void check_add_gated_backward(const Batch& batch, const Tensor& x, const Tensor& gate, const Tensor& g_y,
+                              const Tensor& g_x, const Tensor& g_gate);
+void check_add(const Tensor& a, const Tensor& b, const Tensor& y);
+void check_label_gradient(const Batch& batch, const HeadInput& part, const LabelDraws& draws,
+                          const Tensor& g_logits);
+void check_change_dots(std::span<const RowSegment> segments, const Tensor& g, const Tensor& x,
+                       std::span<const PackedChange* const> changes);
+void check_weighted_gradient(const Tensor& g, const Tensor& x, std::span<const double> weights);
 void check_host_shape(const char* operation, const Tensor& tensor, std::int64_t rows, std::int64_t cols);
+
+// The columns that an operation writes, as ones that are read.
+inline Columns columns(const TargetColumns& target) {
+    return {*target.tensor, target.first, target.cols};
+}
 
 // The rotary table that a window of `rows` takes; null where there is none at all. check_attention() has made
 // sure that one fits.

@@ -47,4 +47,12 @@ class PackedHead {
     virtual std::int64_t in_features() const = 0;
 };
 
+// A change of a linear's weight, laid out for one backend's dot products with gradients. Shape [out, in].
+class PackedChange {
+  public:
+    virtual ~PackedChange() = default;
+    virtual std::int64_t out_features() const = 0;
+    virtual std::int64_t in_features() const = 0;
+};
+
 }  // namespace assay::compute

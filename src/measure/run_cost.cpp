@@ -10,6 +10,8 @@
 #include "base/error.h"
 #include "base/resident.h"
 #include "measure/runs.h"
+#include "measure/treatment_scores.h"
+#include "model/reverse_pass.h"
 
 namespace assay {
 namespace {
@@ -91,9 +93,42 @@ std::string gib(std::int64_t bytes) {
                     gib(least.activations), gib(least.states), gib(least.head)));
 }
 
+// Changes of one weight that are scored together: as many as `head_bytes` allow, at least one; each is there
+// as f32 and packed, beside the weight itself.
+std::int64_t change_bytes(const Workload& work, const MemoryLimits& limits) {
+    std::int64_t largest = compute::Backend::kHeadPartTokens * work.model->config().hidden;
+    for (std::int64_t b = 0; b < work.model->config().layers; ++b) block_elements(*work.model, b, &largest);
+    return 4 * largest + std::clamp(limits.head_bytes, 8 * largest, 8 * largest * work.scored);
+}
+
+// Of a reverse pass: a block packed for both directions, its values and their gradients, the states between
+// the blocks (in memory, or in a file), a slice of the output layer with its logits.
+MemoryNeed reverse_need(const Workload& work, const compute::Backend& backend, int threads,
+                        const MemoryLimits& limits, std::int64_t base) {
+    const Model& model = *work.model;
+    const std::int64_t element = backend.element_bytes(), hidden = model.config().hidden;
+    const std::int64_t rows = score_chunk_rows(model, backend, limits, work.windows);
+    MemoryNeed need;
+    need.base = base;
+    std::int64_t transposed = 0, largest = 0;
+    for (std::int64_t b = 0; b < model.config().layers; ++b)
+        transposed = std::max(transposed, block_elements(model, b, &largest));
+    need.block = block_bytes(work, backend, threads) + transposed * backend.weight_bytes() +
+                 change_bytes(work, limits);
+    need.activations = rows * reverse_row_bytes(model, backend);
+    need.states = pass_state_bytes(model, backend, rows, 1) +
+                  std::min(limits.state_bytes, (model.config().layers + 1) * rows * hidden * element);
+    constexpr std::int64_t kSlice = compute::Backend::kHeadPartTokens;
+    need.head =
+        3 * kSlice * hidden * element + rows * (kSlice + 4 * hidden) * element + change_bytes(work, limits);
+    need.scores = rows * kScoreBytes;
+    return need;
+}
+
 // `base` is what the process holds before.
 MemoryNeed need_of(const Workload& work, const compute::Backend& backend, int threads,
                    const MemoryLimits& limits, std::int64_t base) {
+    if (work.scored > 0) return reverse_need(work, backend, threads, limits, base);
     const Model& model = *work.model;
     const std::int64_t longest = longest_window(work.windows), element = backend.element_bytes();
     const std::int64_t runs = runs_of(work);
@@ -128,6 +163,11 @@ Workload sweep_workload(const Model& model, std::vector<std::size_t> items,
                         std::span<const EvaluationWindow> windows) {
     items.push_back(items.front());
     return {&model, 1, std::move(items), windows};
+}
+
+Workload score_workload(const Model& model, std::size_t treatments,
+                        std::span<const EvaluationWindow> windows) {
+    return {&model, 1, {}, windows, static_cast<std::int64_t>(treatments)};
 }
 
 MemoryNeed memory_need(const Workload& work, const compute::Backend& backend, int threads,
@@ -191,14 +231,18 @@ double predict_seconds(const Workload& work, const Rates& rates, const MemoryLim
                        const compute::Backend& backend) {
     const Model& model = *work.model;
     const std::int64_t layers = model.config().layers;
+    // A reverse pass computes each block's forward twice, its linears backwards and once more per block of
+    // positions, and some 20 % of them for each treatment; attention backwards takes 2.5 of forwards.
+    const double linears = work.scored > 0 ? 4 + 0.2 * static_cast<double>(work.scored) : 1;
+    const double attentions = work.scored > 0 ? 4.5 : 1, heads = work.scored > 0 ? linears : 1;
     double compute = 0, elements = 0, tokens = 0, scored = 0;
     std::vector<double> block_seconds(static_cast<std::size_t>(layers), 0);
     for (std::int64_t b = 0; b < layers; ++b) {
         double& own = block_seconds[static_cast<std::size_t>(b)];
         for (const EvaluationWindow& window : work.windows) {
             const auto n = static_cast<std::int64_t>(window.tokens.size());
-            own += linear_flops(model, b, n) / rates.linear_flops +
-                   attention_flops(model, b, n) / rates.attention_flops;
+            own += linears * linear_flops(model, b, n) / rates.linear_flops +
+                   attentions * attention_flops(model, b, n) / rates.attention_flops;
         }
         compute += own * static_cast<double>(work.runs);
         std::int64_t largest = 0;
@@ -217,12 +261,13 @@ double predict_seconds(const Workload& work, const Rates& rates, const MemoryLim
     const double head =
         2 * static_cast<double>(model.config().vocabulary) * static_cast<double>(model.config().hidden);
     const auto runs = static_cast<double>(runs_of(work));
-    compute += scored * runs * head / rates.head_flops;
-    const double groups =
-        std::max(1.0, tokens / static_cast<double>(group_tokens(work, limits.state_bytes, backend)));
+    compute += scored * runs * heads * head / rates.head_flops;
+    const std::int64_t together = work.scored > 0 ? score_chunk_rows(model, backend, limits, work.windows)
+                                                  : group_tokens(work, limits.state_bytes, backend);
+    const double groups = std::max(1.0, tokens / static_cast<double>(together));
     double stored = 0;
     for (const StoredTensor& t : model.weights().tensors()) stored += static_cast<double>(t.bytes);
-    const double rounds = std::ceil(groups) * static_cast<double>(work.runs);
+    const double rounds = std::ceil(groups) * static_cast<double>(work.scored > 0 ? 3 : work.runs);
     const double disk = rounds * stored / rates.disk_bytes;
     const double load = rounds * (elements + head / 2) / rates.packed_elements;
     return load + std::max(compute, disk);

@@ -19,10 +19,15 @@ struct Workload {
     std::int64_t runs = 1;           // whole runs beside each other
     std::vector<std::size_t> forks;  // swapped items, in one pass beside the single run
     std::span<const EvaluationWindow> windows;
+    std::int64_t scored = 0;  // treatments that a reverse pass scores; 0: there is none, else runs is 1
 };
 
 // A sweep of these items of the model: one fork each, and one more, of the first item, as the control.
 Workload sweep_workload(const Model& model, std::vector<std::size_t> items,
+                        std::span<const EvaluationWindow> windows);
+
+// Scores of all of the model's items under so many treatments.
+Workload score_workload(const Model& model, std::size_t treatments,
                         std::span<const EvaluationWindow> windows);
 
 // Largest amounts of memory held at once, in bytes.
@@ -56,7 +61,7 @@ struct Rates {
     double disk_bytes = 0;       // weights read
 };
 
-// Times one tile operation of each kind, about a second in all.
+// Times one tile operation of each kind, about a quarter of a second in all.
 Rates measure_rates(const Model& model, const Engine& engine, std::int64_t window_tokens);
 
 // Floating-point operations of one window of `tokens` positions through block `block`: 2 per multiply-add.

@@ -165,6 +165,15 @@ std::vector<RunScores> score_runs(const Engine& engine, std::span<const TokenChu
     return runs;
 }
 
+void add_baseline(const TokenChunk& chunk, const compute::TokenScores& scores, std::int64_t first_window,
+                  std::vector<BlockSums>& blocks) {
+    RunScores own;
+    add_blocks(chunk, scores, scores, 0, own.blocks);
+    RunScores all{std::move(blocks), {}, {}};
+    append_scores(own, first_window, all);
+    blocks = std::move(all.blocks);
+}
+
 void append_scores(const RunScores& group, std::int64_t first_window, RunScores& all) {
     for (BlockSums block : group.blocks) {
         block.window += first_window;

@@ -24,6 +24,11 @@ std::vector<RunScores> score_runs(const Engine& engine, std::span<const TokenChu
                                   const FinalStates& reference, std::span<const FinalStates* const> variants,
                                   bool keep_tokens = false);
 
+// Appends the scores of a chunk of one run, whose windows count from `first_window` on, as the blocks of a
+// reference. Throws NumericError as score_runs().
+void add_baseline(const TokenChunk& chunk, const compute::TokenScores& scores, std::int64_t first_window,
+                  std::vector<BlockSums>& blocks);
+
 // Tokens of the parts in which `heads` different output layers of a model come: what fits into `head_bytes`,
 // packed and, one at a time, as f32 while it is packed; a multiple of kHeadPartTokens, or the whole
 // vocabulary.

@@ -11,13 +11,15 @@ compute::Tensor load_norm(const Model& model, compute::Backend& backend, const s
     return row;
 }
 
+std::vector<float> BlockLoader::bias_of(const LinearItem& item) const {
+    if (!model_.block(item.block).ops[static_cast<std::size_t>(item.op)].bias) return {};
+    return read_vector(model_.weights(), item.name + ".bias");
+}
+
 std::unique_ptr<compute::PackedLinear> BlockLoader::load_linear(const LinearItem& item,
                                                                 const WeightOverlay* overlay) const {
     const Matrix<float> w = treated_weight(model_, item, overlay);
-    std::vector<float> bias;
-    if (model_.block(item.block).ops[static_cast<std::size_t>(item.op)].bias)
-        bias = read_vector(model_.weights(), item.name + ".bias");
-    return engine_.backend.pack_linear(w.view(), bias);
+    return engine_.backend.pack_linear(w.view(), bias_of(item));
 }
 
 void BlockLoader::load_operand(std::int64_t block, std::size_t index, BlockWeights& weights) const {
@@ -26,6 +28,24 @@ void BlockLoader::load_operand(std::int64_t block, std::size_t index, BlockWeigh
         weights.linears[index] = load_linear(model_.item_of(block, index), options_.overlay);
     if (op.kind == BlockOpKind::kRmsNorm)
         weights.norms[index] = load_norm(model_, engine_.backend, Model::block_weight_name(block, op.weight));
+}
+
+ReversibleBlock BlockLoader::load_reversible(std::int64_t block) const {
+    ReversibleBlock loaded;
+    loaded.weights.program = &model_.block(block);
+    const auto& ops = loaded.weights.program->ops;
+    loaded.weights.linears.resize(ops.size());
+    loaded.weights.norms.resize(ops.size());
+    loaded.transposed.resize(ops.size());
+    engine_.pool.for_each(static_cast<std::int64_t>(ops.size()), [&](std::int64_t task) {
+        const auto i = static_cast<std::size_t>(task);
+        if (ops[i].kind != BlockOpKind::kLinear) return load_operand(block, i, loaded.weights);
+        const LinearItem& item = model_.item_of(block, i);
+        const Matrix<float> w = read_weight(model_.weights(), item.name);
+        loaded.weights.linears[i] = engine_.backend.pack_linear(w.view(), bias_of(item));
+        loaded.transposed[i] = engine_.backend.pack_transposed(w.view());
+    });
+    return loaded;
 }
 
 LoadedBlock BlockLoader::load(std::int64_t block) const {

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "model/block_gradient.h"
 #include "model/block_runner.h"
 #include "model/pass.h"
 
@@ -16,15 +17,25 @@ struct LoadedBlock {
     std::vector<std::unique_ptr<compute::PackedLinear>> swapped;  // their operands
 };
 
+// What a block's way back needs.
+struct ReversibleBlock {
+    BlockWeights weights;
+    TransposedLinears transposed;
+};
+
 class BlockLoader {
   public:
     BlockLoader(const Model& model, const Engine& engine, const PassOptions& options)
         : model_(model), engine_(engine), options_(options) {}
 
+    // The model's own weights, without overlays, packed for both directions; else as load().
+    ReversibleBlock load_reversible(std::int64_t block) const;
+
     // In parallel over the operands. Throws as read_weight() and the overlays do.
     LoadedBlock load(std::int64_t block) const;
 
   private:
+    std::vector<float> bias_of(const LinearItem& item) const;  // empty where it has none
     std::unique_ptr<compute::PackedLinear> load_linear(const LinearItem& item,
                                                        const WeightOverlay* overlay) const;
     void load_operand(std::int64_t block, std::size_t op, BlockWeights& weights) const;

@@ -87,17 +87,19 @@ void BlockRunner::run_swapped(const compute::Batch& batch, const BlockWeights& w
     }
 }
 
+compute::AttentionSpec BlockRunner::attention_spec(const BlockProgram& program) const {
+    return {config_.heads,
+            config_.kv_heads,
+            config_.head_dim,
+            config_.attention_scale,
+            program.window,
+            config_.attention_softcap,
+            program.local_rope ? local_rope_.tables : rope_.tables};
+}
+
 void BlockRunner::attend(const Step& step, const BlockOp& op, Tensor& out) const {
-    const BlockProgram& program = *step.weights.program;
-    const compute::AttentionSpec spec{config_.heads,
-                                      config_.kv_heads,
-                                      config_.head_dim,
-                                      config_.attention_scale,
-                                      program.window,
-                                      config_.attention_softcap,
-                                      program.local_rope ? local_rope_.tables : rope_.tables};
     backend_.attention(step.batch, step.columns(op.inputs[0]), step.columns(op.inputs[1]),
-                       step.columns(op.inputs[2]), spec, out);
+                       step.columns(op.inputs[2]), attention_spec(*step.weights.program), out);
 }
 
 void BlockRunner::combine(const Step& step, const BlockOp& op, Tensor& out) const {

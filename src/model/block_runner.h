@@ -50,6 +50,11 @@ class BlockRunner {
     // All operations, from slots[input], which the caller has set, to slots[output].
     void run(const compute::Batch& batch, const BlockWeights& weights, Activations& slots) const;
 
+    // Of a block's attention, with the rotary tables that it takes.
+    compute::AttentionSpec attention_spec(const BlockProgram& program) const;
+
+    double rms_eps() const { return config_.rms_eps; }
+
     // As run(), with operation `op` using `swapped` instead, starting from another run's slots: only
     // operations that depend on it are computed, into `own`. own[output] is then the fork's state.
     void run_swapped(const compute::Batch& batch, const BlockWeights& weights, const Activations& base,

@@ -16,7 +16,7 @@ std::vector<std::string> block_tensor_names(const Model& model, std::int64_t blo
 }
 
 void Prefetcher::start(std::int64_t block) {
-    if (block >= model_.config().layers) return;
+    if (block < 0 || block >= model_.config().layers) return;
     running_ = std::async(std::launch::async, [this, block] {
         for (const std::string& name : block_tensor_names(model_, block)) model_.weights().fetch(name);
     });

@@ -17,7 +17,7 @@ class Prefetcher {
     Prefetcher(const Prefetcher&) = delete;
     Prefetcher& operator=(const Prefetcher&) = delete;
 
-    // Begins to read a block; one at a time. A block beyond the last is nothing.
+    // Begins to read a block; one at a time. A block before the first or beyond the last is nothing.
     void start(std::int64_t block);
 
     // Until the block that was begun is read. Returns the seconds that this took.

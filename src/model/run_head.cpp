@@ -13,12 +13,24 @@ HeadReader::HeadReader(const RunHead& head, compute::Backend& backend)
     model_.weights().release(model_.head_item().name + ".weight");
 }
 
-std::unique_ptr<compute::PackedHead> HeadReader::part(std::int64_t first, std::int64_t count) const {
-    const double softcap = model_.config().final_softcap;
-    if (treated_.rows() > 0) return backend_.pack_head(treated_.view().row_range(first, count), softcap);
+template <class Pack>
+auto HeadReader::packed(std::int64_t first, std::int64_t count, const Pack& pack) const {
+    if (treated_.rows() > 0) return pack(treated_.view().row_range(first, count));
     const Matrix<float> rows = read_weight_rows(model_.weights(), model_.head_item().name, first, count);
     model_.weights().release(model_.head_item().name + ".weight");
-    return backend_.pack_head(rows.view(), softcap);
+    return pack(rows.view());
+}
+
+std::unique_ptr<compute::PackedHead> HeadReader::part(std::int64_t first, std::int64_t count) const {
+    return packed(first, count, [this](MatrixView<const float> rows) {
+        return backend_.pack_head(rows, model_.config().final_softcap);
+    });
+}
+
+std::unique_ptr<compute::PackedLinear> HeadReader::transposed_part(std::int64_t first,
+                                                                   std::int64_t count) const {
+    return packed(first, count,
+                  [this](MatrixView<const float> rows) { return backend_.pack_transposed(rows); });
 }
 
 }  // namespace assay

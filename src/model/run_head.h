@@ -27,7 +27,13 @@ class HeadReader {
     // Tokens [first, first + count), packed. Throws as read_weight().
     std::unique_ptr<compute::PackedHead> part(std::int64_t first, std::int64_t count) const;
 
+    // The same part's transpose, for the gradient of the hidden states.
+    std::unique_ptr<compute::PackedLinear> transposed_part(std::int64_t first, std::int64_t count) const;
+
   private:
+    template <class Pack>
+    auto packed(std::int64_t first, std::int64_t count, const Pack& pack) const;
+
     const Model& model_;
     compute::Backend& backend_;
     Matrix<float> treated_;  // empty: not treated

@@ -21,4 +21,10 @@ FormatSize storage_size(const NumberFormat& format, std::int64_t out, std::int64
     return std::visit([&](const auto& f) { return storage_size(f, out, in); }, format);
 }
 
+bool rows_are_independent(const NumberFormat& format) {
+    if (std::holds_alternative<Nvfp4Format>(format)) return false;  // one scale serves the whole matrix
+    constexpr std::int64_t kRows = 2;
+    return std::visit([](const auto& f) { return group_layout(f, kRows, 1).height == 1; }, format);
+}
+
 }  // namespace assay

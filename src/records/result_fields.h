@@ -107,6 +107,14 @@ void fields(Visitor& visit, R& r) {
     visit("linears", r.linears);
 }
 
+template <class Visitor, RecordOf<ScoredDamage> R>
+void fields(Visitor& visit, R& r) {
+    visit("kl", r.kl);
+    visit("kl_ci95", r.kl_ci95);
+    visit("block_ratio", r.block_ratio);
+    visit("calibration", r.calibration);
+}
+
 template <class Visitor, RecordOf<SensitivityLinear> R>
 void fields(Visitor& visit, R& r) {
     visit("name", r.name);
@@ -114,6 +122,7 @@ void fields(Visitor& visit, R& r) {
     visit("basis", r.basis);
     visit("kl", r.kl);
     visit("kl_ci95", r.kl_ci95);
+    visit("scored", r.scored);
     visit("share_of_damage", r.share_of_damage);
     visit("delta_nll", r.delta_nll);
     visit("delta_nll_ci95", r.delta_nll_ci95);

@@ -11,19 +11,31 @@
 
 namespace assay {
 
-// One linear treated, everything else reference. Deltas are treated - baseline on the same positions.
+// Damage estimated from the reverse pass: docs/statistics.md.
+struct ScoredDamage {
+    double kl = 0;  // calibration · block_ratio · ½ Σ_b S_b² / T, nats per token
+    std::optional<Interval> kl_ci95;
+    double block_ratio = 1;  // ρ of the linear's projection
+    double calibration = 1;  // by exact swaps of the same treatment; 1 where there were too few
+
+    bool operator==(const ScoredDamage&) const = default;
+};
+
+// One linear treated, everything else reference. Deltas are treated - baseline on the same positions; only
+// measured linears have them.
 struct SensitivityLinear {
     std::string name;
     std::string treatment;
-    std::string basis = "measured";   // "measured": an exact swap
+    std::string basis = "measured";   // "measured": an exact swap; "scored": an estimate
     double kl = 0;                    // damage: mean KL(reference || treated) per token, nats
     std::optional<Interval> kl_ci95;  // this and the other intervals: none with too few blocks of positions
     double share_of_damage = 0;       // kl / sum of kl over all linears
-    double delta_nll = 0;             // nats per token
+    std::optional<ScoredDamage> scored;  // beside the measured damage, too
+    std::optional<double> delta_nll;     // nats per token
     std::optional<Interval> delta_nll_ci95;
-    double delta_ppl = 0;
+    std::optional<double> delta_ppl;
     std::optional<Interval> delta_ppl_ci95;
-    double relative_delta_ppl = 0;  // delta_ppl / baseline ppl
+    std::optional<double> relative_delta_ppl;  // delta_ppl / baseline ppl
     std::optional<Interval> relative_delta_ppl_ci95;
     std::int64_t rank = 0;              // 1: most damage
     std::string category;               // critical, high, moderate, low, none: see docs/results-schema.md
@@ -51,10 +63,10 @@ struct Control {
 };
 
 struct SensitivityResult {
-    PerplexityResult baseline;               // the reference on the same windows
-    std::string treatment;                   // the one asked for; a linear's own says what it got
-    std::vector<SensitivityLinear> linears;  // by rank
-    Control control;
+    PerplexityResult baseline;  // the reference on the same windows
+    std::string treatment;      // those asked for, separated by commas; a linear's own says what it got
+    std::vector<SensitivityLinear> linears;  // treatment by treatment, each by rank
+    std::optional<Control> control;          // where anything was measured
 
     bool operator==(const SensitivityResult&) const = default;
 };

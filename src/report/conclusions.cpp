@@ -66,11 +66,11 @@ std::string next_step(const DiagnoseResult& result) {
 }  // namespace
 
 std::vector<std::string> warnings_of(const SensitivityResult& result) {
-    if (result.control.identical && result.control.kl == 0) return {};
+    if (!result.control || (result.control->identical && result.control->kl == 0)) return {};
     return {fmt::format(
         "The control swap, which changes nothing, gave a damage of {} nats instead of exactly 0: do not "
         "trust these numbers, and report this as a fault of assay.",
-        format_significant(result.control.kl))};
+        format_significant(result.control->kl))};
 }
 
 std::vector<std::string> conclusions_of(const DiagnoseResult& result) {

@@ -55,6 +55,7 @@ std::string header(bool with_weights) {
     std::string row =
         column(true, "1: most damage", "Rank") + column(false, "as in Hugging Face", "Linear") +
         column(false, "by share of the damage", "Category") +
+        column(false, "measured by an exact swap, or scored from the reverse pass", "Basis") +
         column(true, "mean KL(reference ‖ treated), nats per token, with its 95 % interval", "Damage, nats") +
         column(true, "of the summed damage of all linears", "Share") +
         column(true, "treated minus reference, with its 95 % interval", "Δ perplexity") +
@@ -72,9 +73,12 @@ std::string row_html(const SensitivityLinear& linear, double largest_share, bool
         "<tr><td class=\"n\" data-v=\"{0}\">{0}</td><td class=\"mono\">{1}</td><td class=\"category "
         "{2}\">{3}</td>",
         linear.rank, html_escape(linear.name), category_class(linear.category), html_escape(linear.category));
-    row += measured_cell(linear.kl, format_significant(linear.kl), linear.kl_ci95) +
+    row += "<td>" + html_escape(linear.basis) + "</td>" +
+           measured_cell(linear.kl, format_significant(linear.kl), linear.kl_ci95) +
            share_cell(linear.share_of_damage, largest_share) +
-           measured_cell(linear.delta_ppl, format_signed(linear.delta_ppl), linear.delta_ppl_ci95) +
+           (linear.delta_ppl
+                ? measured_cell(*linear.delta_ppl, format_signed(*linear.delta_ppl), linear.delta_ppl_ci95)
+                : number_cell(std::nullopt)) +
            number_cell(linear.relative_output_error);
     if (with_weights)
         row += number_cell(weights ? weights->relative_error : std::nullopt) +

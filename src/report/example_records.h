@@ -20,8 +20,8 @@ inline SensitivityLinear example_linear(std::string name, std::string projection
     linear.kl = 8e-4 * spread * place * (projection == "down_proj" ? 4 : projection == "k_proj" ? 0.15 : 1);
     linear.kl_ci95 = Interval{.low = 0.88 * linear.kl, .high = 1.13 * linear.kl};
     linear.delta_nll = linear.kl * (rng.uniform() - 0.2);
-    linear.delta_ppl = 14 * linear.delta_nll;
-    linear.delta_ppl_ci95 = Interval{.low = linear.delta_ppl - 0.02, .high = linear.delta_ppl + 0.02};
+    linear.delta_ppl = 14 * *linear.delta_nll;
+    linear.delta_ppl_ci95 = Interval{.low = *linear.delta_ppl - 0.02, .high = *linear.delta_ppl + 0.02};
     linear.relative_output_error = 0.05 + 0.1 * rng.uniform();
     linear.block = block;
     linear.projection = std::move(projection);

@@ -132,7 +132,7 @@ TEST(HtmlReport, AnEmptySweepHasAPage) {
 TEST(HtmlReport, WarnsWhenTheControlChangedSomething) {
     SensitivityResult result = example_sensitivity(1);
     EXPECT_THAT(html_report(example_envelope(result)), Not(HasSubstr("The control swap")));
-    result.control = {.kl = 1e-9, .identical = false};
+    result.control = Control{.kl = 1e-9, .identical = false};
     EXPECT_THAT(html_report(example_envelope(result)), HasSubstr("The control swap"));
 }
 

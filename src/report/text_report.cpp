@@ -113,20 +113,23 @@ using WeightsByName = std::unordered_map<std::string, const WeightsLinear*>;
 std::string damage_table(const SensitivityResult& result, const WeightsByName& weights,
                          const TextOptions& options) {
     std::vector<Table::Column> columns = {
-        {"rank"},  {"linear", Align::kLeft}, {"category", Align::kLeft}, {"KL, nats"},
-        {"share"}, {"Δ perplexity"}};
+        {"rank"},        {"linear", Align::kLeft}, {"category", Align::kLeft},
+        {"KL, nats"},    {"basis", Align::kLeft},  {"share"},
+        {"Δ perplexity"}};
     if (!weights.empty()) columns.insert(columns.end(), {{"weight error"}, {"SQNR, dB"}});
     columns.push_back({"recommendation", Align::kLeft});
     Table table(columns);
     const std::size_t shown = std::min(options.top, result.linears.size());
     for (std::size_t i = 0; i < shown; ++i) {
         const SensitivityLinear& s = result.linears[i];
-        std::vector<std::string> row = {std::to_string(s.rank),
-                                        s.name,
-                                        s.category,
-                                        format_plus_minus(s.kl, s.kl_ci95),
-                                        format_percent(s.share_of_damage),
-                                        format_plus_minus(s.delta_ppl, s.delta_ppl_ci95)};
+        std::vector<std::string> row = {
+            std::to_string(s.rank),
+            s.name,
+            s.category,
+            format_plus_minus(s.kl, s.kl_ci95),
+            s.basis,
+            format_percent(s.share_of_damage),
+            s.delta_ppl ? format_plus_minus(*s.delta_ppl, s.delta_ppl_ci95) : "–"};
         if (!weights.empty()) {
             const auto w = weights.find(s.name);
             const bool known = w != weights.end();

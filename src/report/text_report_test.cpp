@@ -122,7 +122,7 @@ TEST(Conclusions, SpreadDamageAsksForABetterFormat) {
 TEST(Conclusions, AChangedControlIsLoud) {
     SensitivityResult result = example_sensitivity(1);
     EXPECT_TRUE(warnings_of(result).empty());
-    result.control.kl = 1e-12;
+    result.control->kl = 1e-12;
     EXPECT_EQ(warnings_of(result).size(), 1);
 }
 

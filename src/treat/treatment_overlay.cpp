@@ -20,4 +20,8 @@ void TreatmentOverlay::apply(const LinearItem& item, MatrixView<float> w) const 
     apply_treatment(treatment_, item, w, own_thread);
 }
 
+bool TreatmentOverlay::row_wise() const {
+    return treatment_.method == "rtn" && rows_are_independent(treatment_.format);
+}
+
 }  // namespace assay

@@ -22,6 +22,7 @@ class TreatmentOverlay final : public WeightOverlay {
 
     bool treats(const LinearItem& item) const override { return choice_(item); }
     void apply(const LinearItem& item, MatrixView<float> w) const override;
+    bool row_wise() const override;
 
   private:
     Treatment treatment_;

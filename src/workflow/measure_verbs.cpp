@@ -75,13 +75,58 @@ std::vector<RunScores> treated_and_not(Session& session, const Evaluation& text,
     return measure(session, text, {{&session.model(), nullptr}, {&session.model(), &overlay}});
 }
 
-SensitivityResult sweep(Session& session, const Evaluation& text, const SweepOptions& options) {
-    const SensitivityOptions sensitivity{.treatment = parse_treatment(options.treatment),
-                                         .items = session.select_items(options.linears),
-                                         .noise_floor = session.measure_noise(text.windows),
-                                         .seed = options.seed};
-    SensitivityResult result =
-        measure_sensitivity(session.model(), session.engine(), text.windows, sensitivity);
+SensitivityMethod method_of(const std::string& name) {
+    if (name == "exact") return SensitivityMethod::kExact;
+    if (name == "score") return SensitivityMethod::kScore;
+    if (name == "hybrid") return SensitivityMethod::kHybrid;
+    throw InvalidArgument("--method " + name + " is unknown; hybrid, exact and score exist");
+}
+
+SensitivityOptions sensitivity_options(Session& session, const SweepOptions& options) {
+    if (options.treatments.empty()) throw InvalidArgument("give at least one --treatment");
+    if (options.top < 0) throw InvalidArgument("--top is a number of linears");
+    SensitivityOptions out{.items = session.select_items(options.linears),
+                           .method = method_of(options.method),
+                           .top = static_cast<std::size_t>(options.top),
+                           .seed = options.seed};
+    Json names = Json::array();
+    for (const std::string& text : options.treatments) {
+        out.treatments.push_back(parse_treatment(text));
+        names.push_back(to_string(out.treatments.back()));
+    }
+    session.set("treatments", names);
+    session.set("method", options.method);
+    session.set("top", options.top);
+    session.set("seed", options.seed);
+    return out;
+}
+
+// What measuring the sensitivity will take.
+std::vector<Workload> sensitivity_work(const Model& model, const SensitivityOptions& options,
+                                       std::span<const EvaluationWindow> windows) {
+    const std::size_t treatments = options.treatments.size();
+    std::vector<std::size_t> swaps;
+    if (options.method == SensitivityMethod::kExact) {
+        for (std::size_t f = 0; f < treatments; ++f)
+            swaps.insert(swaps.end(), options.items.begin(), options.items.end());
+        return {sweep_workload(model, std::move(swaps), windows)};
+    }
+    // Which will be measured is not known yet: as many as may be, spread over the model.
+    const std::size_t most = options.method == SensitivityMethod::kHybrid
+                                 ? std::min(options.top + options.borderline, options.items.size())
+                                 : 0;
+    for (std::size_t f = 0; f < treatments; ++f) {
+        for (std::size_t i = 0; i < most; ++i)
+            swaps.push_back(options.items[i * options.items.size() / most]);
+    }
+    std::vector<Workload> work{score_workload(model, treatments, windows)};
+    if (!swaps.empty()) work.push_back(sweep_workload(model, std::move(swaps), windows));
+    return work;
+}
+
+SensitivityResult sensitivity(Session& session, const Evaluation& text, SensitivityOptions options) {
+    options.noise_floor = session.measure_noise(text.windows);
+    SensitivityResult result = measure_sensitivity(session.model(), session.engine(), text.windows, options);
     result.baseline = labelled(std::move(result.baseline), text);
     return result;
 }
@@ -118,30 +163,29 @@ Envelope measure_weights(const WeightsOptions& options, Progress& progress, cons
 
 Envelope measure_sensitivity(const SweepOptions& options, Progress& progress, const CancelToken& cancel) {
     Session session(options.model, progress, cancel);
-    session.set("treatment", to_string(parse_treatment(options.treatment)));
-    session.set("method", "exact");
-    session.set("seed", options.seed);
+    const SensitivityOptions chosen = sensitivity_options(session, options);
     const Evaluation text = session.evaluation(options.text);
-    session.prepare({sweep_workload(session.model(), session.select_items(options.linears), text.windows)});
-    return session.finish(sweep(session, text, options));
+    session.prepare(sensitivity_work(session.model(), chosen, text.windows));
+    return session.finish(sensitivity(session, text, chosen));
 }
 
 Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelToken& cancel) {
     Session session(options.model, progress, cancel);
-    const Treatment treatment = parse_treatment(options.treatment);
-    session.set("treatment", to_string(treatment));
-    session.set("seed", options.seed);
+    const SensitivityOptions chosen = sensitivity_options(session, options);
+    if (chosen.treatments.size() > 1)
+        throw InvalidArgument("diagnose takes one --treatment; `assay sensitivity` takes several");
+    const Treatment& treatment = chosen.treatments.front();
     const Evaluation text = session.evaluation(options.text);
-    const auto items = session.select_items(options.linears);
-    session.prepare(
-        {runs_of(session.model(), 2, text), sweep_workload(session.model(), items, text.windows)});
+    std::vector<Workload> work = sensitivity_work(session.model(), chosen, text.windows);
+    work.push_back(runs_of(session.model(), 2, text));
+    session.prepare(work);
     DiagnoseResult result;
-    const TreatmentOverlay together(treatment, block_linears_of(session.model(), items));
+    const TreatmentOverlay together(treatment, block_linears_of(session.model(), chosen.items));
     const auto scores = treated_and_not(session, text, together);
     result.perplexity = labelled(perplexity_result(scores[0].blocks, longest_window(text.windows)), text);
     result.all_treated = compared(scores, text, options.seed);
-    result.weights = measure_weight_errors(session.model(), items, treatment, session.engine());
-    result.sensitivity = sweep(session, text, options);
+    result.weights = measure_weight_errors(session.model(), chosen.items, treatment, session.engine());
+    result.sensitivity = sensitivity(session, text, chosen);
     result.shares = damage_shares(result.sensitivity.linears);
     result.rank_correlation_weight_error_damage =
         weight_error_correlation(result.weights.linears, result.sensitivity.linears);

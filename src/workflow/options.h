@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace assay {
 
@@ -49,7 +50,9 @@ struct WeightsOptions {
 struct SweepOptions {  // sensitivity and diagnose
     ModelOptions model;
     EvaluationText text{.window = 256, .max_windows = 8, .context = 64, .bos_per_window = true};
-    std::string treatment = "int4-g128";
+    std::vector<std::string> treatments{"int4-g128"};  // of diagnose: one
+    std::string method = "hybrid";                     // or exact, score: analyze/sensitivity.h
+    std::int64_t top = 5;                              // of hybrid: the worst that are measured
     std::string linears = "";
     std::uint64_t seed = 0;
 };

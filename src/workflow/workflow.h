@@ -22,10 +22,10 @@ Envelope measure_perplexity(const PerplexityOptions& options, Progress& progress
 // Moments, outliers and reconstruction errors of the selected linears; needs no text.
 Envelope measure_weights(const WeightsOptions& options, Progress& progress, const CancelToken& cancel);
 
-// Exact sensitivity of the selected linears.
+// Sensitivity of the selected linears under each treatment.
 Envelope measure_sensitivity(const SweepOptions& options, Progress& progress, const CancelToken& cancel);
 
-// All of it: baseline, the model with all block linears treated, weight errors, the sweep, and what the worst
+// All of it: baseline, the model with all block linears treated, weight errors, the sensitivity, and what the worst
 // cause.
 Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelToken& cancel);
 

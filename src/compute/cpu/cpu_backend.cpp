@@ -1,19 +1,13 @@
 // The CPU backend: own kernels on fixed tiles over the thread pool.
+#include "compute/cpu/cpu_backend.h"
+
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <memory>
 
-#include "base/checked.h"
 #include "base/error.h"
-#include "compute/backend.h"
-#include "compute/cpu/aligned.h"
 #include "compute/cpu/cpu_features.h"
-#include "compute/cpu/gemm.h"
-#include "compute/cpu/kernels.h"
-#include "compute/cpu/scratch_pool.h"
 #include "compute/shape_checks.h"
 
 namespace assay::compute {
@@ -21,20 +15,7 @@ namespace {
 
 // Logits of a tile and a slice stay in the second-level cache.
 constexpr std::int64_t kVocabularySlice = Backend::kHeadPartTokens;
-constexpr std::int64_t kElementsPerTask = 1 << 15;  // of element-wise operations
-constexpr std::int64_t kQueryRowsPerTask = 256;     // of attention: each task packs its keys anew
-
-struct CpuBuffer final : Buffer {
-    explicit CpuBuffer(std::int64_t n) : values(aligned_floats(n)) {}
-    AlignedFloats values;
-};
-
-float* data(Tensor& t) {
-    return static_cast<CpuBuffer&>(t.buffer()).values.get();
-}
-const float* data(const Tensor& t) {
-    return static_cast<const CpuBuffer&>(t.buffer()).values.get();
-}
+constexpr std::int64_t kQueryRowsPerTask = 256;  // of attention: each task packs its keys anew
 
 struct CpuLinear final : PackedLinear {
     CpuLinear(PackedMatrix w, std::span<const float> b) : matrix(std::move(w)), bias(b.begin(), b.end()) {}
@@ -42,14 +23,6 @@ struct CpuLinear final : PackedLinear {
     std::vector<float> bias;
     std::int64_t out_features() const override { return matrix.out; }
     std::int64_t in_features() const override { return matrix.in; }
-};
-
-struct CpuHead final : PackedHead {
-    std::vector<PackedMatrix> slices;
-    std::int64_t rows = 0, cols = 0;
-    double softcap = 0;
-    std::int64_t vocabulary() const override { return rows; }
-    std::int64_t in_features() const override { return cols; }
 };
 
 const Kernels& choose_kernels(CpuKernels wanted) {
@@ -64,266 +37,254 @@ struct HeadTile {
     std::vector<float> target_logits;
 };
 
-class CpuBackend final : public Backend {
-  public:
-    CpuBackend(ThreadPool& pool, const CpuOptions& options)
-        : pool_(pool),
-          precision_(options.precision),
-          kernels_(choose_kernels(options.kernels)),
-          gemm_(options) {}
+}  // namespace
 
-    std::string description() const override {
-        return precision_ == Precision::kF32
-                   ? fmt::format("cpu f32 {}", gemm_.name())
-                   : fmt::format("cpu bf16 {} (f32 {})", gemm_.name(), kernels_.name);
+CpuBackend::CpuBackend(ThreadPool& pool, const CpuOptions& options)
+    : pool_(pool),
+      precision_(options.precision),
+      kernels_(choose_kernels(options.kernels)),
+      gemm_(options),
+      outer_products_(pool, kernels_.gradients) {}
+
+std::string CpuBackend::description() const {
+    return precision_ == Precision::kF32 ? fmt::format("cpu f32 {}", gemm_.name())
+                                         : fmt::format("cpu bf16 {} (f32 {})", gemm_.name(), kernels_.name);
+}
+
+Tensor CpuBackend::allocate(std::int64_t rows, std::int64_t cols) {
+    return {rows, cols, std::make_unique<CpuBuffer>(rows * cols)};
+}
+
+void CpuBackend::upload(MatrixView<const float> values, Tensor& out) {
+    check_host_shape("upload", out, values.rows(), values.cols());
+    if (out.cols() == 0) return;  // no memory to copy from
+    for (std::int64_t r = 0; r < out.rows(); ++r) {
+        std::memcpy(data(out) + r * out.cols(), values.row(r).data(), values.row(r).size_bytes());
     }
-    std::int64_t element_bytes() const override { return 4; }
-    std::int64_t weight_bytes() const override { return precision_ == Precision::kBf16 ? 2 : 4; }
+}
 
-    Tensor allocate(std::int64_t rows, std::int64_t cols) override {
-        return {rows, cols, std::make_unique<CpuBuffer>(rows * cols)};
+void CpuBackend::download(const Tensor& tensor, MatrixView<float> out) const {
+    check_host_shape("download", tensor, out.rows(), out.cols());
+    if (out.cols() == 0) return;
+    for (std::int64_t r = 0; r < out.rows(); ++r) {
+        std::memcpy(out.row(r).data(), data(tensor) + r * out.cols(), out.row(r).size_bytes());
     }
+}
 
-    void upload(MatrixView<const float> values, Tensor& out) override {
-        check_host_shape("upload", out, values.rows(), values.cols());
-        if (out.cols() == 0) return;  // no memory to copy from
-        for (std::int64_t r = 0; r < out.rows(); ++r) {
-            std::memcpy(data(out) + r * out.cols(), values.row(r).data(), values.row(r).size_bytes());
+void CpuBackend::copy_rows(const Tensor& in, std::int64_t in_row, Tensor& out, std::int64_t out_row,
+                           std::int64_t rows) {
+    check_copy_rows(in, in_row, out, out_row, rows);
+    std::memcpy(data(out) + out_row * out.cols(), data(in) + in_row * in.cols(),
+                static_cast<std::size_t>(rows * in.cols()) * 4);
+}
+
+std::unique_ptr<PackedLinear> CpuBackend::pack_linear(MatrixView<const float> w,
+                                                      std::span<const float> bias) {
+    if (!bias.empty() && static_cast<std::int64_t>(bias.size()) != w.rows())
+        throw InvalidArgument("pack_linear: bias size");
+    return std::make_unique<CpuLinear>(gemm_.pack(w), bias);
+}
+
+std::unique_ptr<PackedLinear> CpuBackend::pack_transposed(MatrixView<const float> w) {
+    Matrix<float> transposed(w.cols(), w.rows());
+    constexpr std::int64_t kBlock = 16;  // columns whose lines stay in the cache while rows go by
+    for (std::int64_t first = 0; first < w.cols(); first += kBlock) {
+        const std::int64_t end = std::min(first + kBlock, w.cols());
+        for (std::int64_t r = 0; r < w.rows(); ++r) {
+            for (std::int64_t c = first; c < end; ++c) transposed.view()(c, r) = w(r, c);
         }
     }
+    return std::make_unique<CpuLinear>(gemm_.pack(transposed.view()), std::span<const float>{});
+}
 
-    void download(const Tensor& tensor, MatrixView<float> out) const override {
-        check_host_shape("download", tensor, out.rows(), out.cols());
-        if (out.cols() == 0) return;
-        for (std::int64_t r = 0; r < out.rows(); ++r) {
-            std::memcpy(out.row(r).data(), data(tensor) + r * out.cols(), out.row(r).size_bytes());
-        }
-    }
+void CpuBackend::linear(const Batch& batch, const Tensor& x, const PackedLinear& w, const Tensor* residual,
+                        Tensor& y) {
+    check_linear(batch, x, w, residual, y);
+    const auto& packed = static_cast<const CpuLinear&>(w);
+    pool_.for_each(static_cast<std::int64_t>(batch.tiles().size()), [&](std::int64_t i) {
+        const Tile tile = batch.tiles()[static_cast<std::size_t>(i)];
+        const std::int64_t first = tile.first_row * y.cols();
+        gemm_.multiply(tile.rows, data(x) + tile.first_row * x.cols(), packed.matrix,
+                       packed.bias.empty() ? nullptr : packed.bias.data(),
+                       residual != nullptr ? data(*residual) + first : nullptr, data(y) + first);
+    });
+}
 
-    void copy_rows(const Tensor& in, std::int64_t in_row, Tensor& out, std::int64_t out_row,
-                   std::int64_t rows) override {
-        check_copy_rows(in, in_row, out, out_row, rows);
-        std::memcpy(data(out) + out_row * out.cols(), data(in) + in_row * in.cols(),
-                    static_cast<std::size_t>(rows * in.cols()) * 4);
-    }
+void CpuBackend::rms_norm(const Batch& batch, const Tensor& x, const Tensor& weight, double eps,
+                          const Tensor* residual, Tensor& y) {
+    check_rms_norm(batch, x, weight, residual, y);
+    const std::int64_t n = weight.cols();
+    parallel_for(pool_, batch.rows() * (x.cols() / n), ceil_div(kElementsPerTask, n),
+                 [&](std::int64_t begin, std::int64_t end) {
+                     for (std::int64_t i = begin; i < end; ++i) {
+                         kernels_.rms_norm(data(x) + i * n, data(weight), n, eps,
+                                           residual != nullptr ? data(*residual) + i * n : nullptr,
+                                           data(y) + i * n);
+                     }
+                 });
+}
 
-    std::unique_ptr<PackedLinear> pack_linear(MatrixView<const float> w,
-                                              std::span<const float> bias) override {
-        if (!bias.empty() && static_cast<std::int64_t>(bias.size()) != w.rows())
-            throw InvalidArgument("pack_linear: bias size");
-        return std::make_unique<CpuLinear>(gemm_.pack(w), bias);
-    }
-
-    void linear(const Batch& batch, const Tensor& x, const PackedLinear& w, const Tensor* residual,
-                Tensor& y) override {
-        check_linear(batch, x, w, residual, y);
-        const auto& packed = static_cast<const CpuLinear&>(w);
-        pool_.for_each(static_cast<std::int64_t>(batch.tiles().size()), [&](std::int64_t i) {
-            const Tile tile = batch.tiles()[static_cast<std::size_t>(i)];
-            const std::int64_t first = tile.first_row * y.cols();
-            gemm_.multiply(tile.rows, data(x) + tile.first_row * x.cols(), packed.matrix,
-                           packed.bias.empty() ? nullptr : packed.bias.data(),
-                           residual != nullptr ? data(*residual) + first : nullptr, data(y) + first);
-        });
-    }
-
-    void rms_norm(const Batch& batch, const Tensor& x, const Tensor& weight, double eps,
-                  const Tensor* residual, Tensor& y) override {
-        check_rms_norm(batch, x, weight, residual, y);
-        const std::int64_t n = weight.cols();
-        parallel_for(pool_, batch.rows() * (x.cols() / n), ceil_div(kElementsPerTask, n),
-                     [&](std::int64_t begin, std::int64_t end) {
-                         for (std::int64_t i = begin; i < end; ++i) {
-                             kernels_.rms_norm(data(x) + i * n, data(weight), n, eps,
-                                               residual != nullptr ? data(*residual) + i * n : nullptr,
-                                               data(y) + i * n);
-                         }
-                     });
-    }
-
-    void attention(const Batch& batch, const Columns& q, const Columns& k, const Columns& v,
-                   const AttentionSpec& spec, Tensor& out) override {
-        check_attention(batch, q, k, v, spec, out);
-        std::vector<AttentionTask> tasks;
-        for (std::int64_t w = 0; w < batch.windows(); ++w) {
-            for (std::int64_t row = 0; row < batch.window_rows(w); row += kQueryRowsPerTask) {
-                for (std::int64_t h = 0; h < spec.kv_heads; ++h)
-                    tasks.push_back(attention_task(batch, w, row, h, q, k, v, spec, out));
+void CpuBackend::attention(const Batch& batch, const Columns& q, const Columns& k, const Columns& v,
+                           const AttentionSpec& spec, Tensor& out) {
+    check_attention(batch, q, k, v, spec, out);
+    std::vector<AttentionTask> tasks;
+    for (std::int64_t w = 0; w < batch.windows(); ++w) {
+        for (std::int64_t row = 0; row < batch.window_rows(w); row += kQueryRowsPerTask) {
+            for (std::int64_t h = 0; h < spec.kv_heads; ++h) {
+                AttentionTask task = attention_task(batch, w, h, q, k, v, spec);
+                task.first_row = row;
+                task.rows = std::min(kQueryRowsPerTask, task.rows - row);
+                task.out_stride = out.cols();
+                task.out =
+                    data(out) + batch.window_first_row(w) * out.cols() + h * task.group * spec.head_dim;
+                tasks.push_back(task);
             }
         }
-        // Later rows see more keys: start with them, so that no thread is left alone with a long task.
-        std::stable_sort(tasks.begin(), tasks.end(), [](const AttentionTask& a, const AttentionTask& b) {
-            return a.first_row > b.first_row;
-        });
-        pool_.for_each(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t i) {
-            const AttentionTask& task = tasks[static_cast<std::size_t>(i)];
-            ScratchPool::Block scratch = scratch_.take(kernels_.attention_scratch(task));
-            kernels_.attention(task, scratch.floats.get());
-            scratch_.put(std::move(scratch));
+    }
+    // Later rows see more keys: start with them, so that no thread is left alone with a long task.
+    std::stable_sort(tasks.begin(), tasks.end(), [](const AttentionTask& a, const AttentionTask& b) {
+        return a.first_row > b.first_row;
+    });
+    pool_.for_each(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t i) {
+        const AttentionTask& task = tasks[static_cast<std::size_t>(i)];
+        ScratchPool::Block scratch = scratch_.take(kernels_.attention_scratch(task));
+        kernels_.attention(task, scratch.floats.get());
+        scratch_.put(std::move(scratch));
+    });
+}
+
+void CpuBackend::gated(const Batch& batch, const Columns& gate, const Columns& up, Activation activation,
+                       Tensor& y) {
+    check_gated(batch, gate, up, y);
+    const auto kernel = activation == Activation::kSilu ? kernels_.gated_silu : kernels_.gated_gelu_tanh;
+    for_each_row(y,
+                 [&](std::int64_t r) { kernel(row(gate, r), row(up, r), y.cols(), data(y) + r * y.cols()); });
+}
+
+Routing CpuBackend::route(const Batch& batch, const Tensor& logits, const RouteSpec& spec) {
+    check_route(batch, logits, spec);
+    return route_rows(batch, logits.cols(), spec, [&](std::int64_t r, std::span<double> out) {
+        std::copy_n(data(logits) + r * logits.cols(), logits.cols(), out.begin());
+    });
+}
+
+void CpuBackend::gather_rows(const Tensor& in, std::span<const std::int64_t> rows, Tensor& out) {
+    check_gather_rows(in, rows, out);
+    for_each_row(out, [&](std::int64_t r) {
+        std::memcpy(data(out) + r * out.cols(), data(in) + rows[static_cast<std::size_t>(r)] * in.cols(),
+                    static_cast<std::size_t>(in.cols()) * 4);
+    });
+}
+
+void CpuBackend::combine_experts(const Batch& batch, const Routing& routing,
+                                 std::span<const Tensor* const> outputs, const Tensor& residual, Tensor& y) {
+    check_combine_experts(batch, routing, outputs, residual, y);
+    const std::int64_t n = y.cols();
+    // Experts follow each other; one expert's rows are different ones and may go in parallel.
+    for_each_row(y, [&](std::int64_t r) { std::fill_n(data(y) + r * n, n, 0.0f); });
+    for (std::size_t e = 0; e < outputs.size(); ++e) {
+        const ExpertRows& expert = routing.experts[e];
+        for_each_row(*outputs[e], [&](std::int64_t i) {
+            kernels_.add_scaled(data(*outputs[e]) + i * n, n,
+                                static_cast<float>(expert.weights[static_cast<std::size_t>(i)]),
+                                data(y) + expert.rows[static_cast<std::size_t>(i)] * n);
         });
     }
+    for_each_row(
+        y, [&](std::int64_t r) { kernels_.add_scaled(data(residual) + r * n, n, 1.0f, data(y) + r * n); });
+}
 
-    void gated(const Batch& batch, const Columns& gate, const Columns& up, Activation activation,
-               Tensor& y) override {
-        check_gated(batch, gate, up, y);
-        const auto kernel = activation == Activation::kSilu ? kernels_.gated_silu : kernels_.gated_gelu_tanh;
-        for_each_row(
-            y, [&](std::int64_t r) { kernel(row(gate, r), row(up, r), y.cols(), data(y) + r * y.cols()); });
-    }
+void CpuBackend::add_gated(const Batch& batch, const Tensor& x, const Tensor& gate, const Tensor& residual,
+                           Tensor& y) {
+    check_add_gated(batch, x, gate, residual, y);
+    const std::int64_t n = y.cols();
+    for_each_row(y, [&](std::int64_t r) {
+        const auto weight = static_cast<float>(1 / (1 + std::exp(-static_cast<double>(data(gate)[r]))));
+        std::memcpy(data(y) + r * n, data(residual) + r * n, static_cast<std::size_t>(n) * 4);
+        kernels_.add_scaled(data(x) + r * n, n, weight, data(y) + r * n);
+    });
+}
 
-    Routing route(const Batch& batch, const Tensor& logits, const RouteSpec& spec) override {
-        check_route(batch, logits, spec);
-        return route_rows(batch, logits.cols(), spec, [&](std::int64_t r, std::span<double> out) {
-            std::copy_n(data(logits) + r * logits.cols(), logits.cols(), out.begin());
-        });
-    }
-
-    void gather_rows(const Tensor& in, std::span<const std::int64_t> rows, Tensor& out) override {
-        check_gather_rows(in, rows, out);
-        for_each_row(out, [&](std::int64_t r) {
-            std::memcpy(data(out) + r * out.cols(), data(in) + rows[static_cast<std::size_t>(r)] * in.cols(),
-                        static_cast<std::size_t>(in.cols()) * 4);
-        });
-    }
-
-    void combine_experts(const Batch& batch, const Routing& routing, std::span<const Tensor* const> outputs,
-                         const Tensor& residual, Tensor& y) override {
-        check_combine_experts(batch, routing, outputs, residual, y);
-        const std::int64_t n = y.cols();
-        // Experts follow each other; one expert's rows are different ones and may go in parallel.
-        for_each_row(y, [&](std::int64_t r) { std::fill_n(data(y) + r * n, n, 0.0f); });
-        for (std::size_t e = 0; e < outputs.size(); ++e) {
-            const ExpertRows& expert = routing.experts[e];
-            for_each_row(*outputs[e], [&](std::int64_t i) {
-                kernels_.add_scaled(data(*outputs[e]) + i * n, n,
-                                    static_cast<float>(expert.weights[static_cast<std::size_t>(i)]),
-                                    data(y) + expert.rows[static_cast<std::size_t>(i)] * n);
-            });
+std::vector<SquaredError> CpuBackend::squared_error(const Batch& batch, const Tensor& a, const Tensor& b) {
+    check_same_shape("squared_error", batch, std::vector<const Tensor*>{&a, &b});
+    std::vector<SquaredError> sums(static_cast<std::size_t>(batch.windows()));
+    pool_.for_each(batch.windows(), [&](std::int64_t w) {
+        SquaredError& sum = sums[static_cast<std::size_t>(w)];
+        for (std::int64_t r = batch.window_first_row(w); r < batch.window_first_row(w) + batch.window_rows(w);
+             ++r) {
+            kernels_.squared_error(data(a) + r * a.cols(), data(b) + r * a.cols(), a.cols(), &sum.error,
+                                   &sum.reference);
         }
-        for_each_row(y, [&](std::int64_t r) {
-            kernels_.add_scaled(data(residual) + r * n, n, 1.0f, data(y) + r * n);
-        });
-    }
+    });
+    return sums;
+}
 
-    void add_gated(const Batch& batch, const Tensor& x, const Tensor& gate, const Tensor& residual,
-                   Tensor& y) override {
-        check_add_gated(batch, x, gate, residual, y);
-        const std::int64_t n = y.cols();
-        for_each_row(y, [&](std::int64_t r) {
-            const auto weight = static_cast<float>(1 / (1 + std::exp(-static_cast<double>(data(gate)[r]))));
-            std::memcpy(data(y) + r * n, data(residual) + r * n, static_cast<std::size_t>(n) * 4);
-            kernels_.add_scaled(data(x) + r * n, n, weight, data(y) + r * n);
-        });
-    }
+std::unique_ptr<PackedHead> CpuBackend::pack_head(MatrixView<const float> w, double softcap) {
+    auto head = std::make_unique<CpuHead>();
+    head->rows = w.rows();
+    head->cols = w.cols();
+    head->softcap = softcap;
+    std::vector<std::unique_ptr<PackedMatrix>> slices(
+        static_cast<std::size_t>(ceil_div(w.rows(), kVocabularySlice)));
+    parallel_for(pool_, w.rows(), kVocabularySlice, [&](std::int64_t begin, std::int64_t end) {
+        slices[static_cast<std::size_t>(begin / kVocabularySlice)] =
+            std::make_unique<PackedMatrix>(gemm_.pack(w.row_range(begin, end - begin)));
+    });
+    for (auto& slice : slices) head->slices.push_back(std::move(*slice));
+    return head;
+}
 
-    std::vector<SquaredError> squared_error(const Batch& batch, const Tensor& a, const Tensor& b) override {
-        check_same_shape("squared_error", batch, std::vector<const Tensor*>{&a, &b});
-        std::vector<SquaredError> sums(static_cast<std::size_t>(batch.windows()));
-        pool_.for_each(batch.windows(), [&](std::int64_t w) {
-            SquaredError& sum = sums[static_cast<std::size_t>(w)];
-            for (std::int64_t r = batch.window_first_row(w);
-                 r < batch.window_first_row(w) + batch.window_rows(w); ++r) {
-                kernels_.squared_error(data(a) + r * a.cols(), data(b) + r * a.cols(), a.cols(), &sum.error,
-                                       &sum.reference);
+void CpuBackend::logits(const Batch& batch, const HeadInput& input, MatrixView<float> out) {
+    check_logits(batch, input, out);
+    const auto& head = static_cast<const CpuHead&>(*input.head);
+    pool_.for_each(static_cast<std::int64_t>(batch.tiles().size()), [&](std::int64_t i) {
+        const Tile tile = batch.tiles()[static_cast<std::size_t>(i)];
+        ScratchPool::Block block = scratch_.take(tile.rows * kVocabularySlice);
+        std::int64_t first = 0;
+        for (const PackedMatrix& slice : head.slices) {
+            slice_logits(tile, input, slice, block.floats.get());
+            for (std::int64_t r = 0; r < tile.rows; ++r) {
+                std::memcpy(&out(tile.first_row + r, first), block.floats.get() + r * slice.out,
+                            static_cast<std::size_t>(slice.out) * 4);
             }
-        });
-        return sums;
-    }
-
-    std::unique_ptr<PackedHead> pack_head(MatrixView<const float> w, double softcap) override {
-        auto head = std::make_unique<CpuHead>();
-        head->rows = w.rows();
-        head->cols = w.cols();
-        head->softcap = softcap;
-        std::vector<std::unique_ptr<PackedMatrix>> slices(
-            static_cast<std::size_t>(ceil_div(w.rows(), kVocabularySlice)));
-        parallel_for(pool_, w.rows(), kVocabularySlice, [&](std::int64_t begin, std::int64_t end) {
-            slices[static_cast<std::size_t>(begin / kVocabularySlice)] =
-                std::make_unique<PackedMatrix>(gemm_.pack(w.row_range(begin, end - begin)));
-        });
-        for (auto& slice : slices) head->slices.push_back(std::move(*slice));
-        return head;
-    }
-
-    std::unique_ptr<TokenScorer> make_scorer(const Batch& batch, std::size_t inputs,
-                                             std::span<const std::int32_t> targets) override;
-
-    void logits(const Batch& batch, const HeadInput& input, MatrixView<float> out) override {
-        check_logits(batch, input, out);
-        const auto& head = static_cast<const CpuHead&>(*input.head);
-        pool_.for_each(static_cast<std::int64_t>(batch.tiles().size()), [&](std::int64_t i) {
-            const Tile tile = batch.tiles()[static_cast<std::size_t>(i)];
-            ScratchPool::Block block = scratch_.take(tile.rows * kVocabularySlice);
-            std::int64_t first = 0;
-            for (const PackedMatrix& slice : head.slices) {
-                slice_logits(tile, input, slice, block.floats.get());
-                for (std::int64_t r = 0; r < tile.rows; ++r) {
-                    std::memcpy(&out(tile.first_row + r, first), block.floats.get() + r * slice.out,
-                                static_cast<std::size_t>(slice.out) * 4);
-                }
-                first += slice.out;
-            }
-            scratch_.put(std::move(block));
-        });
-    }
-
-  private:
-    friend class CpuScorer;
-
-    static const float* row(const Columns& part, std::int64_t r) {
-        return data(*part.tensor) + r * part.tensor->cols() + part.first;
-    }
-
-    // Calls work(r) for each row of a tensor, several rows a task.
-    template <class Work>
-    void for_each_row(const Tensor& t, const Work& work) {
-        parallel_for(pool_, t.rows(), ceil_div(kElementsPerTask, std::max<std::int64_t>(t.cols(), 1)),
-                     [&](std::int64_t begin, std::int64_t end) {
-                         for (std::int64_t r = begin; r < end; ++r) work(r);
-                     });
-    }
-
-    static AttentionTask attention_task(const Batch& batch, std::int64_t window, std::int64_t first_row,
-                                        std::int64_t kv_head, const Columns& q, const Columns& k,
-                                        const Columns& v, const AttentionSpec& spec, Tensor& out) {
-        const std::int64_t first = batch.window_first_row(window), group = spec.heads / spec.kv_heads;
-        AttentionTask task;
-        task.q_stride = q.tensor->cols();
-        task.k_stride = k.tensor->cols();
-        task.v_stride = v.tensor->cols();
-        task.out_stride = out.cols();
-        task.q = row(q, first) + kv_head * group * spec.head_dim;
-        task.k = row(k, first) + kv_head * spec.head_dim;
-        task.v = row(v, first) + kv_head * spec.head_dim;
-        task.out = data(out) + first * out.cols() + kv_head * group * spec.head_dim;
-        if (const RotaryTable* table = rotary_table(spec, batch.window_rows(window))) {
-            task.cosines = data(*table->cosines);
-            task.sines = data(*table->sines);
-            task.half = table->cosines->cols();
+            first += slice.out;
         }
-        task.head_dim = spec.head_dim;
-        task.group = group;
-        task.first_row = first_row;
-        task.rows = std::min(kQueryRowsPerTask, batch.window_rows(window) - first_row);
-        task.window = spec.window > 0 ? spec.window : batch.window_rows(window);
-        task.scale = static_cast<float>(spec.scale);
-        task.softcap = static_cast<float>(spec.softcap);
-        return task;
-    }
+        scratch_.put(std::move(block));
+    });
+}
 
-    void slice_logits(const Tile& tile, const HeadInput& input, const PackedMatrix& slice, float* out) {
-        gemm_.multiply(tile.rows, data(*input.hidden) + tile.first_row * input.hidden->cols(), slice, nullptr,
-                       nullptr, out);
-        const double cap = static_cast<const CpuHead&>(*input.head).softcap;
-        if (cap > 0) kernels_.softcap(out, tile.rows * slice.out, static_cast<float>(cap));
+AttentionTask CpuBackend::attention_task(const Batch& batch, std::int64_t window, std::int64_t kv_head,
+                                         const Columns& q, const Columns& k, const Columns& v,
+                                         const AttentionSpec& spec) {
+    const std::int64_t first = batch.window_first_row(window), group = spec.heads / spec.kv_heads;
+    AttentionTask task;
+    task.q_stride = q.tensor->cols();
+    task.k_stride = k.tensor->cols();
+    task.v_stride = v.tensor->cols();
+    task.q = row(q, first) + kv_head * group * spec.head_dim;
+    task.k = row(k, first) + kv_head * spec.head_dim;
+    task.v = row(v, first) + kv_head * spec.head_dim;
+    if (const RotaryTable* table = rotary_table(spec, batch.window_rows(window))) {
+        task.cosines = data(*table->cosines);
+        task.sines = data(*table->sines);
+        task.half = table->cosines->cols();
     }
+    task.head_dim = spec.head_dim;
+    task.group = group;
+    task.rows = batch.window_rows(window);
+    task.window = spec.window > 0 ? spec.window : batch.window_rows(window);
+    task.scale = static_cast<float>(spec.scale);
+    task.softcap = static_cast<float>(spec.softcap);
+    return task;
+}
 
-    ThreadPool& pool_;
-    Precision precision_;
-    const Kernels& kernels_;
-    Gemm gemm_;
-    ScratchPool scratch_;
-};
+void CpuBackend::slice_logits(const Tile& tile, const HeadInput& input, const PackedMatrix& slice,
+                              float* out) {
+    gemm_.multiply(tile.rows, data(*input.hidden) + tile.first_row * input.hidden->cols(), slice, nullptr,
+                   nullptr, out);
+    const double cap = static_cast<const CpuHead&>(*input.head).softcap;
+    if (cap > 0) kernels_.softcap(out, tile.rows * slice.out, static_cast<float>(cap));
+}
 
 class CpuScorer final : public TokenScorer {
   public:
@@ -345,6 +306,7 @@ class CpuScorer final : public TokenScorer {
         check_targets_seen(targets_, first_);
         std::vector<TokenScores> scores(inputs_);
         for (std::size_t i = 0; i < inputs_; ++i) {
+            scores[i].log_sum.resize(targets_.size());
             scores[i].nll.resize(targets_.size());
             scores[i].kl.resize(targets_.size());
             scores[i].top1.resize(targets_.size());
@@ -401,6 +363,7 @@ class CpuScorer final : public TokenScorer {
             const LogitSums& own = tile_sums.sums[row];
             const LogitSums& reference = tile_sums.sums[static_cast<std::size_t>(r)];
             const auto out = static_cast<std::size_t>(tile.first_row + r);
+            scores.log_sum[out] = lse(own);
             scores.nll[out] = lse(own) - static_cast<double>(tile_sums.target_logits[row]);
             scores.kl[out] = i == 0 ? 0.0 : own.weighted / reference.sum - (lse(reference) - lse(own));
             scores.top1[out] = own.top1;
@@ -420,8 +383,6 @@ std::unique_ptr<TokenScorer> CpuBackend::make_scorer(const Batch& batch, std::si
     check_scorer(batch, inputs, targets);
     return std::make_unique<CpuScorer>(*this, batch, inputs, targets);
 }
-
-}  // namespace
 
 std::unique_ptr<Backend> make_cpu_backend(ThreadPool& pool, const CpuOptions& options) {
     return std::make_unique<CpuBackend>(pool, options);

@@ -39,8 +39,69 @@ struct LogitSums {
     std::int32_t top1 = 0;  // id of the largest logit, the lowest on ties
 };
 
+// Gradients of one group of query heads over all rows of one window; strides as in `forward`, whose `out` is
+// not used and whose rows are all.
+struct AttentionGradientTask {
+    AttentionTask forward;
+    const float* out = nullptr;
+    const float* g_out = nullptr;
+    float* g_q = nullptr;
+    float* g_k = nullptr;
+    float* g_v = nullptr;
+    std::int64_t out_stride = 0;  // of out and g_out
+    std::int64_t g_q_stride = 0;
+    std::int64_t g_k_stride = 0;
+    std::int64_t g_v_stride = 0;
+};
+
+// One row of label_gradient(), for one part of the vocabulary.
+struct LabelRow {
+    double log_sum = 0;
+    double uniform = 0;
+    double passed = 0;        // grows by the part's Σ p
+    std::int64_t label = -1;  // position in this part; -1: none
+    bool found = false;       // in this part or before
+    float softcap = 0;        // 0: none
+};
+
+// One tile of a change, or of several, against all pieces of the rows: adds ⟨Σ_t g_t x_tᵀ, change⟩ to `sums`.
+struct ChangeTileTask {
+    const float* g = nullptr;                  // [rows, tile_rows]
+    const float* x = nullptr;                  // [rows, tile_columns]
+    const std::int64_t* piece_rows = nullptr;  // one piece's rows after the other's
+    std::int64_t pieces = 0;
+    const float* const* changes = nullptr;  // each [tile_rows, tile_columns]
+    std::int64_t change_count = 0;
+    double* sums = nullptr;  // [pieces, changes, lanes], lanes to be added up
+};
+
+// The kernels of gradients. Tiles of an outer product are [tile_rows, tile_columns].
+struct GradientKernels {
+    std::int64_t tile_rows, tile_columns, lanes;
+    // g_x = base + gradient; base may be null or g_x.
+    void (*rms_norm)(const float* x, const float* weight, std::int64_t n, double eps, const float* g_y,
+                     const float* base, float* g_x);
+    void (*gated_silu)(const float* gate, const float* up, const float* g_y, std::int64_t n, float* g_gate,
+                       float* g_up);
+    void (*gated_gelu_tanh)(const float* gate, const float* up, const float* g_y, std::int64_t n,
+                            float* g_gate, float* g_up);
+    double (*dot)(const float* a, const float* b, std::int64_t n);
+    void (*add)(const float* a, const float* b, std::int64_t n, float* y);
+    // y = weight · x.
+    void (*scale)(const float* x, std::int64_t n, float weight, float* y);
+    // Floats of scratch that a task needs, and the task itself. The scratch is 64-byte aligned.
+    std::int64_t (*attention_scratch)(const AttentionGradientTask& task);
+    void (*attention)(const AttentionGradientTask& task, float* scratch);
+    // In place over one row: logits -> ([token = label] - p) · slope of the softcap.
+    void (*label)(float* logits, std::int64_t n, LabelRow* row);
+    void (*change_tile)(const ChangeTileTask& task);
+    // sums [tile_rows, tile_columns] += Σ_t g_t x_tᵀ over packed rows, in double beyond chains of 64.
+    void (*add_outer)(const float* g, const float* x, std::int64_t rows, double* sums);
+};
+
 struct Kernels {
     const char* name;
+    GradientKernels gradients;
     // `residual` is added where it is not null.
     void (*rms_norm)(const float* x, const float* weight, std::int64_t n, double eps, const float* residual,
                      float* y);

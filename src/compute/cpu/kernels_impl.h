@@ -58,7 +58,7 @@ struct KernelSet {
     static DoubleVec widen(const float* p) {
         HalfVec v;
         __builtin_memcpy(&v, p, sizeof(v));
-        return __builtin_convertvector(v, DoubleVec);
+        return Isa::widen(v);
     }
 
     // exp(x), relative error below 2e-7 for x in [-87, 88], the value at the nearer end outside. x = n ln2 +
@@ -172,21 +172,39 @@ struct KernelSet {
         *reference += s;
     }
 
-    // c[kRows, kPanel] = a[kRows, depth] · panel[depth, kPanel]. The pack expansions make every index a
-    // constant, so that the compiler keeps all accumulators in registers (it does not for unrolled loops over
-    // an array).
-    template <int... R>
-    static __attribute__((noinline)) void gemm_tile(std::integer_sequence<int, R...>, const float* a,
-                                                    std::int64_t a_stride, const float* panel,
-                                                    std::int64_t depth, float* c, std::int64_t c_stride) {
+    // Operands of c[kRows, kPanel] = a[kRows, depth] · panel[depth, kPanel].
+    struct Product {
+        const float* a = nullptr;
+        std::int64_t a_row = 0, a_depth = 1;  // floats from row to row, and along the depth
+        const float* panel = nullptr;
+        std::int64_t panel_stride = kPanel, depth = 0;
+        float* c = nullptr;
+        std::int64_t c_stride = 0;
+    };
+
+    // Adds to c where kAdd. The pack expansions make every index a constant, so that the compiler keeps all
+    // accumulators in registers (it does not for unrolled loops over an array).
+    template <bool kAdd, int... R>
+    static inline __attribute__((always_inline)) void multiply_rows(std::integer_sequence<int, R...>,
+                                                                    const Product& p) {
         static_assert(sizeof...(R) == kRows && kVectors == 2);
         Vec low[kRows] = {}, high[kRows] = {};
-        for (std::int64_t k = 0; k < depth; ++k) {
-            const Vec b0 = load(panel + k * kPanel), b1 = load(panel + k * kPanel + kWidth);
-            const float* column = a + k;
-            ((low[R] += splat(column[R * a_stride]) * b0, high[R] += splat(column[R * a_stride]) * b1), ...);
+        if constexpr (kAdd)
+            ((low[R] = load(p.c + R * p.c_stride), high[R] = load(p.c + R * p.c_stride + kWidth)), ...);
+        const float *column = p.a, *panel = p.panel;
+        const std::int64_t row = p.a_row, along = p.a_depth, stride = p.panel_stride;
+        // No counter beside the pointers: registers for the rows' distances are scarce.
+        for (const float* end = panel + p.depth * stride; panel != end; column += along, panel += stride) {
+            const Vec b0 = load(panel), b1 = load(panel + kWidth);
+            ((low[R] += splat(column[R * row]) * b0, high[R] += splat(column[R * row]) * b1), ...);
         }
-        ((store(c + R * c_stride, low[R]), store(c + R * c_stride + kWidth, high[R])), ...);
+        ((store(p.c + R * p.c_stride, low[R]), store(p.c + R * p.c_stride + kWidth, high[R])), ...);
+    }
+    // Of a left operand without gaps along the depth and a packed panel.
+    static __attribute__((noinline)) void multiply(Product p) {
+        p.a_depth = 1;
+        p.panel_stride = kPanel;
+        multiply_rows<false>(std::make_integer_sequence<int, kRows>{}, p);
     }
 
     static std::int64_t round_up(std::int64_t n) { return (n + kPanel - 1) / kPanel * kPanel; }
@@ -311,12 +329,15 @@ struct KernelSet {
         const auto seen_by = [&](std::int64_t r) {  // keys up to the last row of the kRows from r on
             return r0 + (r + kRows < rows ? r + kRows : rows) - first;
         };
-        constexpr auto all = std::make_integer_sequence<int, kRows>{};
         for (std::int64_t p = 0; p < keys; p += kPanel) {
             for (std::int64_t r = 0; r < rows; r += kRows) {
                 if (p >= seen_by(r)) continue;
-                gemm_tile(all, query + r * d_up, d_up, scratch + s.keys + (skipped + p) * t.head_dim,
-                          t.head_dim, weights + r * stride + p, stride);
+                multiply({.a = query + r * d_up,
+                          .a_row = d_up,
+                          .panel = scratch + s.keys + (skipped + p) * t.head_dim,
+                          .depth = t.head_dim,
+                          .c = weights + r * stride + p,
+                          .c_stride = stride});
             }
         }
         float sums[kQueryTile];
@@ -328,8 +349,14 @@ struct KernelSet {
         }
         for (std::int64_t c = 0; c < d_up; c += kPanel) {
             const float* values = scratch + s.values + c * n_up + skipped * kPanel;
-            for (std::int64_t r = 0; r < rows; r += kRows)
-                gemm_tile(all, weights + r * stride, stride, values, seen_by(r), output + r * d_up + c, d_up);
+            for (std::int64_t r = 0; r < rows; r += kRows) {
+                multiply({.a = weights + r * stride,
+                          .a_row = stride,
+                          .panel = values,
+                          .depth = seen_by(r),
+                          .c = output + r * d_up + c,
+                          .c_stride = d_up});
+            }
         }
         for (std::int64_t r = 0; r < rows; ++r) {
             float* out = t.out + (r0 + r) * t.out_stride + h * t.head_dim;
@@ -402,9 +429,9 @@ struct KernelSet {
         *weighted = *weighted * rescale + sum;
     }
 
-    static constexpr Kernels table(const char* name) {
-        return {name,          rms_norm,          gated<silu>, gated<gelu_tanh>, softcap,       add_scaled,
-                squared_error, attention_scratch, attention,   add_logits,       add_divergence};
+    static constexpr Kernels table(const char* name, const GradientKernels& gradients) {
+        return {name,       gradients,     rms_norm,          gated<silu>, gated<gelu_tanh>, softcap,
+                add_scaled, squared_error, attention_scratch, attention,   add_logits,       add_divergence};
     }
 };
 
