@@ -28,7 +28,9 @@ class Completed:
 
 def run(*arguments, cwd=None) -> Completed:
     command = [str(program), *map(str, arguments)]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, timeout=TIMEOUT_SECONDS, stdin=subprocess.DEVNULL)
+    with tempfile.TemporaryDirectory(prefix="assay-cache-") as cache:  # the user's own stays as it is
+        done = subprocess.run(command, cwd=cwd, capture_output=True, timeout=TIMEOUT_SECONDS, stdin=subprocess.DEVNULL,
+                              env={**os.environ, "XDG_CACHE_HOME": cache})  # fmt: skip
     return Completed(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 

@@ -37,6 +37,12 @@ SWAP = {
 }  # fmt: skip
 
 
+def blurred(tensor, bits=5):
+    """A bf16 tensor with the last bits of its elements changed, the same in each run."""
+    dtype, shape, data = tensor
+    return dtype, shape, bytes(byte ^ (i * 37 % (1 << bits)) if i % 2 == 0 else byte for i, byte in enumerate(data))
+
+
 def without_timing(document):
     """The document as text, less what may differ between runs: time, memory and the number of threads."""
     document = dict(document, settings=dict(document["settings"]))
@@ -53,6 +59,7 @@ class CliTest(ProgramTest):
         self.ids = self.write_ids(some_windows(3))
         self.text = ["--ids", self.ids]
         self.sweep = [*self.text, "--treatment", TREATMENT]
+        self.exact = [*self.sweep, "--method", "exact"]
 
 
 class Json(CliTest):
@@ -134,7 +141,7 @@ class Json(CliTest):
             self.assertEqual(linear["effective_bits"], 4 + (16 + 4) / 32)  # int4, an f16 scale and a zero point a group
 
     def test_of_sensitivity(self):
-        result = self.envelope("sensitivity", self.model, *self.sweep)
+        result = self.envelope("sensitivity", self.model, *self.exact)
         self.assert_has(result, {"baseline", "linears"})
         self.assert_has(result["baseline"], PERPLEXITY)
         self.assertEqual([s["rank"] for s in result["linears"]], list(range(1, 23)))
@@ -142,6 +149,41 @@ class Json(CliTest):
         for swap in result["linears"]:
             self.assert_has(swap, SWAP)
             self.assertEqual((swap["basis"], swap["treatment"]), ("measured", TREATMENT))
+
+    def test_of_hybrid_sensitivity(self):
+        result = self.envelope("sensitivity", self.model, *self.sweep, "--treatment", "int8-channel", "--top", 3)
+        self.assertEqual(result["treatment"], f"{TREATMENT}, int8-channel:rtn")
+        for treatment in (TREATMENT, "int8-channel:rtn"):
+            linears = [s for s in result["linears"] if s["treatment"] == treatment]
+            self.assertEqual([s["rank"] for s in linears], list(range(1, 23)))
+            measured = [s for s in linears if s["basis"] == "measured"]
+            self.assertTrue(3 <= len(measured) <= 6, len(measured))
+            for swap in linears:
+                self.assertEqual(swap["delta_nll"] is None, swap["basis"] == "scored")
+                self.assertGreater(swap["scored"]["kl"], 0)
+
+    def test_of_scored_sensitivity(self):
+        result = self.envelope("sensitivity", self.model, *self.sweep, "--method", "score")
+        self.assertEqual({s["basis"] for s in result["linears"]}, {"scored"})
+        self.assertIsNone(result["control"])
+
+    def test_of_blame(self):
+        damaged = ModelFolder(self.inputs / "damaged")
+        name = "model.layers.1.self_attn.v_proj.weight"
+        damaged.change_weights(lambda tensors: tensors.update({name: blurred(tensors[name])}))
+        result = self.envelope("blame", damaged.path, "--reference", self.model, *self.text)
+        self.assertEqual([d["name"] for d in result["differences"]], [name])
+        self.assertEqual([s["name"] for s in result["linears"]], [name.removesuffix(".weight")])
+        worst = result["linears"][0]
+        self.assert_has(worst, SWAP | {"parts"})
+        self.assertAlmostEqual(sum(h["share"] for h in worst["parts"]["heads"]), 1, delta=1e-9)
+        self.assertEqual((worst["kl"], result["linears_kl"]), (result["total"]["kl_mean"],) * 2)
+        self.assertIsNone(result["others"])
+
+    def test_of_blame_of_a_model_on_itself(self):
+        result = self.envelope("blame", self.model, "--reference", self.model, *self.text)
+        self.assertEqual((result["total"]["kl_mean"], result["linears_kl"], result["differences"]), (0, 0, []))
+        self.assertIn("No difference", self.run_ok("blame", self.model, "--reference", self.model, *self.text).out)
 
     def test_of_diagnose(self):
         result = self.envelope("diagnose", self.model, *self.sweep, "-o", "report")
@@ -161,6 +203,37 @@ class Json(CliTest):
         names = {os.path.basename(file["path"]) for file in inputs}
         shards = {f"model-0000{i}-of-00003.safetensors" for i in (1, 2, 3)}
         self.assertEqual(names, {"config.json", "model.safetensors.index.json", "ids.json"} | shards)
+
+
+class Blame(CliTest):
+    def test_of_models_of_other_shapes_is_refused_with_the_first_difference(self):
+        other = TINY / "llama-rope-linear-f16"
+        self.assert_refuses(
+            BAD_INPUT, ["blame", other, "--reference", self.model, *self.text], ["tensor by tensor", "hidden is 64, in the reference 96"]
+        )
+
+    def test_names_the_tensor_of_a_quantized_checkpoint_that_was_damaged(self):
+        folder, name = self.outputs / "q4_0", "model.layers.0.self_attn.v_proj.weight"
+        self.run_ok("convert", DATA / "gguf" / "llama-a-q4_0.gguf", folder)
+        arguments = ["blame", folder, "--reference", GGUF, *self.text, "--top", 3]
+        before = self.result(*arguments)
+        tensors = read_safetensors(folder / "model.safetensors")
+        tensors[name] = blurred(tensors[name], bits=7)
+        write_safetensors(folder / "model.safetensors", tensors)
+        after = self.result(*arguments)
+        self.assertNotEqual(before["linears"][0]["name"], name.removesuffix(".weight"))
+        worst = after["linears"][0]
+        self.assertEqual((worst["name"], worst["basis"]), (name.removesuffix(".weight"), "measured"))
+        self.assertGreater(after["total"]["kl_mean"], before["total"]["kl_mean"])
+
+    def test_measures_norms_together(self):
+        damaged = ModelFolder(self.inputs / "damaged")
+        name = "model.layers.0.input_layernorm.weight"
+        damaged.change_weights(lambda tensors: tensors.update({name: blurred(tensors[name])}))
+        result = self.result("blame", damaged.path, "--reference", self.model, *self.text)
+        self.assertEqual(([d["name"] for d in result["other_differences"]], result["linears"]), ([name], []))
+        self.assertEqual(result["others"]["kl_mean"], result["total"]["kl_mean"])
+        self.assertGreater(result["others"]["kl_mean"], 0)
 
 
 class Memory(CliTest):
@@ -214,8 +287,8 @@ class Numbers(CliTest):
             self.assertAlmostEqual(fast["nll_sum"], exact["nll_sum"], delta=1e-4)  # 95 positions of about 1e-6 each
 
     def test_of_swaps_do_not_depend_on_which_others_are_measured(self):
-        everything = {s["name"]: s for s in self.result("sensitivity", self.model, *self.sweep)["linears"]}
-        for swap in self.result("sensitivity", self.model, *self.sweep, "--linears", "down_proj|embed")["linears"]:
+        everything = {s["name"]: s for s in self.result("sensitivity", self.model, *self.exact)["linears"]}
+        for swap in self.result("sensitivity", self.model, *self.exact, "--linears", "down_proj|embed")["linears"]:
             self.assertEqual(swap["windows"], everything[swap["name"]]["windows"], swap["name"])
 
     def test_leave_out_the_context(self):
@@ -396,7 +469,8 @@ class Interruption(CliTest):
         """Runs with a terminal as stderr, sends SIGINT once its progress bar shows, and returns status and stderr."""
         controller, terminal = pty.openpty()
         command = [str(assay_program.program), *map(str, arguments)]
-        process = subprocess.Popen(command, cwd=self.outputs, stdout=subprocess.PIPE, stderr=terminal)
+        environment = {**os.environ, "XDG_CACHE_HOME": str(self.inputs / "cache")}
+        process = subprocess.Popen(command, cwd=self.outputs, stdout=subprocess.PIPE, stderr=terminal, env=environment)
         os.close(terminal)
         shown, sent, end = b"", False, time.monotonic() + 120
         while time.monotonic() < end:

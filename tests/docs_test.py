@@ -48,8 +48,8 @@ class Docs(ProgramTest):
         """In a folder with its MODEL (a tiny one), QUANT.gguf and MODEL.gguf; what one writes the next may read."""
         model = ModelFolder(self.outputs / "MODEL")
         model.add_byte_tokenizer()
-        for name in ("QUANT.gguf", "MODEL.gguf"):
-            (self.outputs / name).symlink_to(DATA / "gguf" / "llama-a-q8_0.gguf")
+        for name, stored in (("QUANT.gguf", "q4_0"), ("MODEL.gguf", "q8_0")):
+            (self.outputs / name).symlink_to(DATA / "gguf" / f"llama-a-{stored}.gguf")
         commands = list(assay_commands(ROOT / "README.md"))
         self.assertNotEqual(commands, [])
         for words in commands:

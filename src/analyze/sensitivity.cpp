@@ -37,11 +37,11 @@ std::optional<Interval> scaled(const std::optional<Interval>& interval, double f
 }
 
 // What a row says of its linear whatever was measured.
-SensitivityLinear describe(const Model& model, std::size_t index, const Treatment& treatment) {
+SensitivityLinear describe(const Model& model, std::size_t index, const std::string& treatment) {
     const LinearItem& item = model.items()[index];
     SensitivityLinear out;
     out.name = item.name;
-    out.treatment = to_string(treatment);
+    out.treatment = treatment;
     out.projection = item.projection;
     out.parameters = item.out * item.in;
     if (item.block >= 0) {
@@ -73,6 +73,25 @@ void fill(const SweepResult& sweep, SwapMeasurement swap, std::uint64_t seed, Se
     out.blocks = std::move(swap.blocks);
 }
 
+// The parts with the largest shares.
+std::vector<PartShare> largest(const std::vector<double>& shares) {
+    std::vector<PartShare> all;
+    for (std::size_t i = 0; i < shares.size(); ++i) all.push_back({static_cast<std::int64_t>(i), shares[i]});
+    std::stable_sort(all.begin(), all.end(),
+                     [](const PartShare& a, const PartShare& b) { return a.share > b.share; });
+    all.resize(std::min(all.size(), kKeptParts));
+    return all;
+}
+
+DamageParts parts_of(const Attribution& attribution) {
+    DamageParts parts{largest(attribution.rows), largest(attribution.columns), {}};
+    for (std::size_t h = 0; h < attribution.heads.size(); ++h) {
+        const HeadPart& head = attribution.heads[h];
+        parts.heads.push_back({head.part, head.head, attribution.head_shares[h]});
+    }
+    return parts;
+}
+
 // ρ by projection, over all treatments.
 class BlockRatios {
   public:
@@ -90,15 +109,12 @@ class BlockRatios {
 class Sensitivity {
   public:
     Sensitivity(const Model& model, const Engine& engine, std::span<const EvaluationWindow> windows,
-                const SensitivityOptions& options)
-        : model_(model), engine_(engine), windows_(windows), options_(options) {
-        for (const Treatment& t : options.treatments)
-            overlays_.emplace_back(t, [](const LinearItem&) { return true; });
-    }
+                std::span<const NamedChange> changes, const SensitivityOptions& options)
+        : model_(model), engine_(engine), windows_(windows), changes_(changes), options_(options) {}
 
     SensitivityResult exact() {
         std::vector<Swap> swaps;
-        for (std::size_t f = 0; f < options_.treatments.size(); ++f) {
+        for (std::size_t f = 0; f < changes_.size(); ++f) {
             for (std::size_t i : options_.items) swaps.push_back({i, f});
         }
         measure(swaps);
@@ -117,7 +133,8 @@ class Sensitivity {
     // Fills estimates_; returns the swaps of items that cannot be scored.
     std::vector<Swap> score() {
         ScoreOptions options{.items = options_.items, .treatments = {}, .seed = options_.seed};
-        for (const TreatmentOverlay& overlay : overlays_) options.treatments.push_back(&overlay);
+        for (const NamedChange& change : changes_) options.treatments.push_back(change.overlay);
+        if (options_.parts) options.attributed = options_.items;
         const ScoreResult scores = score_treatments(model_, engine_, windows_, options);
         baseline_ = scores.baseline;
         std::vector<DamageEstimate> damage;
@@ -134,16 +151,17 @@ class Sensitivity {
                 {{s.item, s.treatment},
                  {.kl = ratio * damage[i].kl, .kl_ci95 = scaled(around, ratio), .block_ratio = ratio}});
         }
+        for (const Attribution& a : scores.attributions) parts_[{a.treatment, a.item}] = parts_of(a);
         std::vector<Swap> unscored;
         for (std::size_t i : scores.unscored) {
-            for (std::size_t f = 0; f < options_.treatments.size(); ++f) unscored.push_back({i, f});
+            for (std::size_t f = 0; f < changes_.size(); ++f) unscored.push_back({i, f});
         }
         return unscored;
     }
 
     // Adds what hybrid measures.
     void choose(std::vector<Swap>& swaps) const {
-        for (std::size_t f = 0; f < options_.treatments.size(); ++f) {
+        for (std::size_t f = 0; f < changes_.size(); ++f) {
             std::vector<const Estimate*> ranked;
             double sum = 0;
             for (const Estimate& e : estimates_) {
@@ -167,10 +185,10 @@ class Sensitivity {
 
     void measure(const std::vector<Swap>& swaps) {
         std::vector<Fork> forks;
-        for (const Swap& swap : swaps) forks.push_back({swap.item, &overlays_[swap.treatment]});
+        for (const Swap& swap : swaps) forks.push_back({swap.item, changes_[swap.treatment].overlay});
         SweepResult sweep = sweep_swaps(model_, engine_, windows_, forks, options_.seed);
         for (std::size_t i = 0; i < swaps.size(); ++i) {
-            SensitivityLinear row = describe(model_, swaps[i].item, options_.treatments[swaps[i].treatment]);
+            SensitivityLinear row = describe(model_, swaps[i].item, changes_[swaps[i].treatment].name);
             fill(sweep, std::move(sweep.swaps[i]), options_.seed, row);
             measured_[{swaps[i].treatment, swaps[i].item}] = std::move(row);
         }
@@ -180,7 +198,7 @@ class Sensitivity {
 
     // Multiplies each treatment's estimates by the geometric mean of measured / scored damage.
     void calibrate() {
-        for (std::size_t f = 0; f < options_.treatments.size(); ++f) {
+        for (std::size_t f = 0; f < changes_.size(); ++f) {
             double logs = 0;
             std::size_t count = 0;
             for (const Estimate& e : estimates_) {
@@ -208,18 +226,20 @@ class Sensitivity {
             const auto [place, is_new] = rows.try_emplace({e.swap.treatment, e.swap.item});
             SensitivityLinear& row = place->second;
             if (is_new) {
-                row = describe(model_, e.swap.item, options_.treatments[e.swap.treatment]);
+                row = describe(model_, e.swap.item, changes_[e.swap.treatment].name);
                 row.basis = "scored";
                 row.kl = e.damage.kl;
                 row.kl_ci95 = e.damage.kl_ci95;
             }
             row.scored = e.damage;
+            if (const auto parts = parts_.find({e.swap.treatment, e.swap.item}); parts != parts_.end())
+                row.parts = parts->second;
         }
         SensitivityResult out;
         out.baseline = perplexity_result(baseline_, longest_window(windows_));
         out.control = control_;
-        for (std::size_t f = 0; f < options_.treatments.size(); ++f) {
-            out.treatment += (f > 0 ? ", " : "") + to_string(options_.treatments[f]);
+        for (std::size_t f = 0; f < changes_.size(); ++f) {
+            out.treatment += (f > 0 ? ", " : "") + changes_[f].name;
             std::vector<SensitivityLinear> linears;
             for (auto& [key, row] : rows) {
                 if (key.first == f) linears.push_back(std::move(row));
@@ -233,9 +253,10 @@ class Sensitivity {
     const Model& model_;
     const Engine& engine_;
     std::span<const EvaluationWindow> windows_;
+    std::span<const NamedChange> changes_;
     const SensitivityOptions& options_;
-    std::deque<TreatmentOverlay> overlays_;  // of each treatment; forks and scores point at them
     std::vector<Estimate> estimates_;
+    std::map<std::pair<std::size_t, std::size_t>, DamageParts> parts_;           // by treatment and item
     std::map<std::pair<std::size_t, std::size_t>, SensitivityLinear> measured_;  // by treatment and item
     std::vector<BlockSums> baseline_;
     std::optional<Control> control_;
@@ -243,16 +264,28 @@ class Sensitivity {
 
 }  // namespace
 
-SensitivityResult measure_sensitivity(const Model& model, const Engine& engine,
-                                      std::span<const EvaluationWindow> windows,
-                                      const SensitivityOptions& options) {
+SensitivityResult measure_changes(const Model& model, const Engine& engine,
+                                  std::span<const EvaluationWindow> windows,
+                                  std::span<const NamedChange> changes, const SensitivityOptions& options) {
     if (options.items.empty())
         throw InvalidArgument(
             "no linear is selected; --linears must match at least one name of `assay inspect`");
-    if (options.treatments.empty()) throw InvalidArgument("no treatment is given");
+    if (changes.empty()) throw InvalidArgument("no treatment is given");
     if (windows.empty()) throw InvalidArgument("no windows to measure on");
-    Sensitivity sensitivity(model, engine, windows, options);
+    Sensitivity sensitivity(model, engine, windows, changes, options);
     return options.method == SensitivityMethod::kExact ? sensitivity.exact() : sensitivity.scored();
+}
+
+SensitivityResult measure_sensitivity(const Model& model, const Engine& engine,
+                                      std::span<const EvaluationWindow> windows,
+                                      const SensitivityOptions& options) {
+    std::deque<TreatmentOverlay> overlays;  // changes point at them
+    std::vector<NamedChange> changes;
+    for (const Treatment& t : options.treatments) {
+        overlays.emplace_back(t, [](const LinearItem&) { return true; });
+        changes.push_back({to_string(t), &overlays.back()});
+    }
+    return measure_changes(model, engine, windows, changes, options);
 }
 
 std::vector<BlockSums> measure_swap_naively(const Model& model, const Engine& engine,

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "model/pass.h"
@@ -24,7 +25,11 @@ struct SensitivityOptions {
     std::size_t borderline = 3;
     double noise_floor = 0;  // damage that rounding alone makes, nats per token
     std::uint64_t seed = 0;  // of the labels and the intervals
+    bool parts = false;      // tell scored linears' damage by row, channel and head (measure/attribution.h)
 };
+
+// Rows and channels that a record of a linear's parts keeps: those with the largest shares.
+inline constexpr std::size_t kKeptParts = 10;
 
 // Every item under every treatment, ranked within its treatment (analyze/ranking.h).
 //   exact: all are swaps (analyze/swap_sweep.h).
@@ -41,6 +46,17 @@ SensitivityResult measure_sensitivity(const Model& model, const Engine& engine,
                                       const SensitivityOptions& options);
 
 inline constexpr std::size_t kCalibrationSwaps = 3;
+
+// A change of weights, and what results call it.
+struct NamedChange {
+    std::string name;
+    const WeightOverlay* overlay = nullptr;  // treats all of the items
+};
+
+// The same of any changes, in place of options.treatments.
+SensitivityResult measure_changes(const Model& model, const Engine& engine,
+                                  std::span<const EvaluationWindow> windows,
+                                  std::span<const NamedChange> changes, const SensitivityOptions& options);
 
 // One item's swap asked the naive way: a whole run of the swapped model beside a whole run of the reference.
 // Slow; the check of the sweep and its benchmark. Returns the swapped run's block sums.

@@ -175,7 +175,7 @@ TEST_P(SensitivityTest, TheBaselineIsTheModelsOwnPerplexity) {
     EXPECT_EQ(result.baseline.window_tokens, 80);
     EXPECT_EQ(result.treatment, "int3-g16:rtn");
     for (const SensitivityLinear& linear : result.linears) {
-        EXPECT_NEAR(linear.delta_ppl, result.baseline.ppl * linear.relative_delta_ppl,
+        EXPECT_NEAR(*linear.delta_ppl, result.baseline.ppl * *linear.relative_delta_ppl,
                     1e-12 * result.baseline.ppl);
         EXPECT_EQ(linear.windows.size(), 3u);
     }

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "measure/runs.h"
 #include "measure/summary.h"
+#include "measure/window_groups.h"
 
 namespace assay {
 namespace {
@@ -35,17 +36,32 @@ class Sweep {
         forks_.push_back({swaps.front().item, &control_});  // the last fork is the control
     }
 
-    // Windows [first, first + windows.size()) of the whole measurement.
-    void add(std::span<const EvaluationWindow> windows, std::int64_t first) {
+    // A group's numbers: the scores of the reference and of each fork, and the forks' errors.
+    std::vector<double> measure(std::span<const EvaluationWindow> windows) const {
         const auto chunks = make_chunks(windows, engine_.limits.chunk_rows);
         const PassResult pass = run_pass(model_, engine_, chunks, {.forks = forks_});
         std::vector<const FinalStates*> variants;
         for (const ForkResult& fork : pass.forks) variants.push_back(&fork.states);
-        auto runs = score_runs(engine_, chunks, pass.reference, variants);
-        append_scores(runs[0], first, reference_);
-        for (std::size_t f = 0; f < forks_.size(); ++f) {
-            append_scores(runs[f + 1], first, sums_[f].scores);
-            add_errors(pass.forks[f], sums_[f]);
+        std::vector<double> numbers;
+        for (const RunScores& run : score_runs(engine_, chunks, pass.reference, variants))
+            append_numbers(run, numbers);
+        for (const ForkResult& fork : pass.forks) {
+            append_errors(fork.output_error, numbers);
+            numbers.push_back(static_cast<double>(fork.propagation.size()));
+            for (const auto& block : fork.propagation) append_errors(block, numbers);
+        }
+        return numbers;
+    }
+
+    // Adds the numbers of a group whose first window is `first`. Sums go window by window, so that groups
+    // leave no trace.
+    void absorb(NumberReader& numbers, std::int64_t first) {
+        append_scores(read_scores(numbers), first, reference_);
+        for (ForkSums& fork : sums_) append_scores(read_scores(numbers), first, fork.scores);
+        for (ForkSums& fork : sums_) {
+            add_errors(numbers, fork.output_error);
+            fork.propagation.resize(static_cast<std::size_t>(numbers.next_count()));
+            for (auto& block : fork.propagation) add_errors(numbers, block);
         }
     }
 
@@ -58,18 +74,17 @@ class Sweep {
     }
 
   private:
-    // Sums go window by window, so that groups leave no trace.
-    static void add_errors(const ForkResult& fork, ForkSums& sums) {
-        const auto add = [](const std::vector<compute::SquaredError>& windows, compute::SquaredError& total) {
-            for (const auto& w : windows) {
-                total.error += w.error;
-                total.reference += w.reference;
-            }
-        };
-        add(fork.output_error, sums.output_error);
-        sums.propagation.resize(fork.propagation.size());
-        for (std::size_t b = 0; b < fork.propagation.size(); ++b)
-            add(fork.propagation[b], sums.propagation[b]);
+    static void append_errors(const std::vector<compute::SquaredError>& windows,
+                              std::vector<double>& numbers) {
+        numbers.push_back(static_cast<double>(windows.size()));
+        for (const compute::SquaredError& w : windows) numbers.insert(numbers.end(), {w.error, w.reference});
+    }
+
+    static void add_errors(NumberReader& numbers, compute::SquaredError& total) {
+        for (std::int64_t windows = numbers.next_count(); windows > 0; --windows) {
+            total.error += numbers.next();
+            total.reference += numbers.next();
+        }
     }
 
     static double ratio(const compute::SquaredError& s) {
@@ -118,10 +133,10 @@ SweepResult sweep_swaps(const Model& model, const Engine& engine, std::span<cons
     const std::size_t group =
         windows_per_group(model, engine.backend, windows, runs, engine.limits.state_bytes);
     Sweep sweep(model, engine, swaps, seed);
-    for (std::size_t first = 0; first < windows.size(); first += group) {
-        sweep.add(windows.subspan(first, std::min(group, windows.size() - first)),
-                  static_cast<std::int64_t>(first));
-    }
+    for_each_group(
+        engine, windows, group, runs, "swaps",
+        [&](std::span<const EvaluationWindow> part) { return sweep.measure(part); },
+        [&](NumberReader& numbers, std::int64_t first) { sweep.absorb(numbers, first); });
     return sweep.result();
 }
 

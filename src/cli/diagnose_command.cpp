@@ -23,6 +23,10 @@ void add_diagnose(CLI::App& app, Action& chosen) {
     add_treatment_option(verb, values->options.treatments.front());
     add_linears_option(verb, values->options.linears);
     add_sensitivity_options(verb, values->options);
+    verb.add_option("--findings", values->options.findings,
+                    "linears whose damage is explained by further swaps, the worst of those measured")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
     add_output_folder_option(verb, values->output);
     add_json_option(verb, values->json);
     verb.callback([&chosen, values] {

@@ -2,12 +2,27 @@
 #include <cstdio>
 #include <cstring>
 
+#include <cstdlib>
+#include <filesystem>
+
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "cli/command.h"
 #include "report/text_report.h"
 
 namespace assay::cli {
+
+namespace {
+
+// As the XDG base directory specification says; none without a home.
+std::filesystem::path default_cache() {
+    const char *cache = std::getenv("XDG_CACHE_HOME"), *home = std::getenv("HOME");
+    if (cache != nullptr && *cache != '\0') return std::filesystem::path(cache) / "assay";
+    return home != nullptr && *home != '\0' ? std::filesystem::path(home) / ".cache" / "assay"
+                                            : std::filesystem::path();
+}
+
+}  // namespace
 
 void add_model_options(CLI::App& verb, ModelOptions& options) {
     verb.add_option("MODEL", options.model,
@@ -25,6 +40,12 @@ void add_model_options(CLI::App& verb, ModelOptions& options) {
                     "GiB of memory to stay under: weights are streamed, windows go in groups. Results do not "
                     "depend on it; 0: four fifths of what is free")
         ->check(CLI::Range(0.0, 1e6));
+    options.cache = default_cache();
+    verb.add_option(
+            "--cache", options.cache,
+            "folder where an interrupted run leaves what it had finished: the same command goes on from "
+            "there; '': nothing is kept")
+        ->capture_default_str();
     verb.add_option("--backend", options.backend, "cpu, or reference: naive float64, for tiny models only")
         ->check(CLI::IsMember({"cpu", "reference"}))
         ->capture_default_str();
@@ -61,18 +82,24 @@ void add_treatments_option(CLI::App& verb, std::vector<std::string>& treatments)
         ->capture_default_str();
 }
 
-void add_sensitivity_options(CLI::App& verb, SweepOptions& options) {
-    verb.add_option("--seed", options.seed, "of the sampled labels and the intervals' bootstrap")
+void add_method_options(CLI::App& verb, std::string& method, std::int64_t& top, std::uint64_t& seed) {
+    verb.add_option("--seed", seed, "of the sampled labels and the intervals' bootstrap")
         ->capture_default_str();
     verb.add_option(
-            "--method", options.method,
+            "--method", method,
             "hybrid: all linears scored from one reverse pass, the worst measured by exact swaps; exact: "
             "every swap measured; score: estimates only")
         ->check(CLI::IsMember({"hybrid", "exact", "score"}))
         ->capture_default_str();
-    verb.add_option("--top", options.top, "hybrid: linears that are measured for each treatment")
+    verb.add_option("--top", top, "hybrid: linears that are measured for each treatment")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
+}
+
+void add_sensitivity_options(CLI::App& verb, SweepOptions& options) {
+    add_method_options(verb, options.method, options.top, options.seed);
+    verb.add_flag("--parts", options.parts,
+                  "tell which rows, channels and heads of each scored linear its damage comes from");
 }
 
 void add_linears_option(CLI::App& verb, std::string& linears) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "stats/student.h"
 
 namespace assay {
 namespace {
@@ -20,7 +21,8 @@ double ratio_error(const std::vector<Unit>& units, double mean, double tokens) {
     double sum = 0;
     for (const Unit& u : units)
         sum += (u.half_squares - mean * u.tokens) * (u.half_squares - mean * u.tokens);
-    return std::sqrt(n / (n - 1) * sum) / tokens;
+    constexpr double kNormal = 1.959963984540054;
+    return std::sqrt(n / (n - 1) * sum) / tokens * student_quantile(0.975, n - 1) / kNormal;
 }
 
 }  // namespace

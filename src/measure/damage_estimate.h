@@ -15,8 +15,9 @@ struct DamageEstimate {
     double kl_windows = 0;  // ½ Σ_w (Σ_{b in w} S_b)² / T: unbiased for ½ ΔwᵀFΔw, with far more variance
     // Standard errors of kl. Over draws of labels on the same windows: ½ sqrt(⅔ Σ_b S_b⁴) / T, from Var(S²) =
     // ⅔ E(S⁴) of a normal S, blocks being uncorrelated. Over new windows too: the ratio estimator's,
-    //   sqrt(n/(n - 1) Σ_u (q_u - kl T_u)²) / T,  q_u = ½ Σ_{b in u} S_b²,
-    // over units u: windows where there are at least kWindowUnits, else blocks; never below label_se.
+    //   sqrt(n/(n - 1) Σ_u (q_u - kl T_u)²) / T · t/z,  q_u = ½ Σ_{b in u} S_b²,
+    // over n units u: windows where there are at least kWindowUnits, else blocks; never below label_se. t/z =
+    // t(0.975; n - 1) / z(0.975) widens it for being estimated from n units itself.
     double label_se = 0;
     double se = 0;
 };

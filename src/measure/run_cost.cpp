@@ -94,11 +94,12 @@ std::string gib(std::int64_t bytes) {
 }
 
 // Changes of one weight that are scored together: as many as `head_bytes` allow, at least one; each is there
-// as f32 and packed, beside the weight itself.
+// as f32 and packed, beside the weight itself. Attribution has one of them beside a product in double.
 std::int64_t change_bytes(const Workload& work, const MemoryLimits& limits) {
     std::int64_t largest = compute::Backend::kHeadPartTokens * work.model->config().hidden;
     for (std::int64_t b = 0; b < work.model->config().layers; ++b) block_elements(*work.model, b, &largest);
-    return 4 * largest + std::clamp(limits.head_bytes, 8 * largest, 8 * largest * work.scored);
+    const std::int64_t scored = std::clamp(limits.head_bytes, 8 * largest, 8 * largest * work.scored);
+    return 4 * largest + (work.attributed ? std::max(scored, 12 * largest) : scored);
 }
 
 // Of a reverse pass: a block packed for both directions, its values and their gradients, the states between
@@ -165,9 +166,9 @@ Workload sweep_workload(const Model& model, std::vector<std::size_t> items,
     return {&model, 1, std::move(items), windows};
 }
 
-Workload score_workload(const Model& model, std::size_t treatments,
-                        std::span<const EvaluationWindow> windows) {
-    return {&model, 1, {}, windows, static_cast<std::int64_t>(treatments)};
+Workload score_workload(const Model& model, std::size_t treatments, std::span<const EvaluationWindow> windows,
+                        bool attributed) {
+    return {&model, 1, {}, windows, static_cast<std::int64_t>(treatments), attributed};
 }
 
 MemoryNeed memory_need(const Workload& work, const compute::Backend& backend, int threads,
@@ -232,9 +233,12 @@ double predict_seconds(const Workload& work, const Rates& rates, const MemoryLim
     const Model& model = *work.model;
     const std::int64_t layers = model.config().layers;
     // A reverse pass computes each block's forward twice, its linears backwards and once more per block of
-    // positions, and some 20 % of them for each treatment; attention backwards takes 2.5 of forwards.
-    const double linears = work.scored > 0 ? 4 + 0.2 * static_cast<double>(work.scored) : 1;
-    const double attentions = work.scored > 0 ? 4.5 : 1, heads = work.scored > 0 ? linears : 1;
+    // positions, and some 20 % of them for each treatment, twice more where it is attributed; attention
+    // backwards takes 2.5 of forwards.
+    const auto scored_changes = static_cast<double>(work.scored);
+    const double heads = work.scored > 0 ? 4 + 0.2 * scored_changes : 1;
+    const double linears = heads + (work.attributed ? 2 * scored_changes : 0);
+    const double attentions = work.scored > 0 ? 4.5 : 1;
     double compute = 0, elements = 0, tokens = 0, scored = 0;
     std::vector<double> block_seconds(static_cast<std::size_t>(layers), 0);
     for (std::int64_t b = 0; b < layers; ++b) {

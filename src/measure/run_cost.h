@@ -20,6 +20,7 @@ struct Workload {
     std::vector<std::size_t> forks;  // swapped items, in one pass beside the single run
     std::span<const EvaluationWindow> windows;
     std::int64_t scored = 0;  // treatments that a reverse pass scores; 0: there is none, else runs is 1
+    bool attributed = false;  // the scores also tell each linear's parts
 };
 
 // A sweep of these items of the model: one fork each, and one more, of the first item, as the control.
@@ -27,8 +28,8 @@ Workload sweep_workload(const Model& model, std::vector<std::size_t> items,
                         std::span<const EvaluationWindow> windows);
 
 // Scores of all of the model's items under so many treatments.
-Workload score_workload(const Model& model, std::size_t treatments,
-                        std::span<const EvaluationWindow> windows);
+Workload score_workload(const Model& model, std::size_t treatments, std::span<const EvaluationWindow> windows,
+                        bool attributed = false);
 
 // Largest amounts of memory held at once, in bytes.
 struct MemoryNeed {

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "measure/nonfinite.h"
+#include "measure/window_groups.h"
 
 namespace assay {
 namespace {
@@ -33,6 +34,21 @@ std::string where_it_begins(const Engine& engine, std::span<const TokenChunk> ch
     return "";
 }
 
+std::vector<RunScores> measure_group(const Engine& engine, std::span<const EvaluationWindow> windows,
+                                     std::span<const Run> runs, const MeasureOptions& options) {
+    const auto chunks = make_chunks(windows, engine.limits.chunk_rows);
+    std::vector<PassResult> passes;
+    for (const Run& run : runs)
+        passes.push_back(run_pass(*run.model, engine, chunks, {.overlay = run.overlay}));
+    std::vector<const FinalStates*> variants;
+    for (std::size_t i = 1; i < passes.size(); ++i) variants.push_back(&passes[i].reference);
+    try {
+        return score_runs(engine, chunks, passes[0].reference, variants, options.keep_tokens);
+    } catch (const NumericError& e) {
+        throw NumericError(e.what() + where_it_begins(engine, chunks, runs));
+    }
+}
+
 }  // namespace
 
 std::size_t windows_per_group(const Model& model, const compute::Backend& backend,
@@ -53,23 +69,17 @@ std::vector<RunScores> measure_runs(const Engine& engine, std::span<const Evalua
     for (const Run& run : runs)
         group = std::min(
             group, windows_per_group(*run.model, engine.backend, windows, count, engine.limits.state_bytes));
-    for (std::size_t first = 0; first < windows.size(); first += group) {
-        const auto part = windows.subspan(first, std::min(group, windows.size() - first));
-        const auto chunks = make_chunks(part, engine.limits.chunk_rows);
-        std::vector<PassResult> passes;
-        for (const Run& run : runs)
-            passes.push_back(run_pass(*run.model, engine, chunks, {.overlay = run.overlay}));
-        std::vector<const FinalStates*> variants;
-        for (std::size_t i = 1; i < passes.size(); ++i) variants.push_back(&passes[i].reference);
-        std::vector<RunScores> scores;
-        try {
-            scores = score_runs(engine, chunks, passes[0].reference, variants, options.keep_tokens);
-        } catch (const NumericError& e) {
-            throw NumericError(e.what() + where_it_begins(engine, chunks, runs));
-        }
-        for (std::size_t i = 0; i < runs.size(); ++i)
-            append_scores(scores[i], static_cast<std::int64_t>(first), all[i]);
-    }
+    for_each_group(
+        engine, windows, group, count, "runs",
+        [&](std::span<const EvaluationWindow> part) {
+            std::vector<double> numbers;
+            for (const RunScores& scores : measure_group(engine, part, runs, options))
+                append_numbers(scores, numbers);
+            return numbers;
+        },
+        [&](NumberReader& numbers, std::int64_t first) {
+            for (RunScores& run : all) append_scores(read_scores(numbers), first, run);
+        });
     return all;
 }
 

@@ -165,13 +165,36 @@ std::vector<RunScores> score_runs(const Engine& engine, std::span<const TokenChu
     return runs;
 }
 
-void add_baseline(const TokenChunk& chunk, const compute::TokenScores& scores, std::int64_t first_window,
-                  std::vector<BlockSums>& blocks) {
+RunScores baseline_scores(const TokenChunk& chunk, const compute::TokenScores& scores) {
     RunScores own;
     add_blocks(chunk, scores, scores, 0, own.blocks);
-    RunScores all{std::move(blocks), {}, {}};
-    append_scores(own, first_window, all);
-    blocks = std::move(all.blocks);
+    return own;
+}
+
+void append_numbers(const RunScores& scores, std::vector<double>& numbers) {
+    numbers.push_back(static_cast<double>(scores.blocks.size()));
+    for (const BlockSums& b : scores.blocks) {
+        const double block[] = {static_cast<double>(b.window), static_cast<double>(b.tokens), b.nll_sum,
+                                b.kl_sum, static_cast<double>(b.top1)};
+        numbers.insert(numbers.end(), std::begin(block), std::end(block));
+    }
+    append_list(scores.token_nll, numbers);
+    append_list(scores.token_kl, numbers);
+}
+
+RunScores read_scores(NumberReader& numbers) {
+    RunScores scores;
+    for (std::int64_t left = numbers.next_count(); left > 0; --left) {
+        BlockSums& b = scores.blocks.emplace_back();
+        b.window = numbers.next_count();
+        b.tokens = numbers.next_count();
+        b.nll_sum = numbers.next();
+        b.kl_sum = numbers.next();
+        b.top1 = numbers.next_count();
+    }
+    scores.token_nll = numbers.next_list();
+    scores.token_kl = numbers.next_list();
+    return scores;
 }
 
 void append_scores(const RunScores& group, std::int64_t first_window, RunScores& all) {

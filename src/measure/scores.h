@@ -24,16 +24,18 @@ std::vector<RunScores> score_runs(const Engine& engine, std::span<const TokenChu
                                   const FinalStates& reference, std::span<const FinalStates* const> variants,
                                   bool keep_tokens = false);
 
-// Appends the scores of a chunk of one run, whose windows count from `first_window` on, as the blocks of a
-// reference. Throws NumericError as score_runs().
-void add_baseline(const TokenChunk& chunk, const compute::TokenScores& scores, std::int64_t first_window,
-                  std::vector<BlockSums>& blocks);
+// The scores of one chunk of a single run, as those of a reference. Throws NumericError as score_runs().
+RunScores baseline_scores(const TokenChunk& chunk, const compute::TokenScores& scores);
 
 // Tokens of the parts in which `heads` different output layers of a model come: what fits into `head_bytes`,
 // packed and, one at a time, as f32 while it is packed; a multiple of kHeadPartTokens, or the whole
 // vocabulary.
 std::int64_t head_part_tokens(const Model& model, const compute::Backend& backend, std::int64_t heads,
                               std::int64_t head_bytes);
+
+// Scores as plain numbers, for PartCache, and back. Throws FormatError for numbers that are not scores.
+void append_numbers(const RunScores& scores, std::vector<double>& numbers);
+RunScores read_scores(NumberReader& numbers);
 
 // Appends a group's scores, whose windows count from 0, as windows from `first_window` on.
 void append_scores(const RunScores& group, std::int64_t first_window, RunScores& all);

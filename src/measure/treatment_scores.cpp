@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "measure/scores.h"
+#include "measure/window_groups.h"
 #include "model/reverse_pass.h"
 
 namespace assay {
@@ -34,12 +35,12 @@ struct BlockMap {
     std::vector<std::int64_t> scored;  // the chunk's row of each scored row
 };
 
-BlockMap map_blocks(const TokenChunk& chunk, std::int64_t first_window) {
+BlockMap map_blocks(const TokenChunk& chunk) {
     BlockMap map;
     for (std::int64_t w = 0; w < chunk.rows.windows(); ++w) {
         const std::int64_t rows = chunk.rows.window_rows(w), scored = chunk.scored.window_rows(w);
         for (std::int64_t r = 0; r < rows; ++r) {
-            if (r % kScorePositions == 0) map.blocks.push_back({first_window + w, r});
+            if (r % kScorePositions == 0) map.blocks.push_back({w, r});
             map.of_row.push_back(map.blocks.size() - 1);
             if (r >= rows - 1 - scored && r < rows - 1) map.scored.push_back(std::ssize(map.of_row) - 1);
         }
@@ -63,18 +64,33 @@ struct Segments {
             ++rows.back().count;
         }
     }
+
+    // The same rows in runs of one window, which weigh each row by its block's sum.
+    std::vector<WeightedRows> windows(const BlockMap& map, const std::vector<double>& sums) const {
+        std::vector<WeightedRows> runs;
+        for (std::size_t s = 0; s < rows.size(); ++s) {
+            if (s == 0 || map.blocks[blocks[s]].window != map.blocks[blocks[s - 1]].window)
+                runs.push_back({rows[s].first, {}});
+            runs.back().weights.insert(runs.back().weights.end(), static_cast<std::size_t>(rows[s].count),
+                                       sums[blocks[s]]);
+        }
+        return runs;
+    }
 };
 
-// Changes that treatments make to a weight, or to some rows of it.
+// Changes that treatments make to a weight, or to some `rows` of it (empty: all).
 class Changes {
   public:
-    Changes(const Engine& engine, const LinearItem& item, const std::vector<const WeightOverlay*>& treatments)
-        : engine_(engine), item_(item), treatments_(treatments) {}
+    Changes(const Engine& engine, const LinearItem& item, const std::vector<const WeightOverlay*>& treatments,
+            std::vector<std::int64_t> rows = {})
+        : engine_(engine), item_(item), treatments_(treatments), rows_(std::move(rows)) {}
 
     Matrix<float> change(const Matrix<float>& w, std::size_t treatment) const {
-        Matrix<float> changed(w.rows(), w.cols());
-        std::copy(w.values().begin(), w.values().end(), changed.values().begin());
-        treatments_[treatment]->apply(item_, changed.view());
+        Matrix<float> changed = w;
+        if (rows_.empty())
+            treatments_[treatment]->apply(item_, changed.view());
+        else
+            treatments_[treatment]->apply_rows(item_, rows_, changed.view());
         for (std::size_t i = 0; i < w.values().size(); ++i) changed.values()[i] -= w.values()[i];
         return changed;
     }
@@ -107,20 +123,20 @@ class Changes {
     const Engine& engine_;
     const LinearItem& item_;
     const std::vector<const WeightOverlay*>& treatments_;
+    std::vector<std::int64_t> rows_;
 };
 
 // Scores one chunk's windows.
 class ChunkScores final : public GradientTap {
   public:
-    ChunkScores(const Model& model, const Engine& engine, const TokenChunk& chunk, std::int64_t first_window,
+    ChunkScores(const Model& model, const Engine& engine, const TokenChunk& chunk,
                 const ScoreOptions& options)
-        : model_(model),
-          engine_(engine),
-          chunk_(chunk),
-          options_(options),
-          map_(map_blocks(chunk, first_window)) {
+        : model_(model), engine_(engine), chunk_(chunk), options_(options), map_(map_blocks(chunk)) {
         for (std::size_t i = 0; i < options.items.size(); ++i)
             index_[&model.items()[options.items[i]]] = i * options.treatments.size();
+        for (std::size_t i = 0; i < options.attributed.size(); ++i)
+            attributed_[&model.items()[options.attributed[i]]] = i * options.treatments.size();
+        parts_.resize(options.attributed.size() * options.treatments.size());
         sums_.assign(options.items.size() * options.treatments.size(),
                      std::vector<double>(map_.blocks.size(), 0.0));
     }
@@ -131,8 +147,14 @@ class ChunkScores final : public GradientTap {
         if (sums.empty() || input.rows() == 0) return;
         const Matrix<float> w = read_weight(model_.weights(), item.name);
         model_.weights().release(item.name + ".weight");
-        Changes(engine_, item, options_.treatments)
-            .add_dots(w, Segments(map_, rows, input.rows()), g_output, input, sums);
+        const Changes changes(engine_, item, options_.treatments);
+        const Segments segments(map_, rows, input.rows());
+        changes.add_dots(w, segments, g_output, input, sums);
+        if (const auto found = attributed_.find(&item); found != attributed_.end()) {
+            for (std::size_t f = 0; f < sums.size(); ++f)
+                parts_[found->second + f] = part_sums(engine_, g_output, input,
+                                                      segments.windows(map_, *sums[f]), changes.change(w, f));
+        }
         engine_.cancel.check();
     }
 
@@ -141,7 +163,9 @@ class ChunkScores final : public GradientTap {
         auto sums = sums_of(item);
         if (sums.empty()) return;
         const Matrix<float> w = read_weight_rows(model_.weights(), item.name, first_token, g_logits.cols());
-        Changes(engine_, item, options_.treatments)
+        std::vector<std::int64_t> rows(static_cast<std::size_t>(g_logits.cols()));
+        std::iota(rows.begin(), rows.end(), first_token);
+        Changes(engine_, item, options_.treatments, std::move(rows))
             .add_dots(w, Segments(map_, map_.scored, hidden.rows()), g_logits, hidden, sums);
     }
 
@@ -153,7 +177,7 @@ class ChunkScores final : public GradientTap {
         const OccurringRows rows = occurring_rows(item);
         Matrix<float> g(g_state.rows(), g_state.cols());
         engine_.backend.download(g_state, g.view());
-        const Changes changes(engine_, item, options_.treatments);
+        const Changes changes(engine_, item, options_.treatments, rows.tokens());
         engine_.pool.for_each(std::ssize(sums), [&](std::int64_t f) {
             const Matrix<float> change = changes.change(rows.w, static_cast<std::size_t>(f));
             std::int64_t t = 0;
@@ -170,6 +194,7 @@ class ChunkScores final : public GradientTap {
 
     const std::vector<ScoreBlock>& blocks() const { return map_.blocks; }
     const std::vector<double>& sums(std::size_t score) const { return sums_[score]; }
+    std::span<const WindowParts> parts() const { return parts_; }
 
   private:
     // One vector of block sums a treatment; none where the item is not scored.
@@ -184,6 +209,12 @@ class ChunkScores final : public GradientTap {
     struct OccurringRows {
         Matrix<float> w;
         std::map<std::int32_t, std::int64_t> row_of;  // by token
+
+        std::vector<std::int64_t> tokens() const {
+            std::vector<std::int64_t> all;
+            for (const auto& [token, row] : row_of) all.push_back(token);
+            return all;
+        }
     };
 
     OccurringRows occurring_rows(const LinearItem& item) const {
@@ -205,8 +236,10 @@ class ChunkScores final : public GradientTap {
     const TokenChunk& chunk_;
     const ScoreOptions& options_;
     BlockMap map_;
-    std::map<const LinearItem*, std::size_t> index_;  // of an item's first score
-    std::vector<std::vector<double>> sums_;           // [item x treatment][block]
+    std::map<const LinearItem*, std::size_t> index_;       // of an item's first score
+    std::vector<std::vector<double>> sums_;                // [item x treatment][block]
+    std::map<const LinearItem*, std::size_t> attributed_;  // of an attributed item's first parts
+    std::vector<WindowParts> parts_;                       // [attributed item x treatment]
 };
 
 // Items whose rows are looked up one by one, or come by in slices.
@@ -225,11 +258,64 @@ std::vector<std::size_t> scorable(const Model& model, const ScoreOptions& option
     return items;
 }
 
-void add_chunk(const ChunkScores& chunk, ScoreResult& result) {
-    result.blocks.insert(result.blocks.end(), chunk.blocks().begin(), chunk.blocks().end());
-    for (std::size_t s = 0; s < result.scores.size(); ++s) {
-        auto& all = result.scores[s].sums;
-        all.insert(all.end(), chunk.sums(s).begin(), chunk.sums(s).end());
+// Those of the attributed items that are linears of blocks and scored.
+std::vector<std::size_t> attributable(const Model& model, const ScoreOptions& options) {
+    std::vector<std::size_t> items;
+    for (std::size_t i : options.attributed) {
+        const bool scored = std::find(options.items.begin(), options.items.end(), i) != options.items.end();
+        if (scored && model.items()[i].block >= 0) items.push_back(i);
+    }
+    return items;
+}
+
+// One group's numbers, windows counted from 0: its blocks, scored positions, baseline, sums and parts.
+std::vector<double> score_group(const Model& model, const Engine& engine,
+                                std::span<const EvaluationWindow> windows, std::int64_t first_window,
+                                const ScoreOptions& options) {
+    const TokenChunk chunk =
+        std::move(make_chunks(windows, std::ssize(windows) * longest_window(windows)).front());
+    ChunkScores tap(model, engine, chunk, options);
+    const ReverseResult pass =
+        run_reverse_pass(model, engine, chunk, label_uniforms(chunk, options.seed, first_window), tap);
+    std::vector<double> numbers{static_cast<double>(tap.blocks().size())};
+    for (const ScoreBlock& b : tap.blocks())
+        numbers.insert(numbers.end(), {static_cast<double>(b.window), static_cast<double>(b.first_position)});
+    numbers.push_back(static_cast<double>(chunk.scored.windows()));
+    for (std::int64_t w = 0; w < chunk.scored.windows(); ++w)
+        numbers.push_back(static_cast<double>(chunk.scored.window_rows(w)));
+    append_numbers(baseline_scores(chunk, pass.scores), numbers);
+    for (std::size_t s = 0; s < options.items.size() * options.treatments.size(); ++s)
+        append_list(tap.sums(s), numbers);
+    for (const WindowParts& parts : tap.parts()) {
+        numbers.push_back(static_cast<double>(parts.size()));
+        for (const PartSums& window : parts) {
+            append_list(window.rows, numbers);
+            append_list(window.columns, numbers);
+        }
+    }
+    return numbers;
+}
+
+// Adds a group's numbers; its first window is `first`.
+void absorb_group(NumberReader& numbers, std::int64_t first, ScoreResult& result, RunScores& baseline,
+                  std::vector<PartSums>& parts) {
+    for (std::int64_t left = numbers.next_count(); left > 0; --left) {
+        const std::int64_t window = first + numbers.next_count();
+        result.blocks.push_back({window, numbers.next_count()});
+    }
+    for (std::int64_t left = numbers.next_count(); left > 0; --left)
+        result.window_tokens.push_back(numbers.next_count());
+    append_scores(read_scores(numbers), first, baseline);
+    for (TreatmentScore& score : result.scores) {
+        const std::vector<double> sums = numbers.next_list();
+        score.sums.insert(score.sums.end(), sums.begin(), sums.end());
+    }
+    for (PartSums& part : parts) {
+        for (std::int64_t left = numbers.next_count(); left > 0; --left) {
+            PartSums window{numbers.next_list(), {}};
+            window.columns = numbers.next_list();
+            add(window, part);
+        }
     }
 }
 
@@ -253,20 +339,23 @@ ScoreResult score_treatments(const Model& model, const Engine& engine,
     for (std::size_t i : own.items) {
         for (std::size_t f = 0; f < own.treatments.size(); ++f) result.scores.push_back({i, f, {}});
     }
+    own.attributed = attributable(model, own);
+    std::vector<PartSums> parts(own.attributed.size() * own.treatments.size());
     const std::int64_t rows = score_chunk_rows(model, engine.backend, engine.limits, windows);
     const auto group = static_cast<std::size_t>(rows / longest_window(windows));
-    for (std::size_t first = 0; first < windows.size(); first += group) {
-        const auto part = windows.subspan(first, std::min(group, windows.size() - first));
-        const TokenChunk chunk =
-            std::move(make_chunks(part, std::ssize(part) * longest_window(part)).front());
-        const auto first_window = static_cast<std::int64_t>(first);
-        ChunkScores tap(model, engine, chunk, first_window, own);
-        const ReverseResult pass =
-            run_reverse_pass(model, engine, chunk, label_uniforms(chunk, own.seed, first_window), tap);
-        add_chunk(tap, result);
-        for (std::int64_t w = 0; w < chunk.scored.windows(); ++w)
-            result.window_tokens.push_back(chunk.scored.window_rows(w));
-        add_baseline(chunk, pass.scores, first_window, result.baseline);
+    RunScores baseline;
+    for_each_group(
+        engine, windows, group, 1, "scores",
+        [&](std::span<const EvaluationWindow> part) {
+            return score_group(model, engine, part, part.data() - windows.data(), own);
+        },
+        [&](NumberReader& numbers, std::int64_t first) {
+            absorb_group(numbers, first, result, baseline, parts);
+        });
+    result.baseline = std::move(baseline.blocks);
+    for (std::size_t p = 0; p < parts.size(); ++p) {
+        const std::size_t item = own.attributed[p / own.treatments.size()];
+        result.attributions.push_back(attribute(model, item, p % own.treatments.size(), std::move(parts[p])));
     }
     return result;
 }

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "measure/attribution.h"
 #include "model/pass.h"
 #include "records/block_sums.h"
 
@@ -30,6 +31,7 @@ struct ScoreOptions {
     std::vector<std::size_t> items;                // indexes into Model::items()
     std::vector<const WeightOverlay*> treatments;  // each treats all of the items
     std::uint64_t seed = 0;                        // of the labels
+    std::vector<std::size_t> attributed;  // those of the items whose damage is also told by its parts
 };
 
 struct ScoreResult {
@@ -38,6 +40,7 @@ struct ScoreResult {
     std::vector<BlockSums> baseline;          // of the true next tokens, as score_runs() gives them
     std::vector<TreatmentScore> scores;       // by item, then treatment; in the options' order
     std::vector<std::size_t> unscored;        // items that some treatment does not allow to score
+    std::vector<Attribution> attributions;    // by item, then treatment; in the options' order
 };
 
 // For each window labels y_t are drawn from the model's own predictions, L = Σ_t ln p(y_t) over the scored
@@ -46,7 +49,8 @@ struct ScoreResult {
 // Over the labels, E[S] = 0 and E[(Σ_b S_b)²] = ΔwᵀFΔw with the window's Fisher F (docs/statistics.md).
 // Embeddings count by the rows that are looked up, output layers by their logits, a tied one by both; they
 // need treatments that work row by row, else they are unscored. One draw a window, the same for all items and
-// treatments; the same bits for any grouping of windows and any number of threads.
+// treatments; the same bits for any grouping of windows and any number of threads. Attributions
+// (measure/attribution.h) are of linears of blocks only: of the others only all slices together know S_b.
 // Throws InvalidArgument for no items, treatments or windows, else as run_reverse_pass() and the overlays do.
 ScoreResult score_treatments(const Model& model, const Engine& engine,
                              std::span<const EvaluationWindow> windows, const ScoreOptions& options);

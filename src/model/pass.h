@@ -7,6 +7,7 @@
 
 #include "base/cancel.h"
 #include "base/parallel.h"
+#include "base/part_cache.h"
 #include "base/progress.h"
 #include "compute/backend.h"
 #include "model/model.h"
@@ -82,6 +83,7 @@ struct Engine {
     const CancelToken& cancel;
     MemoryLimits limits = {};
     PassMeter* meter = nullptr;  // where given, passes add to it
+    PartCache* parts = nullptr;  // where given, groups of windows that are finished are kept there
 };
 
 // Runs the model over all chunks. A fork without effect gives the reference's own bits: same kernels, same

@@ -1,6 +1,9 @@
 // Replaces linears' operations: here by changing the weight before it is packed.
 #pragma once
 
+#include <cstdint>
+#include <span>
+
 #include "model/model.h"
 #include "tensor/matrix.h"
 
@@ -13,8 +16,14 @@ class WeightOverlay {
     virtual bool treats(const LinearItem& item) const = 0;
     // Changes w [out, in] in place. Called only where treats() says so.
     virtual void apply(const LinearItem& item, MatrixView<float> w) const = 0;
-    // Whether apply() on some rows of w gives the same rows as on all of them.
+    // Whether apply_rows() on some rows gives the same as apply() on all of them.
     virtual bool row_wise() const { return false; }
+    // Changes some rows: row i of w is row rows[i] of the weight. Called only where row_wise() says so. As it
+    // is here, it serves changes that look at nothing but the rows themselves.
+    virtual void apply_rows(const LinearItem& item, std::span<const std::int64_t> /*rows*/,
+                            MatrixView<float> w) const {
+        apply(item, w);
+    }
 };
 
 // The item's weight as f32, with the overlay's change where it treats it (null: none). Throws as

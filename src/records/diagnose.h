@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "records/findings.h"
 #include "records/perplexity.h"
 #include "records/sensitivity.h"
 #include "records/weights.h"
@@ -35,6 +36,7 @@ struct DiagnoseResult {
     // Spearman's rank correlation of relative_error and kl over the linears; none for fewer than three
     // linears.
     std::optional<double> rank_correlation_weight_error_damage;
+    std::optional<std::vector<Finding>> findings;  // analyze/findings.h; none in results of older versions
 
     bool operator==(const DiagnoseResult&) const = default;
 };

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "container/json.h"
+#include "records/blame.h"
 #include "records/diagnose.h"
 #include "records/inspect.h"
 #include "records/perplexity.h"
@@ -27,7 +28,7 @@ struct InputFile {
 };
 
 using Result = std::variant<InspectResult, WeightsResult, PerplexityResult, SensitivityResult, DiagnoseResult,
-                            PredictResult>;
+                            PredictResult, BlameResult>;
 
 // The verb whose result this is: "inspect", "weights", …
 std::string_view command_of(const Result& result);

@@ -79,12 +79,14 @@ SensitivityResult sensitivity() {
     linear.propagation = {0.1, 0.2};
     linear.blocks = {{.window = 0, .tokens = 3, .nll_sum = 1.5, .kl_sum = 0.125, .top1 = 2}};
     linear.windows = {{.nll_sum = 1.5, .tokens = 3, .kl_sum = 0.125}};
-    SensitivityLinear head{.name = "lm_head", .treatment = "int4-g64:rtn", .kl = 1e-300};
+    SensitivityLinear head{.name = "lm_head", .treatment = "int4-g64:rtn", .basis = "scored", .kl = 1e-300};
+    head.scored =
+        ScoredDamage{.kl = 1e-300, .kl_ci95 = Interval{0, 1}, .block_ratio = 0.9, .calibration = 1.1};
     head.rank = 2;
     return {.baseline = perplexity(false),
             .treatment = "int4-g64:rtn",
             .linears = {linear, head},
-            .control = {.kl = 0, .identical = true}};
+            .control = Control{.kl = 0, .identical = true}};
 }
 
 InspectResult inspection() {
@@ -100,6 +102,27 @@ InspectResult inspection() {
             .warnings = {"already quantized: \"x\""}};
 }
 
+Finding finding() {
+    const MeasuredRemedy remedy{.name = "int4-g32:rtn",
+                                .gain = 0.01,
+                                .gain_ci95 = Interval{0.005, 0.015},
+                                .gain_share = 0.5,
+                                .gain_share_ci95 = std::nullopt,
+                                .bytes = 1024,
+                                .gain_per_byte = 0.01 / 1024};
+    return {.linear = "model.layers.0.mlp.down_proj",
+            .treatment = "int4-g64:rtn",
+            .cause = "varying_range",
+            .evidence = {.sentence = "It helps.", .numbers = {{"p_value", 0.001}, {"twins", 3}}},
+            .remedy = remedy.name,
+            .gain = remedy.gain,
+            .gain_ci95 = remedy.gain_ci95,
+            .gain_share = remedy.gain_share,
+            .gain_share_ci95 = remedy.gain_share_ci95,
+            .bytes = remedy.bytes,
+            .remedies = {remedy}};
+}
+
 DiagnoseResult diagnosis() {
     return {.perplexity = perplexity(false),
             .all_treated = perplexity(true),
@@ -107,7 +130,8 @@ DiagnoseResult diagnosis() {
             .sensitivity = sensitivity(),
             .shares = {.worst_5_percent = {.linears = {"lm_head"}, .share_of_damage = 0.5},
                        .worst_10_percent = {}},
-            .rank_correlation_weight_error_damage = -0.25};
+            .rank_correlation_weight_error_damage = -0.25,
+            .findings = std::vector<Finding>{finding(), {.linear = "lm_head", .cause = "numerics"}}};
 }
 
 Envelope envelope(Result result) {

@@ -2,9 +2,11 @@
 // docs/results-schema.md explains them.
 #pragma once
 
+#include "records/blame.h"
 #include "records/diagnose.h"
 #include "records/envelope.h"
 #include "records/fields.h"
+#include "records/findings.h"
 #include "records/inspect.h"
 #include "records/perplexity.h"
 #include "records/sensitivity.h"
@@ -115,6 +117,26 @@ void fields(Visitor& visit, R& r) {
     visit("calibration", r.calibration);
 }
 
+template <class Visitor, RecordOf<PartShare> R>
+void fields(Visitor& visit, R& r) {
+    visit("index", r.index);
+    visit("share", r.share);
+}
+
+template <class Visitor, RecordOf<HeadShare> R>
+void fields(Visitor& visit, R& r) {
+    visit("part", r.part);
+    visit("head", r.head);
+    visit("share", r.share);
+}
+
+template <class Visitor, RecordOf<DamageParts> R>
+void fields(Visitor& visit, R& r) {
+    visit("rows", r.rows);
+    visit("columns", r.columns);
+    visit("heads", r.heads);
+}
+
 template <class Visitor, RecordOf<SensitivityLinear> R>
 void fields(Visitor& visit, R& r) {
     visit("name", r.name);
@@ -123,6 +145,7 @@ void fields(Visitor& visit, R& r) {
     visit("kl", r.kl);
     visit("kl_ci95", r.kl_ci95);
     visit("scored", r.scored);
+    visit.if_present("parts", r.parts);
     visit("share_of_damage", r.share_of_damage);
     visit("delta_nll", r.delta_nll);
     visit("delta_nll_ci95", r.delta_nll_ci95);
@@ -158,6 +181,34 @@ void fields(Visitor& visit, R& r) {
     visit("control", r.control);
 }
 
+template <class Visitor, RecordOf<TensorDifference> R>
+void fields(Visitor& visit, R& r) {
+    visit("name", r.name);
+    visit("type", r.type);
+    visit("relative_error", r.relative_error);
+}
+
+template <class Visitor, RecordOf<BlockDamage> R>
+void fields(Visitor& visit, R& r) {
+    visit("block", r.block);
+    visit("kl", r.kl);
+    visit("share_of_damage", r.share_of_damage);
+}
+
+// The sensitivity's fields stand among the result's own.
+template <class Visitor, RecordOf<BlameResult> R>
+void fields(Visitor& visit, R& r) {
+    visit("reference", r.reference);
+    visit("total", r.total);
+    visit("linears_kl", r.linears_kl);
+    visit("blocks", r.blocks);
+    visit("differences", r.differences);
+    visit("other_differences", r.other_differences);
+    visit("config_differences", r.config_differences);
+    visit("others", r.others);
+    fields(visit, r.sensitivity);
+}
+
 template <class Visitor, RecordOf<DamageShare> R>
 void fields(Visitor& visit, R& r) {
     visit("linears", r.linears);
@@ -170,6 +221,38 @@ void fields(Visitor& visit, R& r) {
     visit("worst_10_percent", r.worst_10_percent);
 }
 
+template <class Visitor, RecordOf<FindingEvidence> R>
+void fields(Visitor& visit, R& r) {
+    visit("sentence", r.sentence);
+    visit("numbers", r.numbers);
+}
+
+template <class Visitor, RecordOf<MeasuredRemedy> R>
+void fields(Visitor& visit, R& r) {
+    visit("name", r.name);
+    visit("gain", r.gain);
+    visit("gain_ci95", r.gain_ci95);
+    visit("gain_share", r.gain_share);
+    visit("gain_share_ci95", r.gain_share_ci95);
+    visit("bytes", r.bytes);
+    visit("gain_per_byte", r.gain_per_byte);
+}
+
+template <class Visitor, RecordOf<Finding> R>
+void fields(Visitor& visit, R& r) {
+    visit("linear", r.linear);
+    visit("treatment", r.treatment);
+    visit("cause", r.cause);
+    visit("evidence", r.evidence);
+    visit("remedy", r.remedy);
+    visit("gain", r.gain);
+    visit("gain_ci95", r.gain_ci95);
+    visit("gain_share", r.gain_share);
+    visit("gain_share_ci95", r.gain_share_ci95);
+    visit("bytes", r.bytes);
+    visit("remedies", r.remedies);
+}
+
 template <class Visitor, RecordOf<DiagnoseResult> R>
 void fields(Visitor& visit, R& r) {
     visit("perplexity", r.perplexity);
@@ -178,6 +261,7 @@ void fields(Visitor& visit, R& r) {
     visit("sensitivity", r.sensitivity);
     visit("shares", r.shares);
     visit("rank_correlation_weight_error_damage", r.rank_correlation_weight_error_damage);
+    visit.if_present("findings", r.findings);
 }
 
 template <class Visitor, RecordOf<InspectTensor> R>

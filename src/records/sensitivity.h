@@ -21,6 +21,30 @@ struct ScoredDamage {
     bool operator==(const ScoredDamage&) const = default;
 };
 
+// Shares of a linear's damage, by the scores; a part that makes up for others' damage has a negative one.
+struct PartShare {
+    std::int64_t index = 0;  // output row or input channel
+    double share = 0;
+
+    bool operator==(const PartShare&) const = default;
+};
+
+struct HeadShare {
+    std::string part;  // "q", "k", "v": a head's rows; "o": its columns
+    std::int64_t head = 0;
+    double share = 0;
+
+    bool operator==(const HeadShare&) const = default;
+};
+
+struct DamageParts {
+    std::vector<PartShare> rows;     // the largest shares, largest first; all rows' sum to 1
+    std::vector<PartShare> columns;  // the same of input channels
+    std::vector<HeadShare> heads;    // all, by part and head; empty outside attention
+
+    bool operator==(const DamageParts&) const = default;
+};
+
 // One linear treated, everything else reference. Deltas are treated - baseline on the same positions; only
 // measured linears have them.
 struct SensitivityLinear {
@@ -31,6 +55,7 @@ struct SensitivityLinear {
     std::optional<Interval> kl_ci95;  // this and the other intervals: none with too few blocks of positions
     double share_of_damage = 0;       // kl / sum of kl over all linears
     std::optional<ScoredDamage> scored;  // beside the measured damage, too
+    std::optional<DamageParts> parts;    // where asked for, of scored linears of blocks
     std::optional<double> delta_nll;     // nats per token
     std::optional<Interval> delta_nll_ci95;
     std::optional<double> delta_ppl;

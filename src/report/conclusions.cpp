@@ -63,6 +63,28 @@ std::string next_step(const DiagnoseResult& result) {
            ") in 16 or 8 bits first, and measure the whole model again.";
 }
 
+// "a, b and 3 more"
+std::string listed(const std::vector<TensorDifference>& tensors) {
+    std::string text;
+    for (std::size_t i = 0; i < std::min(kNamedLinears, tensors.size()); ++i) {
+        text += (i ? ", " : "") + tensors[i].name;
+        if (tensors[i].relative_error) text += " (" + format_percent(*tensors[i].relative_error) + ")";
+    }
+    if (tensors.size() > kNamedLinears) text += fmt::format(" and {} more", tensors.size() - kNamedLinears);
+    return text;
+}
+
+std::string what_the_rest_does(const BlameResult& result) {
+    std::string what = listed(result.other_differences);
+    for (const std::string& difference : result.config_differences)
+        what += (what.empty() ? "" : "; ") + difference;
+    const bool known = result.others && result.others->comparison;
+    return "Besides the linears these differ: " + what +
+           (known ? fmt::format(". Alone this causes {} nats.",
+                                format_significant(result.others->comparison->kl_mean))
+                  : ".");
+}
+
 }  // namespace
 
 std::vector<std::string> warnings_of(const SensitivityResult& result) {
@@ -80,6 +102,22 @@ std::vector<std::string> conclusions_of(const DiagnoseResult& result) {
     if (result.rank_correlation_weight_error_damage)
         sentences.push_back(what_weight_errors_tell(*result.rank_correlation_weight_error_damage));
     sentences.push_back(next_step(result));
+    return sentences;
+}
+
+std::vector<std::string> conclusions_of(const BlameResult& result) {
+    const bool rest = !result.other_differences.empty() || !result.config_differences.empty();
+    if (result.differences.empty() && !rest)
+        return {"No difference: every tensor of the checkpoint is the reference's."};
+    std::vector<std::string> sentences;
+    if (result.total.comparison && !result.sensitivity.linears.empty())
+        sentences.push_back(
+            fmt::format("The whole checkpoint causes {} nats; its {} linears that differ and were looked at "
+                        "add up to {}, "
+                        "each put into the reference alone.",
+                        format_significant(result.total.comparison->kl_mean),
+                        result.sensitivity.linears.size(), format_significant(result.linears_kl)));
+    if (rest) sentences.push_back(what_the_rest_does(result));
     return sentences;
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "records/blame.h"
 #include "records/diagnose.h"
 
 namespace assay {
@@ -13,5 +14,8 @@ std::vector<std::string> warnings_of(const SensitivityResult& result);
 
 // Where the damage sits, whether weight errors tell it, and what to do next. Plain text.
 std::vector<std::string> conclusions_of(const DiagnoseResult& result);
+
+// How the tensors' damages explain the checkpoint's, and what differs besides its linears. Plain text.
+std::vector<std::string> conclusions_of(const BlameResult& result);
 
 }  // namespace assay

@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "report/blame_facts.h"
 #include "report/charts.h"
 #include "report/comparison_facts.h"
 #include "report/conclusions.h"
 #include "report/damage_table.h"
+#include "report/findings_table.h"
 #include "report/format.h"
 #include "report/heatmap.h"
 #include "report/html_text.h"
@@ -80,11 +82,44 @@ std::string warnings_html(const SensitivityResult& result) {
     return html;
 }
 
-std::string conclusions_html(const DiagnoseResult& result) {
+std::string tiles(const BlameResult& result) {
+    std::string html = "<div class=\"tiles\">\n" +
+                       tile("Perplexity, reference", format_significant(result.sensitivity.baseline.ppl, 4),
+                            scored(result.sensitivity.baseline));
+    if (result.total.comparison) {
+        const Comparison& comparison = *result.total.comparison;
+        html += tile("Perplexity", format_significant(result.total.ppl, 4), change(comparison));
+        html += tile("Damage (KL), nats per token", format_significant(comparison.kl_mean),
+                     "95 % " + format_interval(comparison.kl_ci95) +
+                         "<br>linears, added up: " + format_significant(result.linears_kl));
+    }
+    return html + worst_tile(result.sensitivity) + "</div>\n";
+}
+
+template <class Result>
+std::string conclusions_html(const Result& result) {
     std::string items;
     for (const std::string& sentence : conclusions_of(result))
         items += "<li>" + html_escape(sentence) + "</li>\n";
     return items.empty() ? "" : "<ul class=\"conclusions\">\n" + items + "</ul>\n";
+}
+
+std::string findings_section(const DiagnoseResult& result) {
+    if (!result.findings) return "";
+    std::string rows;
+    for (const FindingRow& f : finding_rows(*result.findings))
+        rows += fmt::format(
+            "<tr><td><span class=\"mono\">{}</span></td><td>{}<br><span class=\"sub\">{}</span></td><td>{}</td><td "
+            "class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
+            html_escape(f.linear), html_escape(f.cause), html_escape(f.evidence), html_escape(f.remedy),
+            html_escape(f.gain), html_escape(f.price));
+    if (rows.empty()) return "<section><h2>Why</h2>\n<p class=\"note\">No cause was found.</p></section>\n";
+    return "<section><h2>Why</h2>\n<p class=\"note\">A cause is named where taking it away removes more "
+           "damage than it does on random twins of the linear. Gains were measured on windows that decided "
+           "nothing.</p>\n<div class=\"scroll\"><table class=\"facts\"><thead><tr><th>linear</th>"
+           "<th>why</th><th>remedy</th><th class=\"n\">takes away</th><th class=\"n\">price</th></tr></thead>"
+           "<tbody>\n" +
+           rows + "</tbody></table></div></section>\n";
 }
 
 std::string heatmap_section(const SensitivityResult& result) {
@@ -148,13 +183,39 @@ std::string quantiles_html(const Comparison& comparison) {
            rows + "</tbody></table>\n";
 }
 
-std::string comparison_section(const DiagnoseResult& result) {
-    if (!result.all_treated.comparison) return "";
-    const Comparison& comparison = *result.all_treated.comparison;
-    return "<section><h2>How far the predictions move</h2>\n<p class=\"note\">All linears of the blocks "
-           "treated, "
-           "beside the reference on the same positions.</p>\n<div class=\"pair tables\">\n" +
-           facts_html(comparison) + quantiles_html(comparison) + "</div></section>\n";
+// `what` moved them.
+std::string comparison_section(const std::optional<Comparison>& comparison, const std::string& what) {
+    if (!comparison) return "";
+    return "<section><h2>How far the predictions move</h2>\n<p class=\"note\">" + what +
+           ", beside the reference on the same positions.</p>\n<div class=\"pair tables\">\n" +
+           facts_html(*comparison) + quantiles_html(*comparison) + "</div></section>\n";
+}
+
+std::string rows_section(const std::string& title, const std::string& note, const TextRows& table) {
+    if (table.rows.empty()) return "";
+    std::string html = "<section><h2>" + title + "</h2>\n<p class=\"note\">" + note +
+                       "</p>\n<div class=\"scroll\">\n<table><thead><tr>";
+    for (const std::string& name : table.header) html += "<th scope=\"col\">" + name + "</th>";
+    html += "</tr></thead><tbody>\n";
+    for (const auto& row : table.rows) {
+        html += "<tr>";
+        for (std::size_t c = 0; c < row.size(); ++c)
+            html += (c == 0 ? "<td class=\"mono\">" : "<td>") + html_escape(row[c]) + "</td>";
+        html += "</tr>\n";
+    }
+    return html + "</tbody></table></div></section>\n";
+}
+
+constexpr std::size_t kLocatedLinears = 20, kLocatedHeads = 10, kLocatedBlocks = 10;
+
+std::string parts_sections(const SensitivityResult& result) {
+    return rows_section("Where in the linears",
+                        "Shares of each linear's own damage, by the scores; a share below 0 makes up for "
+                        "others' damage.",
+                        part_rows(result.linears, kLocatedLinears)) +
+           rows_section("Attention heads with the most damage",
+                        "A linear's damage times the head's share of it: rows of q, k and v, columns of o.",
+                        head_rows(result.linears, kLocatedHeads));
 }
 
 std::string settings_section(const Envelope& envelope) {
@@ -190,14 +251,29 @@ constexpr std::string_view kDefinitions = R"html(<section><h2>How the numbers ar
 // Everything between the header and the settings.
 std::string sections(const SensitivityResult& result) {
     return warnings_html(result) + tiles(result) + heatmap_section(result) + "<div class=\"pair\">\n" +
-           propagation_section(result) + "</div>\n" + table_section(result, nullptr);
+           propagation_section(result) + "</div>\n" + table_section(result, nullptr) + parts_sections(result);
+}
+
+std::string sections(const BlameResult& result) {
+    const WeightsResult weights = weights_of(result);
+    const SensitivityResult& linears = result.sensitivity;
+    std::string html = warnings_html(linears) + tiles(result) + conclusions_html(result);
+    if (!linears.linears.empty())
+        html +=
+            heatmap_section(linears) + "<div class=\"pair\">\n" + propagation_section(linears) + "</div>\n";
+    html += comparison_section(result.total.comparison, "The whole checkpoint");
+    if (linears.linears.empty()) return html;
+    return html + table_section(linears, &weights) + parts_sections(linears) +
+           rows_section("Blocks with the most damage", "The sum over a block's linears, each alone.",
+                        block_rows(result, kLocatedBlocks));
 }
 
 std::string sections(const DiagnoseResult& result) {
     return warnings_html(result.sensitivity) + tiles(result) + conclusions_html(result) +
-           heatmap_section(result.sensitivity) + "<div class=\"pair\">\n" +
+           findings_section(result) + heatmap_section(result.sensitivity) + "<div class=\"pair\">\n" +
            propagation_section(result.sensitivity) + weight_error_section(result) + "</div>\n" +
-           comparison_section(result) + table_section(result.sensitivity, &result.weights);
+           comparison_section(result.all_treated.comparison, "All linears of the blocks treated") +
+           table_section(result.sensitivity, &result.weights) + parts_sections(result.sensitivity);
 }
 
 std::string page(const Envelope& envelope, const std::string& treatment, const std::string& content) {
@@ -232,9 +308,11 @@ std::string html_report(const Envelope& envelope) {
         return page(envelope, result->sensitivity.treatment, sections(*result));
     if (const auto* result = std::get_if<SensitivityResult>(&envelope.result))
         return page(envelope, result->treatment, sections(*result));
+    if (const auto* result = std::get_if<BlameResult>(&envelope.result))
+        return page(envelope, result->sensitivity.treatment, sections(*result));
     throw InvalidArgument("there is no page for results of assay " +
                           std::string(command_of(envelope.result)) +
-                          "; pages are made from those of diagnose and sensitivity");
+                          "; pages are made from those of diagnose, sensitivity and blame");
 }
 
 }  // namespace assay

@@ -45,7 +45,8 @@ DiagnoseResult without_numbers() {
         .nll_correlation = kNan,
         .delta_p = ProbabilityChange{.mean = kNan, .rms = kNan, .percentiles = {{kNan, kNan}, {50, kNan}}}};
     for (SensitivityLinear& linear : result.sensitivity.linears) {
-        linear.kl = linear.share_of_damage = linear.delta_ppl = kNan;
+        linear.kl = linear.share_of_damage = kNan;
+        linear.delta_ppl = kNan;
         linear.kl_ci95 = linear.delta_ppl_ci95 = std::nullopt;
         linear.relative_output_error = std::nullopt;
         linear.propagation = {kNan, 0};
@@ -64,6 +65,17 @@ TEST(HtmlReport, ShowsEveryLinearInTheTableAndTheMap) {
         EXPECT_EQ(count(html, "<td class=\"mono\">" + linear.name + "</td>"), 1) << linear.name;
         EXPECT_GE(count(html, "<title>" + linear.name + ": "), 1) << linear.name;
     }
+}
+
+TEST(HtmlReport, SaysWhyWithEvidenceRemedyAndPrice) {
+    DiagnoseResult result = example_diagnosis(4);
+    result.findings->front().evidence.sentence = "<b>85 % of the damage is gone";
+    const std::string html = html_report(example_envelope(result));
+    for (const char* part : {"<h2>Why</h2>", "range varies inside groups", "&lt;b&gt;85 %", "int4-g32:rtn",
+                             "84.9 % (0.0193 ± 0.0049 nats)", "+4.2 KiB"})
+        EXPECT_THAT(html, HasSubstr(part));
+    result.findings.reset();
+    EXPECT_THAT(html_report(example_envelope(result)), ::testing::Not(HasSubstr("<h2>Why</h2>")));
 }
 
 TEST(HtmlReport, ShowsTheHeadlineNumbersSettingsAndHashes) {

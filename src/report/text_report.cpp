@@ -8,8 +8,10 @@
 #include <numeric>
 #include <unordered_map>
 
+#include "report/blame_facts.h"
 #include "report/comparison_facts.h"
 #include "report/conclusions.h"
+#include "report/findings_table.h"
 #include "report/format.h"
 #include "report/table.h"
 
@@ -143,22 +145,81 @@ std::string damage_table(const SensitivityResult& result, const WeightsByName& w
            rest_line(result.linears.size(), shown);
 }
 
+constexpr std::size_t kLocatedLinears = 10, kLocatedHeads = 5, kLocatedBlocks = 5;
+
+std::string rows_text(const std::string& title, const TextRows& rows) {
+    if (rows.rows.empty()) return "";
+    std::vector<Table::Column> columns;
+    for (const std::string& name : rows.header) columns.push_back({name, Align::kLeft});
+    Table table(columns);
+    for (const auto& row : rows.rows) table.add_row(row);
+    return "\n" + title + "\n\n" + table.text();
+}
+
+std::string parts_text(const SensitivityResult& result) {
+    return rows_text("Where in the worst linears (shares of each one's damage)",
+                     part_rows(result.linears, kLocatedLinears)) +
+           rows_text("Attention heads with the most damage", head_rows(result.linears, kLocatedHeads));
+}
+
+WeightsByName by_name(const WeightsResult& weights) {
+    WeightsByName found;
+    for (const WeightsLinear& linear : weights.linears) found.emplace(linear.name, &linear);
+    return found;
+}
+
+std::string body(const BlameResult& result, const TextOptions& options) {
+    Table table = facts_table();
+    table.add_row({"perplexity", format_significant(result.total.ppl, 5), ""});
+    table.add_row({"perplexity, reference", format_significant(result.sensitivity.baseline.ppl, 5), ""});
+    if (result.total.comparison) add_comparison(table, *result.total.comparison);
+    const WeightsResult weights = weights_of(result);
+    std::string text = sentences_text(warnings_of(result.sensitivity)) +
+                       safe_text(result.sensitivity.treatment) + " beside " + safe_text(result.reference) +
+                       "\n" + scored_line(result.total) + "\n" + table.text() + "\n" +
+                       sentences_text(conclusions_of(result));
+    if (result.sensitivity.linears.empty()) return text;
+    return text + "\n" + damage_table(result.sensitivity, by_name(weights), options) +
+           parts_text(result.sensitivity) +
+           rows_text("Blocks with the most damage", block_rows(result, kLocatedBlocks)) + "\n";
+}
+
 std::string body(const SensitivityResult& result, const TextOptions& options) {
     return sentences_text(warnings_of(result)) + "Treatment: " + safe_text(result.treatment) +
            "\nBaseline perplexity: " + format_significant(result.baseline.ppl, 5) + "\n" +
-           scored_line(result.baseline) + "\n" + damage_table(result, {}, options);
+           scored_line(result.baseline) + "\n" + damage_table(result, {}, options) + parts_text(result);
+}
+
+// What is wrong with the linears, and what mends it.
+std::string findings_text(const DiagnoseResult& result, const TextOptions& options) {
+    if (!result.findings) return "";
+    if (result.findings->empty()) return "Why: no cause was found.\n\n";
+    const auto rows = finding_rows(*result.findings);
+    const std::size_t shown = std::min(options.top, rows.size());
+    Table table({{"linear", Align::kLeft},
+                 {"why", Align::kLeft},
+                 {"remedy", Align::kLeft},
+                 {"takes away", Align::kLeft},
+                 {"price"}});
+    std::vector<std::string> sentences;
+    for (std::size_t i = 0; i < shown; ++i) {
+        table.add_row({rows[i].linear, rows[i].cause, rows[i].remedy, rows[i].gain, rows[i].price});
+        sentences.push_back(rows[i].linear + ": " + rows[i].evidence);
+    }
+    return "Why (gains measured on windows that decided nothing)\n\n" + table.text() +
+           rest_line(rows.size(), shown) + "\n" + sentences_text(sentences) + "\n";
 }
 
 std::string body(const DiagnoseResult& result, const TextOptions& options) {
-    WeightsByName weights;
-    for (const WeightsLinear& linear : result.weights.linears) weights.emplace(linear.name, &linear);
+    const WeightsByName weights = by_name(result.weights);
     Table table = facts_table();
     table.add_row({"perplexity, reference", format_significant(result.perplexity.ppl, 5), ""});
     table.add_row({"perplexity, all linears treated", format_significant(result.all_treated.ppl, 5), ""});
     if (result.all_treated.comparison) add_comparison(table, *result.all_treated.comparison);
     return sentences_text(warnings_of(result.sensitivity)) +
            "Treatment: " + safe_text(result.sensitivity.treatment) + "\n" + scored_line(result.perplexity) +
-           "\n" + table.text() + "\n" + damage_table(result.sensitivity, weights, options) + "\n" +
+           "\n" + table.text() + "\n" + damage_table(result.sensitivity, weights, options) +
+           parts_text(result.sensitivity) + "\n" + findings_text(result, options) +
            sentences_text(conclusions_of(result));
 }
 

@@ -25,6 +25,17 @@ TEST(TextReport, DiagnosisHasItsNumbersAndTheRestLine) {
                             HasSubstr("Next: "), HasSubstr("Took 12 min 31 s.")));
 }
 
+TEST(TextReport, FindingsSayWhyAndWhatMendsIt) {
+    DiagnoseResult result = example_diagnosis(4);
+    EXPECT_THAT(text_report(example_envelope(result)),
+                AllOf(HasSubstr("range varies inside groups"), HasSubstr("84.9 % (0.0193 ± 0.0049 nats)"),
+                      HasSubstr("+4.2 KiB"), HasSubstr("−5.1 KiB"), HasSubstr(": With int4-g32:rtn, 85 %")));
+    result.findings->clear();
+    EXPECT_THAT(text_report(example_envelope(result)), HasSubstr("Why: no cause was found."));
+    result.findings.reset();
+    EXPECT_THAT(text_report(example_envelope(result)), Not(HasSubstr("Why")));
+}
+
 TEST(TextReport, AShortTableHasNoRestLine) {
     EXPECT_THAT(text_report(example_envelope(example_sensitivity(1))),
                 Not(HasSubstr("more in results.json")));

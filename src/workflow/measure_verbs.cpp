@@ -1,13 +1,16 @@
-// The verbs that run models: perplexity, weights, sensitivity, diagnose.
+// The verbs that run models: perplexity, weights, sensitivity, blame, diagnose.
 #include <algorithm>
 #include <set>
 #include <string>
 
+#include "analyze/blame.h"
+#include "analyze/findings.h"
 #include "analyze/ranking.h"
 #include "analyze/sensitivity.h"
 #include "base/error.h"
 #include "measure/runs.h"
 #include "measure/summary.h"
+#include "treat/model_differences.h"
 #include "treat/treatment_overlay.h"
 #include "treat/weight_errors.h"
 #include "workflow/session.h"
@@ -58,12 +61,16 @@ const Model& larger(const Model& a, const Model& b) {
     return a.config().hidden * a.config().intermediate > b.config().hidden * b.config().intermediate ? a : b;
 }
 
+Model load_reference(Session& session, const std::filesystem::path& path) {
+    const ModelFiles files = open_model_files(path);
+    for (const auto& file : files.files) session.add_input(file);
+    return load_model(files);
+}
+
 PerplexityResult beside_reference(Session& session, const Evaluation& text,
                                   const PerplexityOptions& options) {
     session.set("against", options.against->string());
-    const ModelFiles files = open_model_files(*options.against);
-    const Model reference = load_model(files);
-    for (const auto& path : files.files) session.add_input(path);
+    const Model reference = load_reference(session, *options.against);
     session.prepare({runs_of(larger(reference, session.model()), 2, text)});
     return compared(measure(session, text, {{&reference, nullptr}, {&session.model(), nullptr}}), text,
                     options.seed);
@@ -82,29 +89,39 @@ SensitivityMethod method_of(const std::string& name) {
     throw InvalidArgument("--method " + name + " is unknown; hybrid, exact and score exist");
 }
 
+// What sensitivity and blame have in common.
+template <class Options>
+SensitivityOptions chosen_method(Session& session, const Options& options) {
+    if (options.top < 0) throw InvalidArgument("--top is a number of linears");
+    session.set("method", options.method);
+    session.set("top", options.top);
+    session.set("seed", options.seed);
+    return {.treatments = {},
+            .items = session.select_items(options.linears),
+            .method = method_of(options.method),
+            .top = static_cast<std::size_t>(options.top),
+            .seed = options.seed};
+}
+
 SensitivityOptions sensitivity_options(Session& session, const SweepOptions& options) {
     if (options.treatments.empty()) throw InvalidArgument("give at least one --treatment");
-    if (options.top < 0) throw InvalidArgument("--top is a number of linears");
-    SensitivityOptions out{.items = session.select_items(options.linears),
-                           .method = method_of(options.method),
-                           .top = static_cast<std::size_t>(options.top),
-                           .seed = options.seed};
+    SensitivityOptions out = chosen_method(session, options);
+    if (options.parts && out.method == SensitivityMethod::kExact)
+        throw InvalidArgument("--parts are told by scores: it needs --method hybrid or score");
+    out.parts = options.parts;
+    session.set("parts", options.parts);
     Json names = Json::array();
     for (const std::string& text : options.treatments) {
         out.treatments.push_back(parse_treatment(text));
         names.push_back(to_string(out.treatments.back()));
     }
     session.set("treatments", names);
-    session.set("method", options.method);
-    session.set("top", options.top);
-    session.set("seed", options.seed);
     return out;
 }
 
-// What measuring the sensitivity will take.
+// What measuring the sensitivity to so many treatments will take.
 std::vector<Workload> sensitivity_work(const Model& model, const SensitivityOptions& options,
-                                       std::span<const EvaluationWindow> windows) {
-    const std::size_t treatments = options.treatments.size();
+                                       std::size_t treatments, std::span<const EvaluationWindow> windows) {
     std::vector<std::size_t> swaps;
     if (options.method == SensitivityMethod::kExact) {
         for (std::size_t f = 0; f < treatments; ++f)
@@ -119,7 +136,7 @@ std::vector<Workload> sensitivity_work(const Model& model, const SensitivityOpti
         for (std::size_t i = 0; i < most; ++i)
             swaps.push_back(options.items[i * options.items.size() / most]);
     }
-    std::vector<Workload> work{score_workload(model, treatments, windows)};
+    std::vector<Workload> work{score_workload(model, treatments, windows, options.parts)};
     if (!swaps.empty()) work.push_back(sweep_workload(model, std::move(swaps), windows));
     return work;
 }
@@ -129,6 +146,16 @@ SensitivityResult sensitivity(Session& session, const Evaluation& text, Sensitiv
     SensitivityResult result = measure_sensitivity(session.model(), session.engine(), text.windows, options);
     result.baseline = labelled(std::move(result.baseline), text);
     return result;
+}
+
+std::vector<Finding> findings(Session& session, const Evaluation& text, const SensitivityOptions& chosen,
+                              const SensitivityResult& sensitivity, std::int64_t most) {
+    return find_causes(session.model(), session.engine(), text.windows, sensitivity,
+                       {.treatment = chosen.treatments.front(),
+                        .items = chosen.items,
+                        .most = static_cast<std::size_t>(most),
+                        .noise_floor = session.measure_noise(text.windows),
+                        .seed = chosen.seed});
 }
 
 }  // namespace
@@ -165,8 +192,27 @@ Envelope measure_sensitivity(const SweepOptions& options, Progress& progress, co
     Session session(options.model, progress, cancel);
     const SensitivityOptions chosen = sensitivity_options(session, options);
     const Evaluation text = session.evaluation(options.text);
-    session.prepare(sensitivity_work(session.model(), chosen, text.windows));
+    session.prepare(sensitivity_work(session.model(), chosen, chosen.treatments.size(), text.windows));
     return session.finish(sensitivity(session, text, chosen));
+}
+
+Envelope blame(const BlameOptions& options, Progress& progress, const CancelToken& cancel) {
+    Session session(options.model, progress, cancel);
+    session.set("reference", options.reference.string());
+    const Model reference = load_reference(session, options.reference);
+    expect_same_shapes(reference, session.model());
+    SensitivityOptions chosen = chosen_method(session, options);
+    chosen.parts = chosen.method != SensitivityMethod::kExact;
+    const Evaluation text = session.evaluation(options.text);
+    std::vector<Workload> work = sensitivity_work(reference, chosen, 1, text.windows);
+    work.push_back(runs_of(reference, 3, text));
+    session.prepare(work);
+    chosen.noise_floor = session.measure_noise(text.windows);
+    BlameResult result = measure_blame(reference, session.model(), session.engine(), text.windows, chosen);
+    for (PerplexityResult* run : {&result.total, &result.sensitivity.baseline})
+        *run = labelled(std::move(*run), text);
+    if (result.others) result.others = labelled(std::move(*result.others), text);
+    return session.finish(std::move(result));
 }
 
 Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelToken& cancel) {
@@ -174,10 +220,15 @@ Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelT
     const SensitivityOptions chosen = sensitivity_options(session, options);
     if (chosen.treatments.size() > 1)
         throw InvalidArgument("diagnose takes one --treatment; `assay sensitivity` takes several");
+    if (options.findings < 0) throw InvalidArgument("--findings is a number of linears");
+    session.set("findings", options.findings);
     const Treatment& treatment = chosen.treatments.front();
     const Evaluation text = session.evaluation(options.text);
-    std::vector<Workload> work = sensitivity_work(session.model(), chosen, text.windows);
+    std::vector<Workload> work =
+        sensitivity_work(session.model(), chosen, chosen.treatments.size(), text.windows);
     work.push_back(runs_of(session.model(), 2, text));
+    if (auto causes = findings_workload(session.model(), chosen.items, options.findings, text.windows))
+        work.push_back(std::move(*causes));
     session.prepare(work);
     DiagnoseResult result;
     const TreatmentOverlay together(treatment, block_linears_of(session.model(), chosen.items));
@@ -189,6 +240,7 @@ Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelT
     result.shares = damage_shares(result.sensitivity.linears);
     result.rank_correlation_weight_error_damage =
         weight_error_correlation(result.weights.linears, result.sensitivity.linears);
+    result.findings = findings(session, text, chosen, result.sensitivity, options.findings);
     return session.finish(std::move(result));
 }
 

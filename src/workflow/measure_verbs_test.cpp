@@ -43,7 +43,8 @@ class VerbsTest : public TemporaryFolder {
     SweepOptions sweep_options() {
         return {.model = {.model = kModel},
                 .text = {.ids = folder_ / "ids.json", .context = 20},
-                .treatment = "int4-g32",
+                .treatments = {"int4-g32"},
+                .method = "exact",
                 .linears = "layers\\.1|embed"};
     }
 
@@ -117,7 +118,7 @@ TEST_F(VerbsTest, DiagnoseHoldsWhatItsPartsSay) {
     EXPECT_EQ(result.sensitivity,
               std::get<SensitivityResult>(measure_sensitivity(options, silent_progress(), cancel_).result));
     const WeightsOptions weights{
-        .model = options.model, .treatment = options.treatment, .linears = options.linears};
+        .model = options.model, .treatment = options.treatments[0], .linears = options.linears};
     EXPECT_EQ(result.weights,
               std::get<WeightsResult>(measure_weights(weights, silent_progress(), cancel_).result));
     EXPECT_EQ(result.perplexity, result.sensitivity.baseline);

@@ -16,6 +16,7 @@ struct ModelOptions {
     std::string precision =
         "f32";          // of the linears and the output layer: f32, bf16, or auto: bf16 where it is fast
     double memory = 0;  // GiB that the program may hold; 0: four fifths of what the machine has left
+    std::filesystem::path cache;  // folder for finished parts of interrupted runs; empty: none are kept
 };
 
 // Where the windows come from (token ids, a text file, or the built-in text), and how a text is cut into
@@ -53,6 +54,18 @@ struct SweepOptions {  // sensitivity and diagnose
     std::vector<std::string> treatments{"int4-g128"};  // of diagnose: one
     std::string method = "hybrid";                     // or exact, score: analyze/sensitivity.h
     std::int64_t top = 5;                              // of hybrid: the worst that are measured
+    std::string linears = "";
+    std::uint64_t seed = 0;
+    bool parts = false;         // tell scored linears' damage by row, channel and head
+    std::int64_t findings = 5;  // of diagnose: linears whose damage is explained by swaps
+};
+
+struct BlameOptions {
+    ModelOptions model;               // the checkpoint
+    std::filesystem::path reference;  // the model that it was made from
+    EvaluationText text{.window = 256, .max_windows = 8, .context = 64, .bos_per_window = true};
+    std::string method = "hybrid";  // as of sensitivity, and the next three
+    std::int64_t top = 5;
     std::string linears = "";
     std::uint64_t seed = 0;
 };

@@ -173,6 +173,7 @@ void Session::prepare(const std::vector<Workload>& work) {
         limits_.head_bytes = std::min(limits_.head_bytes, own.head_bytes);
         limits_.chunk_rows = std::min(limits_.chunk_rows, own.chunk_rows);
     }
+    if (!options_.cache.empty()) parts_ = std::make_unique<PartCache>(options_.cache, run_name(work));
     const Rates rates = measure_rates(*work.front().model, engine(), longest_window(work.front().windows));
     for (const Workload& w : work) {
         most = std::max(most, memory_need(w, *backend_, pool_.threads(), limits_).total());
@@ -181,6 +182,27 @@ void Session::prepare(const std::vector<Workload>& work) {
     predicted_.predicted_bytes = static_cast<double>(most);
     progress_.note(fmt::format("predicted: about {:.0f} s and at most {:.2f} GiB of memory",
                                predicted_.predicted_seconds, predicted_.predicted_bytes / (1 << 30)));
+}
+
+// Everything that the numbers of a run depend on: the program, the inputs (by size and time of change:
+// hashing them takes longer), the settings but those that change no bit, and what is measured.
+std::string Session::run_name(const std::vector<Workload>& work) const {
+    Json settings = settings_;
+    for (const char* name : {"threads", "memory"}) settings.erase(name);
+    std::string name = settings.dump();
+    std::vector<std::filesystem::path> files = inputs_;
+    files.emplace_back("/proc/self/exe");
+    for (const auto& file : files) {
+        std::error_code missing;
+        name +=
+            fmt::format(" {} {} {}", file.string(), std::filesystem::file_size(file, missing),
+                        std::filesystem::last_write_time(std::filesystem::canonical(file, missing), missing)
+                            .time_since_epoch()
+                            .count());
+    }
+    for (const Workload& w : work)
+        name += fmt::format(" {} {} {}", w.runs, fmt::join(w.forks, ","), w.scored);
+    return name;
 }
 
 std::optional<RunCost> Session::cost() const {
@@ -212,6 +234,7 @@ Envelope Session::finish(Result result) {
     envelope.noise_floor = noise_;
     envelope.settings = settings_;
     envelope.cost = cost();
+    if (parts_) parts_->remove();
     const CancelToken not_any_more;  // the result is there: an interrupt now must not lose it
     for (const auto& path : inputs_)
         envelope.inputs.push_back({path.string(), file_sha256(path, progress_, not_any_more)});

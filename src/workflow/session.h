@@ -22,10 +22,11 @@ class Session {
 
     const ModelFiles& files() const { return files_; }
     const Model& model();  // loaded at the first call
-    Engine engine() { return {*backend_, pool_, progress_, cancel_, limits_, &meter_}; }
+    Engine engine() { return {*backend_, pool_, progress_, cancel_, limits_, &meter_, parts_.get()}; }
 
-    // Before long work: limits that keep all of it within the memory asked for, and a line with the predicted
-    // time and memory. Throws InvalidArgument where the memory is too little.
+    // Before long work, when all settings are known: limits that keep all of it within the memory asked for,
+    // a line with the predicted time and memory, and what an interrupted run of the same command had
+    // finished. Throws InvalidArgument where the memory is too little.
     void prepare(const std::vector<Workload>& work);
 
     // Measures how far rounding alone moves the predictions, and remembers it for the envelope; 0 for the
@@ -48,6 +49,7 @@ class Session {
 
   private:
     std::optional<RunCost> cost() const;
+    std::string run_name(const std::vector<Workload>& work) const;
     Evaluation evaluation_of_ids(const EvaluationText& options);
     Evaluation evaluation_of_text(const EvaluationText& options);
 
@@ -65,6 +67,7 @@ class Session {
     PassMeter meter_;
     RunCost predicted_;
     std::optional<NoiseFloor> noise_;
+    std::unique_ptr<PartCache> parts_;  // null: nothing is kept
 };
 
 // The backend that the options choose. Throws InvalidArgument for an unknown one, Error where the processor

@@ -25,8 +25,11 @@ Envelope measure_weights(const WeightsOptions& options, Progress& progress, cons
 // Sensitivity of the selected linears under each treatment.
 Envelope measure_sensitivity(const SweepOptions& options, Progress& progress, const CancelToken& cancel);
 
-// All of it: baseline, the model with all block linears treated, weight errors, the sensitivity, and what the worst
-// cause.
+// Which tensors, heads and channels of a checkpoint cause its damage beside the model that it was made from.
+Envelope blame(const BlameOptions& options, Progress& progress, const CancelToken& cancel);
+
+// All of it: baseline, the model with all block linears treated, weight errors, the sensitivity, and what the
+// worst cause.
 Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelToken& cancel);
 
 // Time and memory that a measurement would take on this machine, from the model's shapes and a few timed

@@ -1,0 +1,55 @@
+// Findings: why linears lose what they lose under a treatment, shown by interventions, and what mends it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "measure/run_cost.h"
+#include "model/pass.h"
+#include "records/findings.h"
+#include "records/sensitivity.h"
+#include "records/treatment.h"
+
+namespace assay {
+
+struct FindingsOptions {
+    Treatment treatment;             // one of the sensitivity's
+    std::vector<std::size_t> items;  // looked at: indexes into Model::items()
+    std::size_t most = 5;            // linears whose damage is explained by swaps, the worst
+    double noise_floor = 0;          // damage that rounding alone makes, nats per token
+    std::uint64_t seed = 0;
+};
+
+inline constexpr double kFalseDiscoveryRate = 0.05;
+
+// Of all items: "numerics" (quantize/weight_checks.h) and "already_quantized" (stored in a type of few bits,
+// or on a grid). Of those that `sensitivity` measured and that do not rise above the noise floor:
+// "no_measurable_damage". Of the worst `most` of the blocks' linears that it measured and that rise above it,
+// all swaps of all of them in one sweep (analyze/experiments.h):
+//
+//   weight_outliers, varying_range, wasted_range, salient_channels: claimed where the intervention gains more
+//     than on the twins (test_cause(); the first three with the salient channels kept in all swaps;
+//     Benjamini–Hochberg at kFalseDiscoveryRate over all linears and causes) and its gain's 95 % interval
+//     lies above 0
+//   only_bits_help: none of these, the weights are on no coarse grid, and damage / damage of noise of the
+//   same
+//     size in each row has a 95 % interval that holds 1 and lies within [1/2, 2]
+//
+// The first half of the windows nominates and decides, with the channels' energies; the gains of remedies are
+// measured on the second. The remedy named is the cheapest in bytes of those that fit the cause whose gain's
+// interval lies above 0 and that gain at least half of the best one.
+// A linear's claims come by what they leave of the damage beside what they leave of it on the twins; linears
+// by damage, checks of the weights last, in model order. With fewer than two windows the swaps are left out.
+// Throws: InvalidArgument for a treatment that is not round-to-nearest, else as sweep_swaps().
+std::vector<Finding> find_causes(const Model& model, const Engine& engine,
+                                 std::span<const EvaluationWindow> windows,
+                                 const SensitivityResult& sensitivity, const FindingsOptions& options);
+
+// What the swaps of find_causes() will take: which linears is not known before, so the largest; none without
+// any.
+std::optional<Workload> findings_workload(const Model& model, std::span<const std::size_t> items,
+                                          std::int64_t most, std::span<const EvaluationWindow> windows);
+
+}  // namespace assay

@@ -1,0 +1,187 @@
+#include "quantize/interventions.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+#include "base/rng.h"
+#include "number/group_walk.h"
+#include "quantize/rtn.h"
+
+namespace assay {
+namespace {
+
+// A weight that is kept.
+struct Kept {
+    std::int64_t row = 0, column = 0;
+    float value = 0;
+};
+
+void change_but(MatrixView<float> w, const std::vector<Kept>& kept, const std::function<void()>& change) {
+    for (const Kept& k : kept) w(k.row, k.column) = 0;
+    change();
+    for (const Kept& k : kept) w(k.row, k.column) = k.value;
+}
+
+GroupLayout layout_of_format(const NumberFormat& format, std::int64_t out, std::int64_t in) {
+    return std::visit([&](const auto& family) { return group_layout(family, out, in); }, format);
+}
+
+Matrix<float> copy_of(MatrixView<const float> w) {
+    Matrix<float> copy(w.rows(), w.cols());
+    for (std::int64_t r = 0; r < w.rows(); ++r)
+        std::copy(w.row(r).begin(), w.row(r).end(), copy.row(r).begin());
+    return copy;
+}
+
+// out = w with each group clamped to its ratio times its range; ratios [rows, per_row] of the layout.
+void clamp_groups(MatrixView<const float> w, const GroupLayout& layout, const Matrix<float>& ratios,
+                  MatrixView<float> out, ThreadPool& pool) {
+    for_each_group(w, layout, pool, [&](const Group& group) {
+        const float ratio = ratios.view()(group.scale_row, group.scale_column);
+        const float low = ratio * std::min(0.0f, group.range.low),
+                    high = ratio * std::max(0.0f, group.range.high);
+        const float* from = &w(group.row, group.first_column);
+        float* to = &out(group.row, group.first_column);
+        for (std::int64_t i = 0; i < group.columns; ++i) to[i] = std::clamp(from[i], low, high);
+    });
+}
+
+// Σ (w - rounded)² of each scale's weights; rows in order.
+Matrix<double> squared_errors(MatrixView<const float> w, MatrixView<const float> rounded,
+                              const GroupLayout& layout) {
+    Matrix<double> sums(layout.rows, layout.per_row);
+    for (std::int64_t r = 0; r < w.rows(); ++r) {
+        for (std::int64_t c = 0; c < w.cols(); ++c) {
+            const double e = static_cast<double>(w(r, c)) - static_cast<double>(rounded(r, c));
+            sums.view()(r / layout.height, c / layout.columns) += e * e;
+        }
+    }
+    return sums;
+}
+
+// Two independent standard normal numbers. Source: Box & Muller 1958.
+struct NormalPair {
+    explicit NormalPair(Rng& rng) {
+        const double radius = std::sqrt(-2 * std::log(1 - rng.uniform()));
+        const double angle = 2 * std::numbers::pi * rng.uniform();
+        first = radius * std::cos(angle);
+        second = radius * std::sin(angle);
+    }
+    double first, second;
+};
+
+double norm(std::span<const float> values) {
+    double sum = 0;
+    for (float v : values) sum += static_cast<double>(v) * static_cast<double>(v);
+    return std::sqrt(sum);
+}
+
+std::optional<NumberFormat> with_tile(const auto& format, std::int64_t columns) {
+    const bool wide = format.tile.columns == 0 || format.tile.columns > columns;
+    if (!wide && format.tile.rows == 1) return std::nullopt;
+    auto out = format;
+    out.tile = group_tile(columns);
+    return out;
+}
+
+}  // namespace
+
+std::int64_t count_of_share(std::int64_t n, double share) {
+    if (!(share >= 0 && share <= 1)) throw InvalidArgument("a share lies between 0 and 1");
+    return std::min(n, static_cast<std::int64_t>(std::ceil(share * static_cast<double>(n))));
+}
+
+void round_but_largest(MatrixView<float> w, const NumberFormat& format, double share, ThreadPool& pool) {
+    const std::int64_t count = count_of_share(w.rows() * w.cols(), share);
+    std::vector<Kept> all;
+    all.reserve(static_cast<std::size_t>(w.rows() * w.cols()));
+    for (std::int64_t r = 0; r < w.rows(); ++r) {
+        for (std::int64_t c = 0; c < w.cols(); ++c) all.push_back({r, c, w(r, c)});
+    }
+    const auto larger = [](const Kept& a, const Kept& b) {
+        const float x = std::abs(a.value), y = std::abs(b.value);
+        return x != y ? x > y : a.row != b.row ? a.row < b.row : a.column < b.column;
+    };
+    std::nth_element(all.begin(), all.begin() + count, all.end(), larger);
+    all.resize(static_cast<std::size_t>(count));
+    change_but(w, all, [&] { rtn(w, format, w, pool); });
+}
+
+void change_but_columns(MatrixView<float> w, std::span<const std::int64_t> columns,
+                        const std::function<void()>& change) {
+    std::vector<Kept> kept;
+    for (std::int64_t c : columns) {
+        if (c < 0 || c >= w.cols())
+            throw InvalidArgument("change_but_columns: there is no column " + std::to_string(c));
+        for (std::int64_t r = 0; r < w.rows(); ++r) kept.push_back({r, c, w(r, c)});
+    }
+    change_but(w, kept, change);
+}
+
+void round_clipped(MatrixView<float> w, const NumberFormat& format, ThreadPool& pool) {
+    const GroupLayout layout = layout_of_format(format, w.rows(), w.cols());
+    if (layout.columns == 0) return;
+    Matrix<float> best(layout.rows, layout.per_row), clamped(w.rows(), w.cols());
+    Matrix<double> least(layout.rows, layout.per_row);
+    std::fill(least.values().begin(), least.values().end(), std::numeric_limits<double>::infinity());
+    for (const float ratio : kClipRatios) {
+        Matrix<float> ratios(layout.rows, layout.per_row);
+        std::fill(ratios.values().begin(), ratios.values().end(), ratio);
+        clamp_groups(w, layout, ratios, clamped.view(), pool);
+        rtn(clamped.view(), format, clamped.view(), pool);
+        const Matrix<double> errors = squared_errors(w, clamped.view(), layout);
+        for (std::size_t i = 0; i < errors.values().size(); ++i) {
+            if (!(errors.values()[i] < least.values()[i])) continue;
+            least.values()[i] = errors.values()[i];
+            best.values()[i] = ratio;
+        }
+    }
+    clamp_groups(w, layout, best, clamped.view(), pool);
+    rtn(clamped.view(), format, w, pool);
+}
+
+std::optional<NumberFormat> with_groups(const NumberFormat& format, std::int64_t columns) {
+    if (const auto* integers = std::get_if<IntFormat>(&format)) return with_tile(*integers, columns);
+    if (const auto* floats = std::get_if<Fp8Format>(&format)) return with_tile(*floats, columns);
+    return std::nullopt;
+}
+
+Matrix<float> gaussian_twin(MatrixView<const float> w, std::uint64_t seed) {
+    Matrix<float> twin(w.rows(), w.cols());
+    std::vector<double> numbers;
+    for (std::int64_t r = 0; r < w.rows(); ++r) {
+        Rng rng(seed, static_cast<std::uint64_t>(r));
+        numbers.clear();
+        double squares = 0;
+        while (static_cast<std::int64_t>(numbers.size()) < w.cols()) {
+            const NormalPair pair(rng);
+            numbers.insert(numbers.end(), {pair.first, pair.second});
+        }
+        numbers.resize(static_cast<std::size_t>(w.cols()));
+        for (double z : numbers) squares += z * z;
+        const double factor = squares > 0 ? norm(w.row(r)) / std::sqrt(squares) : 0;
+        std::transform(numbers.begin(), numbers.end(), twin.row(r).begin(),
+                       [&](double z) { return static_cast<float>(factor * z); });
+    }
+    return twin;
+}
+
+void add_equal_noise(MatrixView<float> w, MatrixView<const float> rounded, std::uint64_t seed) {
+    if (w.rows() != rounded.rows() || w.cols() != rounded.cols())
+        throw InvalidArgument("add_equal_noise: both matrices must have one shape");
+    Matrix<float> change = copy_of(rounded);
+    for (std::int64_t r = 0; r < w.rows(); ++r) {
+        for (std::int64_t c = 0; c < w.cols(); ++c) change.view()(r, c) -= w(r, c);
+    }
+    const Matrix<float> noise = gaussian_twin(change.view(), seed);
+    for (std::int64_t r = 0; r < w.rows(); ++r) {
+        for (std::int64_t c = 0; c < w.cols(); ++c) w(r, c) += noise.view()(r, c);
+    }
+}
+
+}  // namespace assay

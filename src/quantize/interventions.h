@@ -1,0 +1,51 @@
+// Interventions: ways to round a matrix that take one cause of damage away, and twins to compare them with.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+
+#include "base/parallel.h"
+#include "number/number_format.h"
+#include "tensor/matrix.h"
+
+namespace assay {
+
+// ⌈share · n⌉ of n, at most n.
+std::int64_t count_of_share(std::int64_t n, double share);
+
+// Rounds w to nearest in `format` but for the count_of_share(out·in, share) largest |w|, which stay as they
+// are. They are taken out (set to 0) before the rounding, so that they stretch no range. Of equal |w| the
+// first ones count as larger.
+// Shape: w [out, in]. Throws: as rtn(); InvalidArgument for a share outside [0, 1].
+void round_but_largest(MatrixView<float> w, const NumberFormat& format, double share, ThreadPool& pool);
+
+// Calls `change`, which may change w, while these columns, whole input channels, are zeros; then they are put
+// back. Throws: as `change`; InvalidArgument for a column that w does not have.
+void change_but_columns(MatrixView<float> w, std::span<const std::int64_t> columns,
+                        const std::function<void()>& change);
+
+// Rounds clamp(w, r·min(0, low), r·max(0, high)) to nearest; low and high are those of the weights that share
+// a scale, and r, for each scale, is the one of kClipRatios with the least Σ (w - rounded)², the largest of
+// equals.
+// Throws: as rtn().
+// Source: the clipping search of Lin et al. 2023, "AWQ", section 3.2, on the weights alone.
+void round_clipped(MatrixView<float> w, const NumberFormat& format, ThreadPool& pool);
+
+inline constexpr float kClipRatios[] = {1.0f,  0.95f, 0.9f,  0.85f, 0.8f,  0.75f, 0.7f,
+                                        0.65f, 0.6f,  0.55f, 0.5f,  0.45f, 0.4f};
+
+// The format with groups of `columns` weights of a row; none where its scales serve no more than that
+// already, or where the family has groups of one size only.
+std::optional<NumberFormat> with_groups(const NumberFormat& format, std::int64_t columns);
+
+// Gaussian numbers, each row scaled to the norm of w's row: the healthiest weights of that size.
+// The same bits for the same seed.
+Matrix<float> gaussian_twin(MatrixView<const float> w, std::uint64_t seed);
+
+// w += gaussian_twin(rounded - w): a change of the same size in each row that has nothing to do with w.
+// Throws: InvalidArgument where the shapes differ.
+void add_equal_noise(MatrixView<float> w, MatrixView<const float> rounded, std::uint64_t seed);
+
+}  // namespace assay
