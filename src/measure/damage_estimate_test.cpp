@@ -58,8 +58,8 @@ TEST(DamageEstimate, SeesTheSpreadBetweenWindows) {
     // 10 windows with ½ Σ S²: nine of 2, one of 72.
     const double mean = 90.0 / 1000, spread = 9 * std::pow(2 - 9, 2) + std::pow(72 - 9, 2);
     EXPECT_DOUBLE_EQ(estimate_damage(scores, uneven).kl, mean);
-    EXPECT_NEAR(estimate_damage(scores, uneven).se, std::sqrt(10.0 / 9 * spread) / 1000 * 2.2621571628 / 1.9599639845,
-                1e-9);
+    EXPECT_NEAR(estimate_damage(scores, uneven).se,
+                std::sqrt(10.0 / 9 * spread) / 1000 * 2.2621571628 / 1.9599639845, 1e-9);
 }
 
 TEST(DamageEstimate, NeedsOneSumABlock) {

@@ -30,8 +30,8 @@ std::string to_string(const NumberFormat& format);
 // format and are not counted here. Throws InvalidArgument for a negative dimension or an impossible format.
 FormatSize storage_size(const NumberFormat& format, std::int64_t out, std::int64_t in);
 
-// Whether each row is rounded by itself: no scale serves several rows. Then rounding some rows of a matrix gives
-// these rows of the rounded matrix.
+// Whether each row is rounded by itself: no scale serves several rows. Then rounding some rows of a matrix
+// gives these rows of the rounded matrix.
 bool rows_are_independent(const NumberFormat& format);
 
 }  // namespace assay

@@ -107,23 +107,24 @@ inline DiagnoseResult example_diagnosis(std::int64_t blocks) {
                                           .sqnr_db = -20 * std::log10(error),
                                           .range_ratio = 1.7});
     }
-    result.findings = std::vector<Finding>{
-        {.linear = result.sensitivity.linears[0].name,
-         .treatment = "int4-g64:rtn",
-         .cause = "varying_range",
-         .evidence = {.sentence = "With int4-g32:rtn, 85 % of the damage is gone.", .numbers = {{"twins", 3}}},
-         .remedy = "int4-g32:rtn",
-         .gain = 0.0193,
-         .gain_ci95 = Interval{.low = 0.0144, .high = 0.0242},
-         .gain_share = 0.849,
-         .gain_share_ci95 = Interval{.low = 0.8, .high = 0.9},
-         .bytes = 4300},
-        {.linear = result.sensitivity.linears[1].name,
-         .treatment = "int4-g64:rtn",
-         .cause = "numerics",
-         .evidence = {.sentence = "16 of 1536 output channels are all zeros."},
-         .remedy = "remove the dead channels",
-         .bytes = -5184}};
+    result.findings =
+        std::vector<Finding>{{.linear = result.sensitivity.linears[0].name,
+                              .treatment = "int4-g64:rtn",
+                              .cause = "varying_range",
+                              .evidence = {.sentence = "With int4-g32:rtn, 85 % of the damage is gone.",
+                                           .numbers = {{"twins", 3}}},
+                              .remedy = "int4-g32:rtn",
+                              .gain = 0.0193,
+                              .gain_ci95 = Interval{.low = 0.0144, .high = 0.0242},
+                              .gain_share = 0.849,
+                              .gain_share_ci95 = Interval{.low = 0.8, .high = 0.9},
+                              .bytes = 4300},
+                             {.linear = result.sensitivity.linears[1].name,
+                              .treatment = "int4-g64:rtn",
+                              .cause = "numerics",
+                              .evidence = {.sentence = "16 of 1536 output channels are all zeros."},
+                              .remedy = "remove the dead channels",
+                              .bytes = -5184}};
     const std::size_t all = result.sensitivity.linears.size();
     for (std::size_t i = 0; i < (all + 9) / 10; ++i) {
         const SensitivityLinear& linear = result.sensitivity.linears[i];

@@ -109,7 +109,8 @@ std::string findings_section(const DiagnoseResult& result) {
     std::string rows;
     for (const FindingRow& f : finding_rows(*result.findings))
         rows += fmt::format(
-            "<tr><td><span class=\"mono\">{}</span></td><td>{}<br><span class=\"sub\">{}</span></td><td>{}</td><td "
+            "<tr><td><span class=\"mono\">{}</span></td><td>{}<br><span "
+            "class=\"sub\">{}</span></td><td>{}</td><td "
             "class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
             html_escape(f.linear), html_escape(f.cause), html_escape(f.evidence), html_escape(f.remedy),
             html_escape(f.gain), html_escape(f.price));

@@ -111,6 +111,12 @@ std::string body(const WeightsResult& result, const TextOptions& options) {
 
 using WeightsByName = std::unordered_map<std::string, const WeightsLinear*>;
 
+// An estimate's interval is not symmetric.
+std::string damage_text(const SensitivityLinear& s) {
+    if (s.basis == "scored") return format_significant(s.kl, 2) + " " + format_interval(s.kl_ci95, 2);
+    return format_plus_minus(s.kl, s.kl_ci95);
+}
+
 // The ranked table; weight errors stand beside the damage where `weights` has them.
 std::string damage_table(const SensitivityResult& result, const WeightsByName& weights,
                          const TextOptions& options) {
@@ -128,7 +134,7 @@ std::string damage_table(const SensitivityResult& result, const WeightsByName& w
             std::to_string(s.rank),
             s.name,
             s.category,
-            format_plus_minus(s.kl, s.kl_ci95),
+            damage_text(s),
             s.basis,
             format_percent(s.share_of_damage),
             s.delta_ppl ? format_plus_minus(*s.delta_ppl, s.delta_ppl_ci95) : "–"};

@@ -128,13 +128,14 @@ std::vector<Workload> sensitivity_work(const Model& model, const SensitivityOpti
             swaps.insert(swaps.end(), options.items.begin(), options.items.end());
         return {sweep_workload(model, std::move(swaps), windows)};
     }
-    // Which will be measured is not known yet: as many as may be, spread over the model.
+    // Which will be measured is not known yet: as many as may be, spread over the model, embedding and head
+    // (the largest, and often the worst) among them.
     const std::size_t most = options.method == SensitivityMethod::kHybrid
                                  ? std::min(options.top + options.borderline, options.items.size())
                                  : 0;
     for (std::size_t f = 0; f < treatments; ++f) {
         for (std::size_t i = 0; i < most; ++i)
-            swaps.push_back(options.items[i * options.items.size() / most]);
+            swaps.push_back(options.items[(i + 1) * options.items.size() / most - 1]);
     }
     std::vector<Workload> work{score_workload(model, treatments, windows, options.parts)};
     if (!swaps.empty()) work.push_back(sweep_workload(model, std::move(swaps), windows));
