@@ -5,6 +5,7 @@ usage: smollm2_test.py PROGRAM MODEL.gguf [unittest options]
 """
 import hashlib
 import json
+import math
 import os
 import re
 import struct
@@ -135,7 +136,7 @@ class ExactSwaps(SmolLM2Test):
         names = expected["tensors"].keys()
         result = self.result(
             "sensitivity", self.folder, "--context", 0, "--window", 512, "--max-windows", 4, "--treatment", treatment,
-            "--linears", "^(" + "|".join(map(re.escape, names)) + ")$",
+            "--linears", "^(" + "|".join(map(re.escape, names)) + ")$", "--method", "exact",
         )  # fmt: skip
         self.assertEqual(result["control"], {"kl": 0, "identical": True})
         self.assertEqual(result["baseline"]["tokens_scored"], 2044)
@@ -154,6 +155,22 @@ class ExactSwaps(SmolLM2Test):
 
     def test_to_symmetric_int4_do_the_oracles_damage(self):
         self.assert_swaps("int4_sym_g64", "int4-sym-g64(scale=f32)")
+
+
+class Scores(SmolLM2Test):
+    def test_are_near_the_oracles_exact_damage(self):
+        expected = oracle("rtn_swap.json")["tensors"]
+        result = self.result(
+            "sensitivity", self.folder, "--context", 0, "--window", 512, "--max-windows", 4,
+            "--treatment", "int4-g64(scale=f32)", "--method", "score",
+            "--linears", "^(" + "|".join(map(re.escape, expected)) + ")$",
+        )  # fmt: skip
+        logs = []
+        for linear in result["linears"]:
+            exact = expected[linear["name"]]["int4_asym_g64"]["swap"]["mean_kl_nats"]
+            logs.append(math.log(linear["kl"] / exact))
+            self.assertLess(abs(logs[-1]), math.log(2.5), linear["name"])  # sd of one draw: 0.3
+        self.assertLess(abs(sum(logs) / len(logs)), math.log(1.3))
 
 
 class DerivedModels(SmolLM2Test):

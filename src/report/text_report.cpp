@@ -207,10 +207,17 @@ std::string findings_text(const DiagnoseResult& result, const TextOptions& optio
                  {"remedy", Align::kLeft},
                  {"takes away", Align::kLeft},
                  {"price"}});
+    for (std::size_t i = 0; i < shown; ++i)
+        table.add_row({rows[i].linear, rows[i].cause, rows[i].remedy, rows[i].gain, rows[i].price});
+    // The same evidence is told once, with the first of its linears.
     std::vector<std::string> sentences;
     for (std::size_t i = 0; i < shown; ++i) {
-        table.add_row({rows[i].linear, rows[i].cause, rows[i].remedy, rows[i].gain, rows[i].price});
-        sentences.push_back(rows[i].linear + ": " + rows[i].evidence);
+        const auto same = [&](const auto& row) { return row.evidence == rows[i].evidence; };
+        if (std::find_if(rows.begin(), rows.end(), same) - rows.begin() != static_cast<std::ptrdiff_t>(i))
+            continue;
+        const auto count = std::count_if(rows.begin(), rows.end(), same);
+        const std::string others = count > 1 ? fmt::format(" and {} more", count - 1) : "";
+        sentences.push_back(rows[i].linear + others + ": " + rows[i].evidence);
     }
     return "Why (gains measured on windows that decided nothing)\n\n" + table.text() +
            rest_line(rows.size(), shown) + "\n" + sentences_text(sentences) + "\n";
