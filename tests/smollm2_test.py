@@ -163,13 +163,17 @@ class Scores(SmolLM2Test):
         result = self.result(
             "sensitivity", self.folder, "--context", 0, "--window", 512, "--max-windows", 4,
             "--treatment", "int4-g64(scale=f32)", "--method", "score",
-            "--linears", "^(" + "|".join(map(re.escape, expected)) + ")$",
         )  # fmt: skip
+        self.assertEqual(len(result["linears"]), 211)
         logs = []
         for linear in result["linears"]:
-            exact = expected[linear["name"]]["int4_asym_g64"]["swap"]["mean_kl_nats"]
-            logs.append(math.log(linear["kl"] / exact))
-            self.assertLess(abs(logs[-1]), math.log(2.5), linear["name"])  # sd of one draw: 0.3
+            name = linear["name"]
+            # Attention of the first block: correlations across blocks of positions, see docs/statistics.md.
+            if name in expected and "layers.0.self_attn" not in name:
+                exact = expected[name]["int4_asym_g64"]["swap"]["mean_kl_nats"]
+                logs.append(math.log(linear["kl"] / exact))
+                self.assertLess(abs(logs[-1]), math.log(2.5), name)  # the log of one draw has a deviation of 0.3
+        self.assertEqual(len(logs), 9)
         self.assertLess(abs(sum(logs) / len(logs)), math.log(1.3))
 
 
