@@ -22,7 +22,7 @@ struct SensitivityOptions {
     // Of hybrid, for each treatment: swaps of the worst by score, and at most so many more of those whose
     // interval holds a border between categories, the most damaging first.
     std::size_t top = 5;
-    std::size_t borderline = 3;
+    std::size_t borderline = 1;
     double noise_floor = 0;  // damage that rounding alone makes, nats per token
     std::uint64_t seed = 0;  // of the labels and the intervals
     bool parts = false;      // tell scored linears' damage by row, channel and head (measure/attribution.h)
