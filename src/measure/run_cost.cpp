@@ -20,18 +20,6 @@ constexpr std::int64_t kLibraryReserve = std::int64_t{48} << 20;  // stacks, scr
 constexpr std::int64_t kScoreBytes =
     80;  // sums and scores of one token and run (compute::LogitSums, TokenScores)
 
-std::int64_t slot_columns(const BlockProgram& program, const ModelConfig& config) {
-    std::int64_t columns = 0;
-    std::vector<bool> routed(program.slot_cols.size(), false);
-    for (const BlockOp& op : program.ops) routed[static_cast<std::size_t>(op.output)] = op.routing >= 0;
-    std::int64_t expert_columns = 0;
-    for (std::size_t s = 0; s < program.slot_cols.size(); ++s)
-        (routed[s] ? expert_columns : columns) += program.slot_cols[s];
-    if (config.experts.count == 0) return columns;
-    // Each position goes to some of the experts only.
-    return columns + expert_columns / config.experts.count * config.experts.per_token;
-}
-
 std::int64_t block_elements(const Model& model, std::int64_t block, std::int64_t* largest) {
     std::int64_t sum = 0;
     const BlockProgram& program = model.block(block);
@@ -138,10 +126,7 @@ MemoryNeed need_of(const Workload& work, const compute::Backend& backend, int th
     MemoryNeed need;
     need.base = base;
     need.block = block_bytes(work, backend, threads);
-    std::int64_t columns = 0;
-    for (std::int64_t b = 0; b < model.config().layers; ++b)
-        columns = std::max(columns, slot_columns(model.block(b), model.config()));
-    need.activations = rows * columns * element * (work.forks.empty() ? 1 : 2);
+    need.activations = rows * widest_slots(model) * element * (work.forks.empty() ? 1 : 2);
     need.states = pass_state_bytes(model, backend, tokens, runs);
     const std::int64_t heads = head_copies(work);
     need.head = head_part_tokens(model, backend, heads, limits.head_bytes) * model.config().hidden * element *

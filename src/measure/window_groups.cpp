@@ -33,11 +33,12 @@ void for_each_group(
         const std::string part = fmt::format("{} windows {} to {}", name, first, first + count);
         std::optional<std::vector<double>> numbers;
         if (parts != nullptr) numbers = parts->find(part);
-        if (numbers)
+        if (numbers) {
             engine.progress.note(fmt::format("{}: finished in an earlier run", part));
-        else
+        } else {
             numbers = measure(windows.subspan(first, count));
-        if (parts != nullptr) parts->keep(part, *numbers);
+            if (parts != nullptr) parts->keep(part, *numbers);
+        }
         NumberReader reader(*numbers);
         absorb(reader, static_cast<std::int64_t>(first));
     }

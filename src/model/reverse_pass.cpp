@@ -1,7 +1,6 @@
 #include "model/reverse_pass.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "model/block_loader.h"
 #include "model/block_states.h"
@@ -30,6 +29,17 @@ std::int64_t longest_window(const TokenChunk& chunk) {
     for (std::int64_t w = 0; w < chunk.rows.windows(); ++w)
         longest = std::max(longest, chunk.rows.window_rows(w));
     return longest;
+}
+
+std::int64_t slot_columns(const BlockProgram& program, const ExpertsConfig& experts) {
+    std::vector<bool> routed(program.slot_cols.size(), false);
+    for (const BlockOp& op : program.ops) routed[static_cast<std::size_t>(op.output)] = op.routing >= 0;
+    std::int64_t columns = 0, expert_columns = 0;
+    for (std::size_t s = 0; s < program.slot_cols.size(); ++s)
+        (routed[s] ? expert_columns : columns) += program.slot_cols[s];
+    if (experts.count == 0) return columns;
+    // Each position goes to some of the experts only.
+    return columns + expert_columns / experts.count * experts.per_token;
 }
 
 class ReversePass {
@@ -156,13 +166,15 @@ ReverseResult run_reverse_pass(const Model& model, const Engine& engine, const T
     return ReversePass(model, engine, chunk, tap).run(uniforms);
 }
 
-std::int64_t reverse_row_bytes(const Model& model, const compute::Backend& backend) {
+std::int64_t widest_slots(const Model& model) {
     std::int64_t widest = 0;
-    for (std::int64_t b = 0; b < model.config().layers; ++b) {
-        const auto& cols = model.block(b).slot_cols;
-        widest = std::max(widest, std::accumulate(cols.begin(), cols.end(), std::int64_t{0}));
-    }
-    return 2 * widest * backend.element_bytes();
+    for (std::int64_t b = 0; b < model.config().layers; ++b)
+        widest = std::max(widest, slot_columns(model.block(b), model.config().experts));
+    return widest;
+}
+
+std::int64_t reverse_row_bytes(const Model& model, const compute::Backend& backend) {
+    return 2 * widest_slots(model) * backend.element_bytes();
 }
 
 }  // namespace assay

@@ -41,6 +41,9 @@ struct ReverseResult {
 ReverseResult run_reverse_pass(const Model& model, const Engine& engine, const TokenChunk& chunk,
                                std::span<const double> uniforms, GradientTap& tap);
 
+// Numbers that one position's slots hold in the widest block; of experts', those of as many as it goes to.
+std::int64_t widest_slots(const Model& model);
+
 // Bytes that one position costs the reverse pass, beside weights and kept states: a block's values and their
 // gradients.
 std::int64_t reverse_row_bytes(const Model& model, const compute::Backend& backend);
