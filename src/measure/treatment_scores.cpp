@@ -37,12 +37,11 @@ struct BlockMap {
 
 BlockMap map_blocks(const TokenChunk& chunk) {
     BlockMap map;
+    map.scored = scored_rows(chunk);
     for (std::int64_t w = 0; w < chunk.rows.windows(); ++w) {
-        const std::int64_t rows = chunk.rows.window_rows(w), scored = chunk.scored.window_rows(w);
-        for (std::int64_t r = 0; r < rows; ++r) {
+        for (std::int64_t r = 0; r < chunk.rows.window_rows(w); ++r) {
             if (r % kScorePositions == 0) map.blocks.push_back({w, r});
             map.of_row.push_back(map.blocks.size() - 1);
-            if (r >= rows - 1 - scored && r < rows - 1) map.scored.push_back(std::ssize(map.of_row) - 1);
         }
     }
     return map;

@@ -13,15 +13,6 @@ namespace {
 
 using compute::Tensor;
 
-std::int64_t longest_of(std::span<const TokenChunk> chunks) {
-    std::int64_t longest = 1;
-    for (const TokenChunk& chunk : chunks) {
-        for (std::int64_t w = 0; w < chunk.rows.windows(); ++w)
-            longest = std::max(longest, chunk.rows.window_rows(w));
-    }
-    return longest;
-}
-
 class Stopwatch {
   public:
     // Seconds since the last lap, or the beginning.
@@ -59,7 +50,7 @@ class PassRun {
           backend_(engine.backend),
           chunks_(chunks),
           options_(options),
-          runner_(model, engine.backend, longest_of(chunks)),
+          runner_(model, engine.backend, longest_window(chunks)),
           loader_(model, engine, options),
           prefetcher_(model) {
         fork_streams_.resize(options.forks.size());

@@ -13,24 +13,6 @@ using compute::Tensor;
 
 constexpr std::int64_t kSlice = compute::Backend::kHeadPartTokens;
 
-// The chunk's row of each scored position.
-std::vector<std::int64_t> scored_rows(const TokenChunk& chunk) {
-    std::vector<std::int64_t> rows;
-    for (std::int64_t w = 0; w < chunk.rows.windows(); ++w) {
-        const std::int64_t scored = chunk.scored.window_rows(w);
-        const std::int64_t first = chunk.rows.window_first_row(w) + chunk.rows.window_rows(w) - 1 - scored;
-        for (std::int64_t r = 0; r < scored; ++r) rows.push_back(first + r);
-    }
-    return rows;
-}
-
-std::int64_t longest_window(const TokenChunk& chunk) {
-    std::int64_t longest = 1;
-    for (std::int64_t w = 0; w < chunk.rows.windows(); ++w)
-        longest = std::max(longest, chunk.rows.window_rows(w));
-    return longest;
-}
-
 std::int64_t slot_columns(const BlockProgram& program, const ExpertsConfig& experts) {
     std::vector<bool> routed(program.slot_cols.size(), false);
     for (const BlockOp& op : program.ops) routed[static_cast<std::size_t>(op.output)] = op.routing >= 0;
@@ -50,7 +32,7 @@ class ReversePass {
           backend_(engine.backend),
           chunk_(chunk),
           tap_(tap),
-          runner_(model, engine.backend, longest_window(chunk)),
+          runner_(model, engine.backend, longest_window(std::span(&chunk, 1))),
           gradient_(runner_, engine.backend),
           states_(engine.backend, model.config().layers, chunk.rows.rows(), model.config().hidden,
                   engine.limits.state_bytes) {}

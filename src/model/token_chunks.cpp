@@ -45,6 +45,25 @@ std::int64_t longest_window(std::span<const EvaluationWindow> windows) {
     return longest;
 }
 
+std::int64_t longest_window(std::span<const TokenChunk> chunks) {
+    std::int64_t longest = 1;
+    for (const TokenChunk& chunk : chunks) {
+        for (std::int64_t w = 0; w < chunk.rows.windows(); ++w)
+            longest = std::max(longest, chunk.rows.window_rows(w));
+    }
+    return longest;
+}
+
+std::vector<std::int64_t> scored_rows(const TokenChunk& chunk) {
+    std::vector<std::int64_t> rows;
+    for (std::int64_t w = 0; w < chunk.rows.windows(); ++w) {
+        const std::int64_t scored = chunk.scored.window_rows(w);
+        const std::int64_t first = chunk.rows.window_first_row(w) + chunk.rows.window_rows(w) - 1 - scored;
+        for (std::int64_t r = 0; r < scored; ++r) rows.push_back(first + r);
+    }
+    return rows;
+}
+
 std::vector<EvaluationWindow> with_context(std::span<const TokenWindow> windows, std::int64_t context) {
     std::vector<EvaluationWindow> all;
     for (const TokenWindow& tokens : windows) all.push_back({tokens, context});

@@ -28,6 +28,12 @@ struct TokenChunk {
     std::vector<std::int32_t> targets;  // next token of each scored position
 };
 
+// Positions of the longest window; 1 for none.
+std::int64_t longest_window(std::span<const TokenChunk> chunks);
+
+// The chunk's row of each scored position, in their order.
+std::vector<std::int64_t> scored_rows(const TokenChunk& chunk);
+
 // Chunks of whole windows, up to `max_rows` positions each (at least one window). Grouping changes no result.
 // Throws InvalidArgument for a negative context and where a window has no scored position (it needs context +
 // 2 tokens).
