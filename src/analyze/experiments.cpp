@@ -3,66 +3,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
+#include <map>
 #include <utility>
 
 #include "base/error.h"
 #include "base/rng.h"
 #include "measure/input_energy.h"
 #include "quantize/interventions.h"
-#include "quantize/rtn.h"
 
 namespace assay {
 namespace {
-
-Matrix<float> copy_of(MatrixView<const float> w) {
-    Matrix<float> copy(w.rows(), w.cols());
-    for (std::int64_t r = 0; r < w.rows(); ++r)
-        std::copy(w.row(r).begin(), w.row(r).end(), copy.row(r).begin());
-    return copy;
-}
-
-WeightChange rounding(const NumberFormat& format) {
-    return [format](MatrixView<float> w, ThreadPool& pool) { rtn(w, format, w, pool); };
-}
-
-WeightChange but_columns(WeightChange change, std::vector<std::int64_t> columns) {
-    return [change = std::move(change), columns = std::move(columns)](MatrixView<float> w, ThreadPool& pool) {
-        change_but_columns(w, columns, [&] { change(w, pool); });
-    };
-}
-
-// W + (change(T) - T), T the Gaussian twin of W.
-WeightChange on_twin(WeightChange change, std::uint64_t seed) {
-    return [change = std::move(change), seed](MatrixView<float> w, ThreadPool& pool) {
-        const Matrix<float> twin = gaussian_twin(w, seed);
-        Matrix<float> changed = twin;
-        change(changed.view(), pool);
-        for (std::int64_t r = 0; r < w.rows(); ++r) {
-            for (std::int64_t c = 0; c < w.cols(); ++c) w(r, c) += changed.view()(r, c) - twin.view()(r, c);
-        }
-    };
-}
-
-WeightChange noise_instead(const WeightChange& change, std::uint64_t seed) {
-    return [change, seed](MatrixView<float> w, ThreadPool& pool) {
-        Matrix<float> changed = copy_of(w);
-        change(changed.view(), pool);
-        add_equal_noise(w, changed.view(), seed);
-    };
-}
-
-// `count` different ones of [0, n), each choice as likely; n >= count.
-std::vector<std::int64_t> random_columns(std::int64_t n, std::int64_t count, std::uint64_t seed) {
-    Rng rng(seed);
-    std::vector<std::int64_t> all(static_cast<std::size_t>(n));
-    std::iota(all.begin(), all.end(), std::int64_t{0});
-    for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
-        std::swap(all[i], all[i + rng.below(all.size() - i)]);
-    all.resize(static_cast<std::size_t>(count));
-    std::sort(all.begin(), all.end());
-    return all;
-}
 
 int bits_of(const NumberFormat& format) {
     if (const auto* integers = std::get_if<IntFormat>(&format)) return integers->bits;
@@ -107,18 +57,20 @@ class Planner {
           swaps_(swaps) {
         plan_.item = facts.item;
         base_bytes_ = bytes_in(format_);
+        salient_ = most_energetic(facts_.energies, count_of_share(item_.in, kSalientShare));
+        for (std::size_t m = 0; m < kNoiseDraws; ++m) signs_.push_back(seeds_.next());
     }
 
     LinearPlan plan() {
-        salient_ = most_energetic(facts_.energies, count_of_share(item_.in, kSalientShare));
         plan_.base = add(rounding(format_));
-        for (std::size_t m = 0; m < kTwinDraws; ++m) {
-            twin_seeds_.push_back(seeds_.next());
-            plan_.bases.push_back(add(on_twin(but_salient(rounding(format_)), twin_seeds_.back())));
-            plan_.noise.push_back(add(noise_instead(rounding(format_), seeds_.next())));
+        for (std::size_t m = 0; m < kNoiseDraws; ++m)
+            plan_.noise.push_back(add(equal_noise(rounding(format_), seeds_.next())));
+        for (const Cause cause : facts_.causes) {
+            if (cause == Cause::kSalientChannels)
+                add_salient_channels();
+            else
+                add_cause_of_weights(cause);
         }
-        const std::size_t quiet = add_salient_channels();
-        if (!grid_decides(facts_.grid, format_)) add_weight_causes(quiet);
         if (const auto more = with_more_bits(format_)) plan_.more_bits.push_back(stored_in(*more));
         plan_.more_bits.push_back(remedy("16 bits", std::nullopt, 2 * item_.out * item_.in - base_bytes_));
         if (const auto own = format_of(facts_.grid)) plan_.own_grid = stored_in(*own);
@@ -143,64 +95,68 @@ class Planner {
         return remedy(to_string(Treatment{format}), add(rounding(format)), bytes_in(format) - base_bytes_);
     }
 
-    WeightChange but_salient(WeightChange change) const { return but_columns(std::move(change), salient_); }
-
-    // The remedy `index` does `change`, which is tried beside the swap `quiet`, where the salient channels
-    // are kept, and on the Gaussian twins.
-    PlannedCause& add_cause(std::string name, std::size_t index, std::size_t quiet,
-                            const WeightChange& change) {
-        PlannedCause cause{.cause = std::move(name),
-                           .remedy = index,
-                           .before = quiet,
-                           .after = add(but_salient(change)),
-                           .twins = {},
-                           .twin_bases = plan_.bases,
-                           .remedies = {index}};
-        for (std::uint64_t seed : twin_seeds_) cause.twins.push_back(add(on_twin(but_salient(change), seed)));
-        plan_.causes.push_back(std::move(cause));
-        return plan_.causes.back();
-    }
-
-    void add_weight_causes(std::size_t quiet) {
-        const NumberFormat format = format_;
+    // Index of the remedy that takes a cause of the weights away by itself.
+    std::size_t remedy_of(Cause cause) {
+        const auto [place, is_new] = of_cause_.try_emplace(cause, 0);
+        if (!is_new) return place->second;
+        if (cause == Cause::kVaryingRange)
+            return place->second = stored_in(*with_groups(format_, kSmallGroup));
+        const std::size_t swap = add(*intervention(cause, format_));
+        if (cause == Cause::kWastedRange) return place->second = remedy("clipped ranges", swap, 0);
         const std::int64_t kept = count_of_share(item_.out * item_.in, kOutlierShare);
-        const WeightChange keep = [format](MatrixView<float> w, ThreadPool& pool) {
-            round_but_largest(w, format, kOutlierShare, pool);
-        };
-        const WeightChange clip = [format](MatrixView<float> w, ThreadPool& pool) {
-            round_clipped(w, format, pool);
-        };
-        const std::size_t keeping =
-            remedy(fmt::format("the largest {:g} % of weights in 16 bits", 100 * kOutlierShare), add(keep),
-                   kept * (kKeptValueBytes + kKeptIndexBytes));
-        const std::size_t clipping = remedy("clipped ranges", add(clip), 0);
-        std::vector<std::size_t> against_outliers{keeping, clipping};
-        add_cause("wasted_range", clipping, quiet, clip);
-        if (const auto small = with_groups(format, kSmallGroup)) {
-            against_outliers.push_back(stored_in(*small));
-            add_cause("varying_range", against_outliers.back(), quiet, rounding(*small));
-        }
-        add_cause("weight_outliers", keeping, quiet, keep).remedies = against_outliers;
+        return place->second =
+                   remedy(fmt::format("the largest {:g} % of weights in 16 bits", 100 * kOutlierShare), swap,
+                          kept * (kKeptValueBytes + kKeptIndexBytes));
     }
 
-    // Returns the swap with these channels kept.
-    std::size_t add_salient_channels() {
+    // One a draw, with the columns kept.
+    NoiseSwaps noise(const WeightChange& change, const std::vector<std::int64_t>& kept) {
+        NoiseSwaps out;
+        for (std::uint64_t seed : signs_) out.push_back(add(but_columns(matched_noise(change, seed), kept)));
+        return out;
+    }
+
+    // The same on Gaussian twins, with the salient channels kept.
+    NoiseSwaps twin_noise(const WeightChange& change) {
+        NoiseSwaps out;
+        for (std::uint64_t seed : signs_)
+            out.push_back(add(on_twin(but_columns(matched_noise(change, seed), salient_), ~seed)));
+        return out;
+    }
+
+    void add_cause_of_weights(Cause cause) {
+        const WeightChange with = *intervention(cause, format_);
+        const std::size_t index = remedy_of(cause);
+        if (quiet_.empty()) quiet_ = noise(rounding(format_), salient_);
+        if (twin_quiet_.empty()) twin_quiet_ = twin_noise(rounding(format_));
+        PlannedCause planned{.cause = cause,
+                             .remedy = index,
+                             .before = quiet_,
+                             .after = noise(with, salient_),
+                             .twin_before = twin_quiet_,
+                             .twin_after = twin_noise(with),
+                             .remedies = {index}};
+        if (cause == Cause::kWeightOutliers) {
+            for (const Cause other : {Cause::kWastedRange, Cause::kVaryingRange}) {
+                if (intervention(other, format_)) planned.remedies.push_back(remedy_of(other));
+            }
+        }
+        plan_.causes.push_back(std::move(planned));
+    }
+
+    void add_salient_channels() {
         const std::int64_t count = std::ssize(salient_);
-        const std::size_t swap = add(but_salient(rounding(format_)));
-        const std::size_t index = remedy(fmt::format("{} input channels in 16 bits", count), swap,
+        const std::size_t index = remedy(fmt::format("{} input channels in 16 bits", count),
+                                         add(but_columns(rounding(format_), salient_)),
                                          count * (kKeptValueBytes * item_.out + kKeptIndexBytes));
-        PlannedCause cause{.cause = "salient_channels",
-                           .remedy = index,
-                           .before = plan_.base,
-                           .after = swap,
-                           .twins = {},
-                           .twin_bases = std::vector<std::size_t>(kTwinDraws, plan_.base),
-                           .remedies = {index}};
-        for (std::size_t m = 0; m < kTwinDraws; ++m)
-            cause.twins.push_back(
-                add(but_columns(rounding(format_), random_columns(item_.in, count, seeds_.next()))));
-        plan_.causes.push_back(std::move(cause));
-        return swap;
+        PlannedCause planned{.cause = Cause::kSalientChannels, .remedy = index, .remedies = {index}};
+        planned.before = planned.twin_before = noise(rounding(format_), {});
+        if (quiet_.empty()) quiet_ = noise(rounding(format_), salient_);
+        planned.after = quiet_;
+        for (std::uint64_t seed : signs_)
+            planned.twin_after.push_back(add(but_columns(matched_noise(rounding(format_), seed),
+                                                         random_columns(item_.in, count, seeds_.next()))));
+        plan_.causes.push_back(std::move(planned));
     }
 
     const LinearItem& item_;
@@ -210,8 +166,10 @@ class Planner {
     SwapList& swaps_;
     LinearPlan plan_;
     std::int64_t base_bytes_ = 0;
-    std::vector<std::uint64_t> twin_seeds_;
+    std::vector<std::uint64_t> signs_;   // seeds, one a draw
     std::vector<std::int64_t> salient_;  // channels
+    std::map<Cause, std::size_t> of_cause_;
+    NoiseSwaps quiet_, twin_quiet_;  // noise with the salient channels kept
 };
 
 }  // namespace

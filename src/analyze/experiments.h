@@ -3,27 +3,21 @@
 
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "analyze/weight_changes.h"
 #include "model/pass.h"
 #include "quantize/weight_checks.h"
 #include "records/treatment.h"
 
 namespace assay {
 
-inline constexpr std::size_t kTwinDraws = 3;
-inline constexpr double kOutlierShare = 0.005;  // of weights, by |w|
-inline constexpr double kSalientShare = 0.01;   // of input channels, by energy
-inline constexpr std::int64_t kSmallGroup = 32;
+inline constexpr std::size_t kNoiseDraws = 3;
 inline constexpr std::int64_t kKeptValueBytes = 2;  // 16 bits
 inline constexpr std::int64_t kKeptIndexBytes = 4;
-
-// Changes a weight [out, in] in place.
-using WeightChange = std::function<void(MatrixView<float>, ThreadPool&)>;
 
 // Swaps, each a change of one item. Forks point into it: it must outlive them and stay where it is.
 class SwapList {
@@ -54,21 +48,22 @@ struct PlannedRemedy {
     std::int64_t bytes = 0;           // more than with the treatment
 };
 
-// An intervention against one cause, and what it is compared with.
+// Swaps of noise with the local sizes of a rounding's errors, one a draw.
+using NoiseSwaps = std::vector<std::size_t>;
+
+// An intervention against one cause, and the same on the null twin.
 struct PlannedCause {
-    std::string cause;
-    std::size_t remedy = 0;               // index into the plan's remedies: the intervention alone
-    std::size_t before = 0, after = 0;    // swaps without and with the intervention
-    std::vector<std::size_t> twins;       // swaps of the intervention on twins
-    std::vector<std::size_t> twin_bases;  // swaps without it on the same twins
-    std::vector<std::size_t> remedies;    // what may be offered
+    Cause cause = Cause::kSalientChannels;
+    std::size_t remedy = 0;              // index into the plan's remedies: the intervention alone
+    NoiseSwaps before, after;            // without and with the intervention
+    NoiseSwaps twin_before, twin_after;  // draw by draw under the same signs
+    std::vector<std::size_t> remedies;   // what may be offered
 };
 
 struct LinearPlan {
     std::size_t item = 0;
     std::size_t base = 0;            // swap of the treatment
-    std::vector<std::size_t> noise;  // swaps of random changes of the same size
-    std::vector<std::size_t> bases;  // swaps of Gaussian twins without the interventions on weights
+    std::vector<std::size_t> noise;  // swaps of random changes of the same size in each row
     std::vector<PlannedCause> causes;
     std::vector<PlannedRemedy> remedies;
     std::vector<std::size_t> more_bits;      // remedies that only spend bits
@@ -82,23 +77,25 @@ struct LinearFacts {
     std::optional<WeightGrid> grid;
     WeightNumerics numerics;
     std::span<const double> energies;  // of its input channels
+    std::vector<Cause> causes;         // that it is suspected of
 };
 
 // Adds a linear's swaps:
-//   real weights: the treatment f; f but the largest kOutlierShare of |w|; f in groups of kSmallGroup; f
-//     clipped; f but the kSalientShare of channels with most energy; f with more bits
-//   the interventions on weights once more, with the salient channels kept in what they are compared with
-//     and in their Gaussian twins T of the same row norms, kTwinDraws of them, W + (f(T) - T), too: where a
-//     few channels carry most of the damage, its size is luck, and what happens to the others does not show
-//   real weights with as many random channels kept, kTwinDraws times; W + noise of the size of f(W) - W
-// Interventions that the format does not allow are left out, and those on the weights of a linear that lies
-// on a grid hardly finer than the format's own: there the grid, not the weights, decides what rounds well.
+//   the treatment f, and each remedy: f with more bits; for each cause that is suspected its intervention
+//     (analyze/weight_changes.h), and for outliers the other two, too
+//   W + noise of the size of f(W) - W in each row, kNoiseDraws times
+//   for each suspected cause, kNoiseDraws times: noise with the local sizes of the errors of rounding without
+//     and with the intervention, on the linear and on its null twin, all under the same signs. Null twins: as
+//     many random channels kept; for causes of the weights, Gaussian weights of the same row norms. The
+//     latter have the salient channels kept in all of these swaps: where a few channels carry most of the
+//     damage, what happens to the others does not show.
 // Throws: InvalidArgument for a method other than rtn.
 LinearPlan plan_experiments(const Model& model, const Treatment& treatment, const LinearFacts& facts,
                             std::uint64_t seed, SwapList& swaps);
 
-// The most swaps that plan_experiments() adds for one linear.
-inline constexpr std::size_t kMostSwaps = 11 + 6 * kTwinDraws;
+// Swaps that plan_experiments() adds for one linear: at most, and where it is suspected of one cause.
+inline constexpr std::size_t kMostSwaps = 8 + kNoiseDraws * 11;
+inline constexpr std::size_t kUsualSwaps = 4 + kNoiseDraws * 5;
 
 // Whether the grid explains how the weights round in the format: it has at most one bit more.
 bool grid_decides(const std::optional<WeightGrid>& grid, const NumberFormat& format);

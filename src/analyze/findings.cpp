@@ -9,6 +9,7 @@
 
 #include "analyze/experiments.h"
 #include "analyze/paired_gain.h"
+#include "analyze/screening.h"
 #include "analyze/swap_sweep.h"
 #include "analyze/weight_findings.h"
 #include "base/error.h"
@@ -20,6 +21,7 @@ namespace {
 
 constexpr double kMostNoiseRatio = 2;     // "only bits help" needs the ratio known within this factor
 constexpr double kShareOfBestGain = 0.5;  // a cheaper remedy must gain so much of the best one
+constexpr std::size_t kSuspects = 2;      // linears that show a cause most, beside the worst
 
 using Blocks = std::vector<BlockSums>;
 
@@ -53,12 +55,15 @@ struct TestedCause {
     std::size_t linear = 0;  // index into the plans
     std::size_t cause = 0;   // index into the plan's causes
     CauseTest test;
-    PairedGain gain;  // on the deciding windows
     double q_value = 1;
     bool claimed = false;
+};
 
-    // What is left of the damage, beside what is left of it on the twins.
-    double left() const { return (1 - test.gain) / std::max(1 - test.twin_gain, 1e-12); }
+// A linear that swaps explain.
+struct Chosen {
+    std::size_t item = 0;
+    std::vector<Cause> causes;  // that it is suspected of
+    bool is_worst = false;
 };
 
 class Findings {
@@ -79,8 +84,8 @@ class Findings {
         verdicts_ = look_at_weights(model_, engine_, options_.items, options_.treatment);
         for (const auto& [item, verdict] : verdicts_)
             of_weights_[item] = weight_findings(model_.items()[item], options_.treatment, verdict);
-        nominate();
-        if (!nominated_.empty()) measure();
+        if (first_held_out_ > 0 && options_.most > 0) choose();
+        if (!chosen_.empty()) measure();
         for (std::size_t p = 0; p < plans_.size(); ++p) explain(p);
         add_quiet_linears();
         for (auto& [item, findings] : of_weights_)
@@ -104,8 +109,12 @@ class Findings {
         return (row.kl_ci95 ? row.kl_ci95->low : row.kl) > options_.noise_floor;
     }
 
-    void nominate() {
-        if (first_held_out_ < 1) return;
+    std::span<const EvaluationWindow> deciding() const {
+        return windows_.first(static_cast<std::size_t>(first_held_out_));
+    }
+
+    // The worst of the blocks' linears.
+    std::vector<std::size_t> worst() const {
         std::vector<std::pair<double, std::size_t>> damages;
         for (const auto& [item, row] : measured_rows()) {
             if (above_noise(*row) && model_.items()[item].role == LinearItem::Role::kBlock)
@@ -113,22 +122,57 @@ class Findings {
         }
         std::stable_sort(damages.begin(), damages.end(),
                          [](const auto& a, const auto& b) { return a.first > b.first; });
-        for (std::size_t i = 0; i < std::min(options_.most, damages.size()); ++i)
-            nominated_.push_back(damages[i].second);
+        damages.resize(std::min(options_.most, damages.size()));
+        std::vector<std::size_t> out;
+        for (const auto& [damage, item] : damages) out.push_back(item);
+        return out;
     }
 
-    // One pass for the energies, one sweep for all swaps.
+    // What the scores of all linears of blocks suspect, those first that show a cause most.
+    std::vector<Suspicion> screen() {
+        std::vector<std::size_t> items;
+        for (std::size_t i : options_.items) {
+            if (model_.items()[i].role == LinearItem::Role::kBlock) items.push_back(i);
+        }
+        if (items.empty()) return {};
+        energies_ = input_energies(model_, engine_, deciding(), items);
+        std::vector<ScreenedLinear> linears;
+        for (std::size_t i : items)
+            linears.push_back(
+                {i, energies_.at(i), !grid_decides(verdicts_.at(i).grid, options_.treatment.format)});
+        std::vector<Suspicion> out =
+            screen_causes(model_, engine_, deciding(), options_.treatment.format, linears, options_.seed);
+        std::stable_sort(out.begin(), out.end(),
+                         [](const Suspicion& a, const Suspicion& b) { return a.left < b.left; });
+        return out;
+    }
+
+    // The worst linears with all causes that they are suspected of, and for each cause those that show it
+    // most.
+    void choose() {
+        for (std::size_t item : worst()) chosen_.push_back({item, {}, true});
+        std::map<Cause, std::size_t> suspects;
+        for (const Suspicion& s : screen()) {
+            auto place = std::find_if(chosen_.begin(), chosen_.end(),
+                                      [&](const Chosen& c) { return c.item == s.item; });
+            const bool is_worst = place != chosen_.end() && place->is_worst;
+            if (!is_worst && (!(s.kl > options_.noise_floor) || suspects[s.cause]++ >= kSuspects)) continue;
+            if (place == chosen_.end()) place = chosen_.insert(place, {s.item, {}, false});
+            place->causes.push_back(s.cause);
+        }
+    }
+
+    // One sweep for all swaps.
     void measure() {
-        const auto energies = input_energies(
-            model_, engine_, windows_.first(static_cast<std::size_t>(first_held_out_)), nominated_);
         SwapList swaps;
-        for (std::size_t item : nominated_) {
-            const WeightVerdict& verdict = verdicts_.at(item);
+        for (const Chosen& c : chosen_) {
+            const WeightVerdict& verdict = verdicts_.at(c.item);
             plans_.push_back(plan_experiments(model_, options_.treatment,
-                                              {.item = item,
+                                              {.item = c.item,
                                                .grid = verdict.grid,
                                                .numerics = verdict.numerics,
-                                               .energies = energies.at(item)},
+                                               .energies = energies_.at(c.item),
+                                               .causes = c.causes},
                                               options_.seed, swaps));
         }
         SweepResult sweep = sweep_swaps(model_, engine_, windows_, swaps.forks(), options_.seed);
@@ -140,34 +184,37 @@ class Findings {
         return log_damage_ratio(swaps_[before].decided, swaps_[after].decided, options_.noise_floor);
     }
 
-    std::vector<LogRatio> twin_ratios(const PlannedCause& cause) const {
+    std::vector<LogRatio> ratios(const NoiseSwaps& before, const NoiseSwaps& after) const {
         std::vector<LogRatio> out;
-        for (std::size_t m = 0; m < cause.twins.size(); ++m)
-            out.push_back(ratio(cause.twin_bases[m], cause.twins[m]));
+        for (std::size_t r = 0; r < before.size(); ++r) out.push_back(ratio(before[r], after[r]));
         return out;
     }
 
     void test_all() {
-        std::vector<double> p_values;
+        LuckSums luck;
+        std::vector<std::vector<LogRatio>> own, twins;
         for (std::size_t p = 0; p < plans_.size(); ++p) {
-            LuckSums luck;
-            for (const PlannedCause& cause : plans_[p].causes) luck.add(twin_ratios(cause));
             for (std::size_t c = 0; c < plans_[p].causes.size(); ++c) {
                 const PlannedCause& cause = plans_[p].causes[c];
-                tested_.push_back(
-                    {.linear = p,
-                     .cause = c,
-                     .test = test_cause(ratio(cause.before, cause.after), twin_ratios(cause), luck),
-                     .gain = paired_gain(swaps_[cause.before].decided, swaps_[cause.after].decided,
-                                         options_.seed)});
-                p_values.push_back(tested_.back().test.p_value);
+                own.push_back(ratios(cause.before, cause.after));
+                twins.push_back(ratios(cause.twin_before, cause.twin_after));
+                std::vector<double> draws;
+                for (std::size_t r = 0; r < own.back().size(); ++r)
+                    draws.push_back(twins.back()[r].value - own.back()[r].value);
+                luck.add(draws);
+                tested_.push_back({.linear = p, .cause = c, .test = {}});
             }
         }
+        std::vector<double> p_values;
+        for (std::size_t i = 0; i < tested_.size(); ++i) {
+            tested_[i].test = test_cause(own[i], twins[i], luck, kLeastExcess);
+            p_values.push_back(tested_[i].test.p_value);
+        }
+        if (tested_.empty()) return;
         const Discoveries found = benjamini_hochberg(p_values, kFalseDiscoveryRate);
         for (std::size_t i = 0; i < tested_.size(); ++i) {
             tested_[i].q_value = found.q_values[i];
-            const auto& ci = tested_[i].gain.nats_ci95;
-            tested_[i].claimed = found.rejected[i] && ci && ci->low > 0;
+            tested_[i].claimed = found.rejected[i];
         }
     }
 
@@ -177,12 +224,13 @@ class Findings {
         for (const TestedCause& t : tested_) {
             if (t.linear == p && t.claimed) claims.push_back(&t);
         }
-        std::stable_sort(claims.begin(), claims.end(),
-                         [](const TestedCause* a, const TestedCause* b) { return a->left() < b->left(); });
+        std::stable_sort(claims.begin(), claims.end(), [](const TestedCause* a, const TestedCause* b) {
+            return a->test.left() < b->test.left();
+        });
         add_remedies_of_weights(p);
         for (const TestedCause* t : claims) out_.push_back(claim(*t));
         const bool coarse = grid_decides(verdicts_.at(plans_[p].item).grid, options_.treatment.format);
-        if (claims.empty() && !coarse) add_only_bits(p);
+        if (claims.empty() && !coarse && chosen_[p].is_worst) add_only_bits(p);
     }
 
     Finding describe(std::size_t item, std::string cause) const {
@@ -207,6 +255,7 @@ class Findings {
 
     // Fills in the cheapest of the remedies that helps; says whether there is one.
     bool offer(const LinearPlan& plan, const std::vector<std::size_t>& fitting, Finding& finding) const {
+        finding.remedies.clear();
         for (const PlannedRemedy& r : plan.remedies) finding.remedies.push_back(measured(plan, r));
         double best = 0;
         for (std::size_t i : fitting) best = std::max(best, finding.remedies[i].gain);
@@ -231,30 +280,32 @@ class Findings {
     Finding claim(const TestedCause& t) const {
         const LinearPlan& plan = plans_[t.linear];
         const PlannedCause& cause = plan.causes[t.cause];
-        Finding out = describe(plan.item, cause.cause);
+        Finding out = describe(plan.item, std::string(name_of(cause.cause)));
         const std::string& intervention = plan.remedies[cause.remedy].name;
-        const bool channels = cause.cause == "salient_channels";
-        out.evidence.sentence =
-            fmt::format("With {}, {:.0f} % of the damage{} is gone; {} {:.0f} % (q = {:.2g}).", intervention,
-                        100 * t.test.gain, channels ? "" : " beside that of loud channels",
-                        channels ? "with as many random channels" : "of Gaussian weights'",
-                        100 * t.test.twin_gain, t.q_value);
-        out.evidence.numbers = {{"intervention", intervention}, {"kl", mean_kl(swaps_[cause.before].decided)},
+        const bool channels = cause.cause == Cause::kSalientChannels;
+        out.evidence.sentence = fmt::format(
+            "{} takes {:.0f} % of the damage of errors of these sizes{}; {} {:.0f} % (q = {:.2g}).",
+            intervention, 100 * t.test.gain, channels ? "" : " beside that of loud channels",
+            channels ? "as many random channels" : "of Gaussian weights'", 100 * t.test.twin_gain, t.q_value);
+        out.evidence.numbers = {{"intervention", intervention}, {"kl", mean_kl(swaps_[plan.base].decided)},
                                 {"gain_share", t.test.gain},    {"twin_gain_share", t.test.twin_gain},
-                                {"twins", cause.twins.size()},  {"blocks", swaps_[plan.base].decided.size()},
+                                {"draws", cause.before.size()}, {"blocks", swaps_[plan.base].decided.size()},
                                 {"p_value", t.test.p_value},    {"q_value", t.q_value}};
-        if (!offer(plan, cause.remedies, out)) out.remedy = "none of those measured helps on other windows";
+        if (!offer(plan, cause.remedies, out) && !offer(plan, plan.more_bits, out))
+            out.remedy = "none of those measured helps on other windows";
         return out;
     }
 
     void add_only_bits(std::size_t p) {
         const LinearPlan& plan = plans_[p];
-        std::vector<LogRatio> noise, twins;
-        for (std::size_t swap : plan.noise) noise.push_back(ratio(swap, plan.base));
-        for (std::size_t swap : plan.bases) twins.push_back(ratio(plan.base, swap));
+        std::vector<LogRatio> noise;
+        std::vector<double> draws;
+        for (std::size_t swap : plan.noise) {
+            noise.push_back(ratio(swap, plan.base));
+            draws.push_back(noise.back().value);
+        }
         LuckSums luck;
-        luck.add(noise);
-        luck.add(twins);
+        luck.add(draws);
         const auto interval = mean_ratio_ci95(noise, luck);
         if (!interval || interval->low > 1 || interval->high < 1 || interval->high > kMostNoiseRatio ||
             interval->low < 1 / kMostNoiseRatio)
@@ -269,7 +320,7 @@ class Findings {
         out.evidence.numbers = {{"kl", mean_kl(swaps_[plan.base].decided)},
                                 {"noise_ratio", std::exp(mean)},
                                 {"noise_ratio_ci95", {interval->low, interval->high}},
-                                {"twins", noise.size()}};
+                                {"draws", noise.size()}};
         if (!offer(plan, plan.more_bits, out)) out.remedy = "more bits";
         out_.push_back(std::move(out));
     }
@@ -309,8 +360,9 @@ class Findings {
     std::map<std::string, std::size_t> index_;  // of the items looked at, by name
     std::map<std::size_t, WeightVerdict> verdicts_;
     std::map<std::size_t, std::vector<Finding>> of_weights_;
-    std::vector<std::size_t> nominated_;
-    std::vector<LinearPlan> plans_;
+    std::map<std::size_t, std::vector<double>> energies_;  // of the input channels, by item
+    std::vector<Chosen> chosen_;
+    std::vector<LinearPlan> plans_;  // of the chosen ones
     std::vector<Halves> swaps_;
     std::vector<TestedCause> tested_;
     std::vector<Finding> out_;
@@ -324,21 +376,23 @@ std::vector<Finding> find_causes(const Model& model, const Engine& engine,
     return Findings(model, engine, windows, sensitivity, options).run();
 }
 
-std::optional<Workload> findings_workload(const Model& model, std::span<const std::size_t> items,
-                                          std::int64_t most, std::span<const EvaluationWindow> windows) {
+std::vector<Workload> findings_workload(const Model& model, std::span<const std::size_t> items,
+                                        std::int64_t most, std::span<const EvaluationWindow> windows) {
     std::vector<std::size_t> largest;
     for (std::size_t i : items) {
         if (model.items().at(i).role == LinearItem::Role::kBlock) largest.push_back(i);
     }
+    if (largest.empty() || most == 0 || windows.size() < 2) return {};
     std::stable_sort(largest.begin(), largest.end(), [&](std::size_t a, std::size_t b) {
         const LinearItem &x = model.items()[a], &y = model.items()[b];
         return x.out * x.in > y.out * y.in;
     });
-    largest.resize(std::min(largest.size(), static_cast<std::size_t>(most)));
+    const std::size_t suspects = kSuspects * std::size(kCauses);
+    largest.resize(std::min(largest.size(), static_cast<std::size_t>(most) + suspects));
     std::vector<std::size_t> swaps;
-    for (std::size_t i : largest) swaps.insert(swaps.end(), kMostSwaps, i);
-    if (swaps.empty()) return std::nullopt;
-    return sweep_workload(model, std::move(swaps), windows);
+    for (std::size_t i : largest) swaps.insert(swaps.end(), kUsualSwaps, i);
+    return {score_workload(model, kScreenedChanges, windows.first(windows.size() / 2)),
+            sweep_workload(model, std::move(swaps), windows)};
 }
 
 }  // namespace assay

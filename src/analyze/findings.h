@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -22,34 +21,33 @@ struct FindingsOptions {
     std::uint64_t seed = 0;
 };
 
-inline constexpr double kFalseDiscoveryRate = 0.05;
-
 // Of all items: "numerics" (quantize/weight_checks.h) and "already_quantized" (stored in a type of few bits,
 // or on a grid). Of those that `sensitivity` measured and that do not rise above the noise floor:
-// "no_measurable_damage". Of the worst `most` of the blocks' linears that it measured and that rise above it,
-// all swaps of all of them in one sweep (analyze/experiments.h):
+// "no_measurable_damage". Scores of all linears of blocks nominate (analyze/screening.h); swaps, all in one
+// sweep (analyze/experiments.h), decide: of the worst `most` linears that the sensitivity measured and that
+// rise above the noise floor, and for each cause of the two that show it most:
 //
-//   weight_outliers, varying_range, wasted_range, salient_channels: claimed where the intervention gains more
-//     than on the twins (test_cause(); the first three with the salient channels kept in all swaps;
-//     Benjamini–Hochberg at kFalseDiscoveryRate over all linears and causes) and its gain's 95 % interval
-//     lies above 0
-//   only_bits_help: none of these, the weights are on no coarse grid, and damage / damage of noise of the
-//   same
-//     size in each row has a 95 % interval that holds 1 and lies within [1/2, 2]
+//   salient_channels, weight_outliers, varying_range, wasted_range: claimed where the intervention takes more
+//     of the damage away than on the null twin, by kLeastExcess of what is left at least (test_cause();
+//     Benjamini–Hochberg at kFalseDiscoveryRate over all linears and causes)
+//   only_bits_help: of the worst ones, none of these, the weights are on no coarse grid, and damage / damage
+//   of
+//     noise of the same size in each row has a 95 % interval that holds 1 and lies within [1/2, 2]
 //
 // The first half of the windows nominates and decides, with the channels' energies; the gains of remedies are
-// measured on the second. The remedy named is the cheapest in bytes of those that fit the cause whose gain's
-// interval lies above 0 and that gain at least half of the best one.
-// A linear's claims come by what they leave of the damage beside what they leave of it on the twins; linears
-// by damage, checks of the weights last, in model order. With fewer than two windows the swaps are left out.
-// Throws: InvalidArgument for a treatment that is not round-to-nearest, else as sweep_swaps().
+// measured on the second, with the real errors. The remedy named is the cheapest in bytes of those that fit
+// the cause whose gain's interval lies above 0 and that gain at least half of the best one; where none does,
+// of those that spend bits. A linear's claims come by what they leave of the damage beside what they leave of
+// it on the twins; linears by damage, then suspects, checks of the weights last, in model order. With fewer
+// than two windows the swaps are left out. Throws: InvalidArgument for a treatment that is not
+// round-to-nearest, else as sweep_swaps().
 std::vector<Finding> find_causes(const Model& model, const Engine& engine,
                                  std::span<const EvaluationWindow> windows,
                                  const SensitivityResult& sensitivity, const FindingsOptions& options);
 
-// What the swaps of find_causes() will take: which linears is not known before, so the largest; none without
-// any.
-std::optional<Workload> findings_workload(const Model& model, std::span<const std::size_t> items,
-                                          std::int64_t most, std::span<const EvaluationWindow> windows);
+// What the reverse pass and the swaps of find_causes() will take: which linears is not known before, so the
+// largest; nothing without any.
+std::vector<Workload> findings_workload(const Model& model, std::span<const std::size_t> items,
+                                        std::int64_t most, std::span<const EvaluationWindow> windows);
 
 }  // namespace assay

@@ -9,6 +9,7 @@
 #include <numeric>
 
 #include "analyze/experiments.h"
+#include "analyze/screening.h"
 #include "analyze/sensitivity.h"
 #include "base/error.h"
 #include "model/test_models.h"
@@ -229,16 +230,18 @@ TEST_F(FindingsTest, TheWorkCoversAllSwapsOfTheLargestLinears) {
     std::vector<std::size_t> items(model.items().size());
     std::iota(items.begin(), items.end(), std::size_t{0});
     const auto work = findings_workload(model, items, 2, windows_);
-    ASSERT_TRUE(work);
-    EXPECT_EQ(work->forks.size(), 2 * kMostSwaps + 1);
-    EXPECT_FALSE(findings_workload(model, items, 0, windows_));
+    ASSERT_EQ(work.size(), 2u);
+    EXPECT_EQ(work[0].scored, kScreenedChanges);
+    EXPECT_EQ(work[1].forks.size(), 10 * kUsualSwaps + 1);  // two worst, two for each of four causes
+    EXPECT_THAT(findings_workload(model, items, 0, windows_), IsEmpty());
     SwapList swaps;
     const std::vector<double> energies(128, 1.0);
     plan_experiments(model, treatment_,
                      {.item = items[4],
                       .grid = WeightGrid{.bits = 8, .group = 64, .share = 1, .holds_zero = true},
                       .numerics = {.subnormal_scales = 1},
-                      .energies = energies},
+                      .energies = energies,
+                      .causes = {std::begin(kCauses), std::end(kCauses)}},
                      1, swaps);
     EXPECT_EQ(swaps.forks().size(), kMostSwaps);
 }

@@ -13,9 +13,14 @@ namespace {
 
 constexpr double kLeastDamage = 1e-300;
 
-double damage_sum(std::span<const BlockSums> blocks) {
-    return std::accumulate(blocks.begin(), blocks.end(), 0.0,
-                           [](double sum, const BlockSums& b) { return sum + b.kl_sum; });
+double sum_of(std::span<const double> values) {
+    return std::accumulate(values.begin(), values.end(), 0.0);
+}
+
+std::vector<double> damages(std::span<const BlockSums> blocks) {
+    std::vector<double> out;
+    for (const BlockSums& b : blocks) out.push_back(b.kl_sum);
+    return out;
 }
 
 double token_sum(std::span<const BlockSums> blocks) {
@@ -24,8 +29,8 @@ double token_sum(std::span<const BlockSums> blocks) {
     });
 }
 
-void expect_paired(std::span<const BlockSums> a, std::span<const BlockSums> b) {
-    if (a.size() != b.size()) throw InvalidArgument("gains are measured on the same blocks of positions");
+void expect_paired(std::size_t a, std::size_t b) {
+    if (a != b) throw InvalidArgument("gains are measured on the same blocks of positions");
 }
 
 double mean_value(std::span<const LogRatio> ratios) {
@@ -34,87 +39,91 @@ double mean_value(std::span<const LogRatio> ratios) {
     return sum / static_cast<double>(ratios.size());
 }
 
-// Variance of the mean over blocks of (mean of the twins' influences - the own one).
-double text_variance(const LogRatio& own, std::span<const LogRatio> twins) {
-    const std::size_t n = own.influence.size();
+// Variance of the mean over blocks of mean (twin's influence - own one).
+double text_variance(std::span<const LogRatio> own, std::span<const LogRatio> twins) {
+    const std::size_t n = own[0].influence.size();
     double squares = 0;
     for (std::size_t i = 0; i < n; ++i) {
-        double d = -own.influence[i];
-        for (const LogRatio& twin : twins) d += twin.influence.at(i) / static_cast<double>(twins.size());
+        double d = 0;
+        for (const LogRatio& r : own) d -= r.influence.at(i) / static_cast<double>(own.size());
+        for (const LogRatio& r : twins) d += r.influence.at(i) / static_cast<double>(twins.size());
         squares += d * d;
     }
     return squares / static_cast<double>(n) / static_cast<double>(n - 1);
 }
 
-// Standard error of (mean of the twins' log ratios - the own one), with its degrees of freedom.
+// A standard error with its degrees of freedom: of the text's variance over `blocks` and that of luck.
 struct Spread {
     double error = 0;
     double freedom = 1;
 };
 
-std::optional<Spread> spread_of(const LogRatio& own, std::span<const LogRatio> twins, const LuckSums& luck) {
-    const auto blocks = static_cast<double>(own.influence.size());
-    if (blocks < 2 || !(luck.freedom > 0)) return std::nullopt;
-    const double text = text_variance(own, twins);
-    const double chance = luck.squares / luck.freedom * (1 + 1 / static_cast<double>(twins.size()));
+Spread spread_of(double text, double blocks, double chance, double freedom) {
     const double variance = text + chance;
-    if (!(variance > 0)) return Spread{};
-    return Spread{std::sqrt(variance),
-                  variance * variance / (text * text / (blocks - 1) + chance * chance / luck.freedom)};
+    if (!(variance > 0)) return {};
+    double parts = text * text / (blocks - 1);
+    if (chance > 0) parts += chance * chance / freedom;
+    return {std::sqrt(variance), variance * variance / parts};
 }
 
 }  // namespace
 
-LogRatio log_damage_ratio(std::span<const BlockSums> before, std::span<const BlockSums> after, double floor) {
-    expect_paired(before, after);
-    const double least = std::max(floor * token_sum(before), kLeastDamage);
-    const double b = damage_sum(before), a = damage_sum(after);
+LogRatio log_ratio(std::span<const double> before, std::span<const double> after, double least) {
+    expect_paired(before.size(), after.size());
+    least = std::max(least, kLeastDamage);
+    const double b = sum_of(before), a = sum_of(after);
     const auto n = static_cast<double>(before.size());
-    LogRatio out{.value = std::log(std::max(a, least) / std::max(b, least))};
-    for (std::size_t i = 0; i < before.size(); ++i) {
-        out.influence.push_back(
-            n * ((a > least ? after[i].kl_sum / a : 0) - (b > least ? before[i].kl_sum / b : 0)));
-    }
+    LogRatio out{.value = std::log(std::max(a, least) / std::max(b, least)), .influence = {}};
+    for (std::size_t i = 0; i < before.size(); ++i)
+        out.influence.push_back(n * ((a > least ? after[i] / a : 0) - (b > least ? before[i] / b : 0)));
     return out;
 }
 
-void LuckSums::add(std::span<const LogRatio> twins) {
-    if (twins.empty()) return;
-    const double mean = mean_value(twins);
-    for (const LogRatio& t : twins) squares += (t.value - mean) * (t.value - mean);
-    freedom += static_cast<double>(twins.size() - 1);
+LogRatio log_damage_ratio(std::span<const BlockSums> before, std::span<const BlockSums> after, double floor) {
+    return log_ratio(damages(before), damages(after), floor * token_sum(before));
 }
 
-CauseTest test_cause(const LogRatio& own, std::span<const LogRatio> twins, const LuckSums& luck) {
-    CauseTest out{.gain = -std::expm1(own.value)};
-    if (twins.empty()) return out;
-    const double mean = mean_value(twins), excess = mean - own.value;
-    out.twin_gain = -std::expm1(mean);
-    const auto spread = spread_of(own, twins, luck);
-    if (!spread) return out;
-    out.p_value = spread->error > 0 ? student_upper_tail(excess / spread->error, spread->freedom)
-                                    : static_cast<double>(excess <= 0);
+void LuckSums::add(std::span<const double> draws) {
+    if (draws.empty()) return;
+    const double mean = sum_of(draws) / static_cast<double>(draws.size());
+    for (double d : draws) squares += (d - mean) * (d - mean);
+    freedom += static_cast<double>(draws.size() - 1);
+}
+
+CauseTest test_cause(std::span<const LogRatio> own, std::span<const LogRatio> twins,
+                     const std::optional<LuckSums>& luck, double margin) {
+    if (own.empty() || own.size() != twins.size())
+        throw InvalidArgument("a cause is tested on as many twins' ratios as own ones");
+    const double mean = mean_value(own), twin_mean = mean_value(twins);
+    CauseTest out{.gain = -std::expm1(mean), .twin_gain = -std::expm1(twin_mean)};
+    const auto blocks = static_cast<double>(own[0].influence.size());
+    if (blocks < 2 || (luck && !(luck->freedom > 0))) return out;
+    const double chance = luck ? luck->squares / luck->freedom / static_cast<double>(own.size()) : 0;
+    const Spread spread = spread_of(text_variance(own, twins), blocks, chance, luck ? luck->freedom : 1);
+    const double excess = twin_mean - mean + std::log1p(-margin);
+    out.p_value = spread.error > 0 ? student_upper_tail(excess / spread.error, spread.freedom)
+                                   : static_cast<double>(excess <= 0);
     return out;
 }
 
-std::optional<Interval> mean_ratio_ci95(std::span<const LogRatio> twins, const LuckSums& luck) {
-    if (twins.empty()) return std::nullopt;
-    const LogRatio fixed{.value = 0, .influence = std::vector<double>(twins[0].influence.size(), 0.0)};
-    const auto spread = spread_of(fixed, twins, luck);
-    if (!spread) return std::nullopt;
-    const double half = spread->error > 0 ? student_quantile(0.975, spread->freedom) * spread->error : 0;
-    return Interval{std::exp(mean_value(twins) - half), std::exp(mean_value(twins) + half)};
+std::optional<Interval> mean_ratio_ci95(std::span<const LogRatio> draws, const LuckSums& luck) {
+    if (draws.empty() || draws[0].influence.size() < 2 || !(luck.freedom > 0)) return std::nullopt;
+    const auto count = static_cast<double>(draws.size());
+    const Spread spread = spread_of(text_variance(draws, {}), static_cast<double>(draws[0].influence.size()),
+                                    luck.squares / luck.freedom * (1 + 1 / count), luck.freedom);
+    const double half = spread.error > 0 ? student_quantile(0.975, spread.freedom) * spread.error : 0;
+    return Interval{std::exp(mean_value(draws) - half), std::exp(mean_value(draws) + half)};
 }
 
 PairedGain paired_gain(std::span<const BlockSums> before, std::span<const BlockSums> after,
                        std::uint64_t seed) {
-    expect_paired(before, after);
+    expect_paired(before.size(), after.size());
     std::vector<double> gains, tokens;
     for (std::size_t i = 0; i < before.size(); ++i) {
         gains.push_back(before[i].kl_sum - after[i].kl_sum);
         tokens.push_back(static_cast<double>(before[i].tokens));
     }
-    const double b = damage_sum(before), a = damage_sum(after);
+    const double b = sum_of(damages(before)), a = sum_of(damages(after));
     PairedGain out{.nats = (b - a) / token_sum(before),
                    .nats_ci95 = bootstrap_mean(gains, tokens, {.seed = seed}),
                    .share = b > 0 ? 1 - a / b : 0,

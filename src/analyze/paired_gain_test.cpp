@@ -33,33 +33,40 @@ TEST(LogRatios, DamageBelowTheFloorCountsAsTheFloor) {
 }
 
 TEST(CauseTests, HaveTheirFormula) {
-    const LogRatio own{std::log(0.4), {0.2, -0.2}};
+    const std::vector<LogRatio> own{{std::log(0.4), {0.2, -0.2}}, {std::log(0.5), {0.2, -0.2}}};
     const std::vector<LogRatio> twins{{std::log(0.8), {0.1, -0.1}}, {std::log(0.9), {-0.1, 0.1}}};
     LuckSums luck;
-    luck.add(twins);
-    const double d = std::log(0.9 / 0.8);
+    luck.add(std::vector<double>{std::log(0.8 / 0.4), std::log(0.9 / 0.5)});
+    const double d = std::log(0.8 / 0.4) - std::log(0.9 / 0.5);
     EXPECT_NEAR(luck.squares, d * d / 2, 1e-15);
     EXPECT_EQ(luck.freedom, 1);
-    const CauseTest test = test_cause(own, twins, luck);
-    EXPECT_NEAR(test.gain, 0.6, 1e-15);
+    const CauseTest test = test_cause(own, twins, luck, 0.1);
+    EXPECT_NEAR(test.gain, 1 - std::sqrt(0.2), 1e-15);
     EXPECT_NEAR(test.twin_gain, 1 - std::sqrt(0.72), 1e-15);
-    // Both parts have one degree of freedom: the p-value by the Cauchy tail where the luck is the larger
-    // part, by Welch's sum in general.
-    const double text = 0.04, chance = d * d / 2 * 1.5,
-                 freedom = (text + chance) * (text + chance) / (text * text + chance * chance);
-    EXPECT_GT(freedom, 1);
-    const double t = std::log(std::sqrt(0.72) / 0.4) / std::sqrt(text + chance);
+    EXPECT_NEAR(test.left(), std::sqrt(0.2 / 0.72), 1e-15);
+    // Both parts have one degree of freedom: the p-value lies between those of one and of two.
+    const double text = 0.04, chance = d * d / 2 / 2;
+    const double t = std::log(std::sqrt(0.72 / 0.2) * 0.9) / std::sqrt(text + chance);
     EXPECT_LT(test.p_value, 0.5 - std::atan(t) / 3.15);
     EXPECT_GT(test.p_value, 0.5 - t / (2 * std::sqrt(2 + t * t)));
+    // Without luck only the text counts, with one degree of freedom: the Cauchy tail.
+    const double alone = std::log(std::sqrt(0.72 / 0.2) * 0.9) / std::sqrt(text);
+    EXPECT_NEAR(test_cause(own, twins, std::nullopt, 0.1).p_value, 0.5 - std::atan(alone) / std::acos(-1.0),
+                1e-12);
 }
 
-TEST(CauseTests, WithoutTwinsOrBlocksProveNothing) {
-    LuckSums luck{.squares = 1, .freedom = 2};
-    const LogRatio own{-1, {0.1, -0.1}}, one_block{-1, {0}};
-    EXPECT_EQ(test_cause(own, {}, luck).p_value, 1);
-    EXPECT_EQ(test_cause(one_block, std::vector<LogRatio>{{0, {0}}}, luck).p_value, 1);
-    EXPECT_EQ(test_cause(own, std::vector<LogRatio>{{0, {0, 0}}}, LuckSums{}).p_value, 1);
-    EXPECT_FALSE(mean_ratio_ci95({}, luck));
+TEST(CauseTests, ProveNothingWithoutBlocksOrFreedom) {
+    const std::vector<LogRatio> own{{-1, {0.1, -0.1}}}, twin{{0, {0, 0}}}, one{{-1, {0}}}, other{{0, {0}}};
+    EXPECT_EQ(test_cause(one, other, LuckSums{.squares = 1, .freedom = 2}, 0).p_value, 1);
+    EXPECT_EQ(test_cause(own, twin, LuckSums{}, 0).p_value, 1);
+    EXPECT_THROW(test_cause(own, {}, LuckSums{}, 0), InvalidArgument);
+    EXPECT_FALSE(mean_ratio_ci95({}, LuckSums{.squares = 1, .freedom = 2}));
+}
+
+TEST(CauseTests, AnExcessBelowTheMarginIsNoCause) {
+    const std::vector<LogRatio> own{{std::log(0.85), {0.001, -0.001}}}, twin{{std::log(0.9), {0, 0}}};
+    EXPECT_LT(test_cause(own, twin, std::nullopt, 0).p_value, 0.05);
+    EXPECT_GT(test_cause(own, twin, std::nullopt, 0.1).p_value, 0.9);
 }
 
 // Normal numbers from the Gaussian twin of a row of ones.
@@ -83,23 +90,21 @@ LogRatio random_ratio(double luck, const std::vector<double>& noise) {
 TEST(CauseTests, ALinearLikeItsTwinsIsSeldomClaimed) {
     int claimed = 0;
     constexpr int kTrials = 2000;
-    const auto lucks = normals(4 * 3 * kTrials, 1);
+    const auto lucks = normals(2 * 3 * 3 * kTrials, 1);
     for (int trial = 0; trial < kTrials; ++trial) {
         LuckSums luck;
-        std::vector<std::vector<LogRatio>> twins(3);
-        std::vector<LogRatio> own;
+        std::vector<std::vector<LogRatio>> own(3), twins(3);
         for (std::size_t cause = 0; cause < 3; ++cause) {
-            for (std::size_t m = 0; m < 4; ++m) {
-                const std::size_t draw = (static_cast<std::size_t>(trial) * 3 + cause) * 4 + m;
-                const LogRatio ratio = random_ratio(0.2 * lucks[draw], normals(24, 1000 + draw));
-                if (m == 3)
-                    own.push_back(ratio);
-                else
-                    twins[cause].push_back(ratio);
+            std::vector<double> draws;
+            for (std::size_t m = 0; m < 3; ++m) {
+                const std::size_t draw = ((static_cast<std::size_t>(trial) * 3 + cause) * 3 + m) * 2;
+                own[cause].push_back(random_ratio(0.2 * lucks[draw], normals(24, 1000 + draw)));
+                twins[cause].push_back(random_ratio(0.2 * lucks[draw + 1], normals(24, 1001 + draw)));
+                draws.push_back(twins[cause].back().value - own[cause].back().value);
             }
-            luck.add(twins[cause]);
+            luck.add(draws);
         }
-        claimed += test_cause(own[0], twins[0], luck).p_value < 0.05 ? 1 : 0;
+        claimed += test_cause(own[0], twins[0], luck, 0).p_value < 0.05 ? 1 : 0;
     }
     EXPECT_GT(claimed, kTrials * 0.02);
     EXPECT_LT(claimed, kTrials * 0.075);
@@ -108,7 +113,7 @@ TEST(CauseTests, ALinearLikeItsTwinsIsSeldomClaimed) {
 TEST(NoiseRatios, TheIntervalHoldsTheMeanOfTheTwins) {
     const std::vector<LogRatio> twins{{0.1, {0.05, -0.05}}, {-0.1, {-0.05, 0.05}}};
     LuckSums luck;
-    luck.add(twins);
+    luck.add(std::vector<double>{0.1, -0.1});
     const auto interval = mean_ratio_ci95(twins, luck);
     ASSERT_TRUE(interval);
     EXPECT_NEAR(interval->low * interval->high, 1, 1e-12);

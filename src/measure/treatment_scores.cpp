@@ -77,12 +77,27 @@ struct Segments {
     }
 };
 
+void square(Matrix<float>& m) {
+    for (float& v : m.values()) v *= v;
+}
+
+Tensor squared(compute::Backend& backend, const Tensor& tensor) {
+    Matrix<float> values(tensor.rows(), tensor.cols());
+    backend.download(tensor, values.view());
+    square(values);
+    Tensor out = backend.allocate(tensor.rows(), tensor.cols());
+    backend.upload(values.view(), out);
+    return out;
+}
+
 // Changes that treatments make to a weight, or to some `rows` of it (empty: all).
 class Changes {
   public:
     Changes(const Engine& engine, const LinearItem& item, const std::vector<const WeightOverlay*>& treatments,
             std::vector<std::int64_t> rows = {})
         : engine_(engine), item_(item), treatments_(treatments), rows_(std::move(rows)) {}
+
+    void square_changes() { squares_ = true; }
 
     Matrix<float> change(const Matrix<float>& w, std::size_t treatment) const {
         Matrix<float> changed = w;
@@ -91,6 +106,7 @@ class Changes {
         else
             treatments_[treatment]->apply_rows(item_, rows_, changed.view());
         for (std::size_t i = 0; i < w.values().size(); ++i) changed.values()[i] -= w.values()[i];
+        if (squares_) square(changed);
         return changed;
     }
 
@@ -123,6 +139,7 @@ class Changes {
     const LinearItem& item_;
     const std::vector<const WeightOverlay*>& treatments_;
     std::vector<std::int64_t> rows_;
+    bool squares_ = false;
 };
 
 // Scores one chunk's windows.
@@ -146,9 +163,15 @@ class ChunkScores final : public GradientTap {
         if (sums.empty() || input.rows() == 0) return;
         const Matrix<float> w = read_weight(model_.weights(), item.name);
         model_.weights().release(item.name + ".weight");
-        const Changes changes(engine_, item, options_.treatments);
+        Changes changes(engine_, item, options_.treatments);
         const Segments segments(map_, rows, input.rows());
-        changes.add_dots(w, segments, g_output, input, sums);
+        if (options_.random_signs) {
+            changes.square_changes();
+            changes.add_dots(w, segments, squared(engine_.backend, g_output), squared(engine_.backend, input),
+                             sums);
+        } else {
+            changes.add_dots(w, segments, g_output, input, sums);
+        }
         if (const auto found = attributed_.find(&item); found != attributed_.end()) {
             for (std::size_t f = 0; f < sums.size(); ++f)
                 parts_[found->second + f] = part_sums(engine_, g_output, input,
@@ -246,6 +269,11 @@ bool comes_in_rows(const LinearItem& item) {
     return changes_embedding(item) || changes_head(item);
 }
 
+bool all_in_blocks(const Model& model, const std::vector<std::size_t>& items) {
+    return std::all_of(items.begin(), items.end(),
+                       [&](std::size_t i) { return model.items().at(i).block >= 0; });
+}
+
 // The items that can be scored; the others go to `unscored`.
 std::vector<std::size_t> scorable(const Model& model, const ScoreOptions& options,
                                   std::vector<std::size_t>& unscored) {
@@ -332,6 +360,8 @@ ScoreResult score_treatments(const Model& model, const Engine& engine,
                              std::span<const EvaluationWindow> windows, const ScoreOptions& options) {
     if (options.items.empty() || options.treatments.empty() || windows.empty())
         throw InvalidArgument("scores need items, treatments and windows");
+    if (options.random_signs && (!options.attributed.empty() || !all_in_blocks(model, options.items)))
+        throw InvalidArgument("errors of random signs are scored of linears of blocks, without parts");
     ScoreResult result;
     ScoreOptions own = options;
     own.items = scorable(model, options, result.unscored);
@@ -344,7 +374,7 @@ ScoreResult score_treatments(const Model& model, const Engine& engine,
     const auto group = static_cast<std::size_t>(rows / longest_window(windows));
     RunScores baseline;
     for_each_group(
-        engine, windows, group, 1, "scores",
+        engine, windows, group, 1, options.random_signs ? "scores of error sizes" : "scores",
         [&](std::span<const EvaluationWindow> part) {
             return score_group(model, engine, part, part.data() - windows.data(), own);
         },

@@ -32,6 +32,10 @@ struct ScoreOptions {
     std::vector<const WeightOverlay*> treatments;  // each treats all of the items
     std::uint64_t seed = 0;                        // of the labels
     std::vector<std::size_t> attributed;  // those of the items whose damage is also told by its parts
+    // Treatments stand for errors of their sizes and random signs: the sums are of what S² is then expected
+    // to be, position by position: Σ_{t in b} Σ_oi g_to² ΔW_oi² x_ti². Of linears of blocks only; no
+    // attributions.
+    bool random_signs = false;
 };
 
 struct ScoreResult {
@@ -51,7 +55,8 @@ struct ScoreResult {
 // need treatments that work row by row, else they are unscored. One draw a window, the same for all items and
 // treatments; the same bits for any grouping of windows and any number of threads. Attributions
 // (measure/attribution.h) are of linears of blocks only: of the others only all slices together know S_b.
-// Throws InvalidArgument for no items, treatments or windows, else as run_reverse_pass() and the overlays do.
+// Throws InvalidArgument for no items, treatments or windows, and for items outside the blocks where signs
+// are random; else as run_reverse_pass() and the overlays do.
 ScoreResult score_treatments(const Model& model, const Engine& engine,
                              std::span<const EvaluationWindow> windows, const ScoreOptions& options);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <numbers>
 #include <variant>
@@ -98,18 +99,25 @@ std::int64_t count_of_share(std::int64_t n, double share) {
 
 void round_but_largest(MatrixView<float> w, const NumberFormat& format, double share, ThreadPool& pool) {
     const std::int64_t count = count_of_share(w.rows() * w.cols(), share);
-    std::vector<Kept> all;
-    all.reserve(static_cast<std::size_t>(w.rows() * w.cols()));
+    if (count == 0) return rtn(w, format, w, pool);
+    std::vector<float> sizes;
+    sizes.reserve(static_cast<std::size_t>(w.rows() * w.cols()));
     for (std::int64_t r = 0; r < w.rows(); ++r) {
-        for (std::int64_t c = 0; c < w.cols(); ++c) all.push_back({r, c, w(r, c)});
+        for (const float v : w.row(r)) sizes.push_back(std::abs(v));
     }
-    const auto larger = [](const Kept& a, const Kept& b) {
-        const float x = std::abs(a.value), y = std::abs(b.value);
-        return x != y ? x > y : a.row != b.row ? a.row < b.row : a.column < b.column;
-    };
-    std::nth_element(all.begin(), all.begin() + count, all.end(), larger);
-    all.resize(static_cast<std::size_t>(count));
-    change_but(w, all, [&] { rtn(w, format, w, pool); });
+    std::nth_element(sizes.begin(), sizes.begin() + (count - 1), sizes.end(), std::greater<>());
+    const float least = sizes[static_cast<std::size_t>(count - 1)];
+    // Of those as large as the least one kept, the first, as many as are left.
+    std::int64_t equal =
+        count - std::count_if(sizes.begin(), sizes.begin() + count, [&](float size) { return size > least; });
+    std::vector<Kept> kept;
+    for (std::int64_t r = 0; r < w.rows(); ++r) {
+        for (std::int64_t c = 0; c < w.cols(); ++c) {
+            const float size = std::abs(w(r, c));
+            if (size > least || (size == least && equal-- > 0)) kept.push_back({r, c, w(r, c)});
+        }
+    }
+    change_but(w, kept, [&] { rtn(w, format, w, pool); });
 }
 
 void change_but_columns(MatrixView<float> w, std::span<const std::int64_t> columns,
@@ -169,6 +177,28 @@ Matrix<float> gaussian_twin(MatrixView<const float> w, std::uint64_t seed) {
                        [&](double z) { return static_cast<float>(factor * z); });
     }
     return twin;
+}
+
+void add_matched_noise(MatrixView<float> w, MatrixView<const float> changed, std::uint64_t seed) {
+    if (w.rows() != changed.rows() || w.cols() != changed.cols())
+        throw InvalidArgument("add_matched_noise: both matrices must have one shape");
+    for (std::int64_t r = 0; r < w.rows(); ++r) {
+        Rng signs(seed, static_cast<std::uint64_t>(r));
+        for (std::int64_t first = 0; first < w.cols(); first += kNoiseRun) {
+            const std::int64_t end = std::min(first + kNoiseRun, w.cols());
+            double squares = 0, count = 0;
+            for (std::int64_t c = first; c < end; ++c) {
+                const double e = static_cast<double>(changed(r, c)) - static_cast<double>(w(r, c));
+                squares += e * e;
+                count += e != 0 ? 1 : 0;
+            }
+            const auto size = static_cast<float>(count > 0 ? std::sqrt(squares / count) : 0);
+            std::uint64_t bits = signs.next();
+            for (std::int64_t c = first; c < end; ++c, bits >>= 1) {
+                if (changed(r, c) != w(r, c)) w(r, c) += (bits & 1) != 0 ? size : -size;
+            }
+        }
+    }
 }
 
 void add_equal_noise(MatrixView<float> w, MatrixView<const float> rounded, std::uint64_t seed) {

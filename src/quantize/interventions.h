@@ -44,6 +44,15 @@ std::optional<NumberFormat> with_groups(const NumberFormat& format, std::int64_t
 // The same bits for the same seed.
 Matrix<float> gaussian_twin(MatrixView<const float> w, std::uint64_t seed);
 
+// Errors of the same local size with other luck: w += σ ⊙ s, signs s = ±1 by seed, row and column; σ of a
+// weight that was changed is the root mean square of the changes other than 0 among the kNoiseRun weights of
+// its row that it stands among, of one that was not it is 0. Two changes of a matrix, or changes of two
+// matrices, give under one seed the same noise but for the sizes of their errors. Throws: InvalidArgument
+// where the shapes differ.
+void add_matched_noise(MatrixView<float> w, MatrixView<const float> changed, std::uint64_t seed);
+
+inline constexpr std::int64_t kNoiseRun = 32;
+
 // w += gaussian_twin(rounded - w): a change of the same size in each row that has nothing to do with w.
 // Throws: InvalidArgument where the shapes differ.
 void add_equal_noise(MatrixView<float> w, MatrixView<const float> rounded, std::uint64_t seed);

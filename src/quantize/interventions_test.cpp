@@ -189,5 +189,31 @@ TEST(Interventions, NoiseHasTheSizeOfTheChangeInEachRow) {
     EXPECT_THROW(add_equal_noise(noisy.view(), other.view(), 3), InvalidArgument);
 }
 
+TEST(Interventions, MatchedNoiseHasTheChangesSizesRunByRunAndOneSetOfSigns) {
+    const Matrix<float> w = random_matrix(3, 80);
+    Matrix<float> changed = w, more = w;
+    for (std::int64_t c = 0; c < 32; ++c) changed.view()(1, c) += c % 2 == 0 ? 0.5f : 0.0f;
+    for (std::int64_t c = 64; c < 80; ++c) changed.view()(1, c) -= 0.25f;
+    for (std::int64_t c = 0; c < 80; ++c) more.view()(1, c) += 2.0f;
+    Matrix<float> noisy = w, noisier = w;
+    add_matched_noise(noisy.view(), changed.view(), 7);
+    add_matched_noise(noisier.view(), more.view(), 7);
+    for (std::int64_t c = 0; c < 80; ++c) {
+        EXPECT_EQ(noisy.view()(0, c), w.view()(0, c));
+        const double size = c < 32 ? (c % 2 == 0 ? 0.5 : 0) : c < 64 ? 0 : 0.25;
+        const double noise = static_cast<double>(noisy.view()(1, c)) - static_cast<double>(w.view()(1, c));
+        EXPECT_NEAR(std::abs(noise), size, 1e-6) << c;
+        if (size > 0) {
+            EXPECT_EQ(noise > 0, noisier.view()(1, c) > w.view()(1, c)) << c;
+        }
+    }
+    EXPECT_NE(squared_distance(noisy, w), 0);
+    Matrix<float> other = w;
+    add_matched_noise(other.view(), changed.view(), 8);
+    EXPECT_NE(squared_distance(noisy, other), 0);
+    Matrix<float> narrow(3, 79);
+    EXPECT_THROW(add_matched_noise(other.view(), narrow.view(), 8), InvalidArgument);
+}
+
 }  // namespace
 }  // namespace assay

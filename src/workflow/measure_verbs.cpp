@@ -228,8 +228,8 @@ Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelT
     std::vector<Workload> work =
         sensitivity_work(session.model(), chosen, chosen.treatments.size(), text.windows);
     work.push_back(runs_of(session.model(), 2, text));
-    if (auto causes = findings_workload(session.model(), chosen.items, options.findings, text.windows))
-        work.push_back(std::move(*causes));
+    const auto causes = findings_workload(session.model(), chosen.items, options.findings, text.windows);
+    work.insert(work.end(), causes.begin(), causes.end());
     session.prepare(work);
     DiagnoseResult result;
     const TreatmentOverlay together(treatment, block_linears_of(session.model(), chosen.items));
