@@ -4,36 +4,20 @@
 #include <cmath>
 #include <deque>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "analyze/ranking.h"
+#include "analyze/score_estimates.h"
 #include "analyze/swap_sweep.h"
 #include "base/error.h"
-#include "measure/damage_estimate.h"
 #include "measure/runs.h"
 #include "measure/summary.h"
-#include "stats/quadratic_interval.h"
+#include "stats/bootstrap.h"
 #include "treat/treatment_overlay.h"
 
 namespace assay {
 namespace {
-
-// One item under one treatment.
-struct Swap {
-    std::size_t item = 0;       // index into Model::items()
-    std::size_t treatment = 0;  // index into the treatments
-};
-
-// What one item and treatment are estimated to do, after ρ and calibration.
-struct Estimate {
-    Swap swap;
-    ScoredDamage damage;
-};
-
-std::optional<Interval> scaled(const std::optional<Interval>& interval, double factor) {
-    if (!interval) return std::nullopt;
-    return Interval{interval->low * factor, interval->high * factor};
-}
 
 // What a row says of its linear whatever was measured.
 SensitivityLinear describe(const Model& model, std::size_t index, const std::string& treatment) {
@@ -68,42 +52,17 @@ void fill(const SweepResult& sweep, SwapMeasurement swap, std::uint64_t seed, Se
     if (const double error = swap.relative_output_error.value_or(0); error > 0)
         out.damage_per_output_error = out.kl / (error * error);
     out.propagation = std::move(swap.propagation);
+    if (!swap.route_changes.empty()) out.route_changes = std::move(swap.route_changes);
     out.windows = window_sums(swap.blocks, true);
     out.blocks = std::move(swap.blocks);
 }
 
-// The parts with the largest shares.
-std::vector<PartShare> largest(const std::vector<double>& shares) {
-    std::vector<PartShare> all;
-    for (std::size_t i = 0; i < shares.size(); ++i) all.push_back({static_cast<std::int64_t>(i), shares[i]});
-    std::stable_sort(all.begin(), all.end(),
-                     [](const PartShare& a, const PartShare& b) { return a.share > b.share; });
-    all.resize(std::min(all.size(), kKeptParts));
-    return all;
-}
-
-DamageParts parts_of(const Attribution& attribution) {
-    DamageParts parts{largest(attribution.rows), largest(attribution.columns), {}};
-    for (std::size_t h = 0; h < attribution.heads.size(); ++h) {
-        const HeadPart& head = attribution.heads[h];
-        parts.heads.push_back({head.part, head.head, attribution.head_shares[h]});
+bool has_experts(const Model& model) {
+    for (std::int64_t b = 0; b < model.config().layers; ++b) {
+        if (model.block(b).routing()) return true;
     }
-    return parts;
+    return false;
 }
-
-// ρ by projection, over all treatments.
-class BlockRatios {
-  public:
-    void add(const std::string& projection, const DamageEstimate& estimate) {
-        own_[projection].add(estimate);
-        all_.add(estimate);
-    }
-    double of(const std::string& projection) const { return block_ratio(own_.at(projection), all_); }
-
-  private:
-    std::map<std::string, RatioSums> own_;
-    RatioSums all_;
-};
 
 class Sensitivity {
   public:
@@ -121,108 +80,160 @@ class Sensitivity {
     }
 
     SensitivityResult scored() {
-        std::vector<Swap> swaps = score();
-        if (options_.method == SensitivityMethod::kHybrid) choose(swaps);
+        scores_ = estimate_scores(model_, engine_, first_windows(), changes_, options_);
+        baseline_ = scores_.baseline;
+        std::vector<Swap> swaps = scores_.unscored;
+        if (options_.method == SensitivityMethod::kHybrid) {
+            choose(swaps);
+            if (has_experts(model_)) probe(swaps);
+        }
         if (!swaps.empty()) measure(swaps);
+        if (options_.method == SensitivityMethod::kHybrid && has_experts(model_)) fall_back();
         calibrate();
         return result();
     }
 
   private:
-    // Fills estimates_; returns the swaps of items that cannot be scored.
-    std::vector<Swap> score() {
-        ScoreOptions options{.items = options_.items, .treatments = {}, .seed = options_.seed};
-        for (const NamedChange& change : changes_) options.treatments.push_back(change.overlay);
-        if (options_.parts) options.attributed = options_.items;
-        const ScoreResult scores = score_treatments(model_, engine_, windows_, options);
-        baseline_ = scores.baseline;
-        std::vector<DamageEstimate> damage;
-        BlockRatios ratios;
-        for (const TreatmentScore& s : scores.scores) {
-            damage.push_back(estimate_damage(scores, s.sums));
-            ratios.add(model_.items()[s.item].projection, damage.back());
+    std::span<const EvaluationWindow> first_windows() const {
+        const std::size_t step = options_.first_windows;
+        return step == 0 ? windows_ : windows_.first(std::min(step, windows_.size()));
+    }
+
+    // A treatment's estimates, the most damaging first.
+    std::vector<const ScoreEstimate*> ranked(std::size_t treatment) const {
+        std::vector<const ScoreEstimate*> out;
+        for (const ScoreEstimate& e : scores_.damages) {
+            if (e.swap.treatment == treatment) out.push_back(&e);
         }
-        for (std::size_t i = 0; i < damage.size(); ++i) {
-            const TreatmentScore& s = scores.scores[i];
-            const double ratio = ratios.of(model_.items()[s.item].projection);
-            const Interval around = quadratic_interval(damage[i].kl, damage[i].se);
-            estimates_.push_back(
-                {{s.item, s.treatment},
-                 {.kl = ratio * damage[i].kl, .kl_ci95 = scaled(around, ratio), .block_ratio = ratio}});
-        }
-        for (const Attribution& a : scores.attributions) parts_[{a.treatment, a.item}] = parts_of(a);
-        std::vector<Swap> unscored;
-        for (std::size_t i : scores.unscored) {
-            for (std::size_t f = 0; f < changes_.size(); ++f) unscored.push_back({i, f});
-        }
-        return unscored;
+        std::stable_sort(out.begin(), out.end(), [](const ScoreEstimate* a, const ScoreEstimate* b) {
+            return a->damage.kl > b->damage.kl;
+        });
+        return out;
     }
 
     // Adds what hybrid measures.
     void choose(std::vector<Swap>& swaps) const {
         for (std::size_t f = 0; f < changes_.size(); ++f) {
-            std::vector<const Estimate*> ranked;
+            const auto estimates = ranked(f);
             double sum = 0;
-            for (const Estimate& e : estimates_) {
-                if (e.swap.treatment != f) continue;
-                ranked.push_back(&e);
-                sum += e.damage.kl;
-            }
-            std::stable_sort(ranked.begin(), ranked.end(), [](const Estimate* a, const Estimate* b) {
-                return a->damage.kl > b->damage.kl;
-            });
-            const double mean = ranked.empty() ? 0 : sum / static_cast<double>(ranked.size());
+            for (const ScoreEstimate* e : estimates) sum += e->damage.kl;
+            const double mean = estimates.empty() ? 0 : sum / static_cast<double>(estimates.size());
             std::size_t borderline = 0;
-            for (std::size_t i = 0; i < ranked.size(); ++i) {
+            for (std::size_t i = 0; i < estimates.size(); ++i) {
                 const bool near = i >= options_.top && borderline < options_.borderline &&
-                                  holds_category_border(ranked[i]->damage.kl_ci95, mean);
-                if (i < options_.top || near) swaps.push_back(ranked[i]->swap);
+                                  holds_category_border(estimates[i]->damage.kl_ci95, mean);
+                if (i < options_.top || near) swaps.push_back(estimates[i]->swap);
                 borderline += near ? 1 : 0;
             }
         }
     }
 
+    using Kind = std::pair<std::size_t, std::string>;  // treatment and projection
+
+    // Those of each kind that rise above the noise floor, the most damaging first.
+    std::map<Kind, std::vector<const ScoreEstimate*>> kinds() const {
+        std::map<Kind, std::vector<const ScoreEstimate*>> out;
+        for (std::size_t f = 0; f < changes_.size(); ++f) {
+            for (const ScoreEstimate* e : ranked(f)) {
+                if (e->damage.kl > options_.noise_floor)
+                    out[{f, model_.items()[e->swap.item].projection}].push_back(e);
+            }
+        }
+        return out;
+    }
+
+    // Adds swaps of each kind, from the most to the least damaging, that are not there yet.
+    void probe(std::vector<Swap>& swaps) const {
+        std::set<Swap> all(swaps.begin(), swaps.end());
+        for (const auto& [kind, estimates] : kinds()) {
+            const std::size_t count = std::min(kProbes, estimates.size());
+            for (std::size_t i = 0; i < count; ++i) {
+                const std::size_t place = count > 1 ? i * (estimates.size() - 1) / (count - 1) : 0;
+                if (all.insert(estimates[place]->swap).second) swaps.push_back(estimates[place]->swap);
+            }
+        }
+    }
+
+    // Measures the kinds whose probes say that scores are off.
+    void fall_back() {
+        std::vector<Swap> swaps;
+        for (const auto& [kind, estimates] : kinds()) {
+            const double ratio = mean_ratio(estimates).first;
+            if (ratio >= kLeastScoreRatio && ratio <= kMostScoreRatio) continue;
+            for (const ScoreEstimate* e : estimates) {
+                if (!measured_.contains(e->swap)) swaps.push_back(e->swap);
+            }
+        }
+        if (!swaps.empty()) measure(swaps);
+    }
+
+    // Geometric mean of measured / scored damage of those that were measured above the noise floor (1 without
+    // any), and their number.
+    std::pair<double, std::size_t> mean_ratio(std::span<const ScoreEstimate* const> estimates) const {
+        double logs = 0;
+        std::size_t count = 0;
+        for (const ScoreEstimate* e : estimates) {
+            const auto found = measured_.find(e->swap);
+            if (found == measured_.end() || e->damage.kl <= 0 || !(found->second.kl > options_.noise_floor))
+                continue;
+            logs += std::log(found->second.kl / e->damage.kl);
+            ++count;
+        }
+        return {count > 0 ? std::exp(logs / static_cast<double>(count)) : 1.0, count};
+    }
+
+    // Whether two neighbours in a treatment's measured ranking are undecided.
+    bool needs_more(const std::vector<Swap>& swaps, const SweepResult& sweep) const {
+        for (std::size_t f = 0; f < changes_.size(); ++f) {
+            std::vector<std::pair<double, std::size_t>> order;
+            for (std::size_t i = 0; i < swaps.size(); ++i) {
+                const auto& blocks = sweep.swaps[i].blocks;
+                if (swaps[i].treatment == f)
+                    order.emplace_back(-summarize_damage(sweep.baseline, blocks, options_.seed).kl, i);
+            }
+            std::sort(order.begin(), order.end());
+            for (std::size_t i = 1; i < order.size(); ++i) {
+                if (swaps_undecided(sweep.swaps[order[i - 1].second].blocks,
+                                    sweep.swaps[order[i].second].blocks, options_.seed))
+                    return true;
+            }
+        }
+        return false;
+    }
+
     void measure(const std::vector<Swap>& swaps) {
         std::vector<Fork> forks;
         for (const Swap& swap : swaps) forks.push_back({swap.item, changes_[swap.treatment].overlay});
-        SweepResult sweep = sweep_swaps(model_, engine_, windows_, forks, options_.seed);
+        SweepResult sweep =
+            sweep_swaps(model_, engine_, windows_, forks, options_.seed, options_.first_windows,
+                        [&](const SweepResult& so_far) { return needs_more(swaps, so_far); });
         for (std::size_t i = 0; i < swaps.size(); ++i) {
             SensitivityLinear row = describe(model_, swaps[i].item, changes_[swaps[i].treatment].name);
             fill(sweep, std::move(sweep.swaps[i]), options_.seed, row);
-            measured_[{swaps[i].treatment, swaps[i].item}] = std::move(row);
+            measured_[swaps[i]] = std::move(row);
         }
-        baseline_ = std::move(sweep.baseline);
+        if (sweep.baseline.size() > baseline_.size()) baseline_ = std::move(sweep.baseline);
         control_ = sweep.control;
     }
 
     // Multiplies each treatment's estimates by the geometric mean of measured / scored damage.
     void calibrate() {
         for (std::size_t f = 0; f < changes_.size(); ++f) {
-            double logs = 0;
-            std::size_t count = 0;
-            for (const Estimate& e : estimates_) {
-                const auto found = measured_.find({f, e.swap.item});
-                if (e.swap.treatment != f || found == measured_.end() || e.damage.kl <= 0 ||
-                    !(found->second.kl > options_.noise_floor))
-                    continue;
-                logs += std::log(found->second.kl / e.damage.kl);
-                ++count;
-            }
-            const double factor =
-                count >= kCalibrationSwaps ? std::exp(logs / static_cast<double>(count)) : 1.0;
-            for (Estimate& e : estimates_) {
+            const auto [ratio, count] = mean_ratio(ranked(f));
+            if (count < kCalibrationSwaps) continue;
+            for (ScoreEstimate& e : scores_.damages) {
                 if (e.swap.treatment != f) continue;
-                e.damage.kl *= factor;
-                e.damage.kl_ci95 = scaled(e.damage.kl_ci95, factor);
-                e.damage.calibration = factor;
+                e.damage.kl *= ratio;
+                e.damage.kl_ci95 = scaled(e.damage.kl_ci95, ratio);
+                e.damage.calibration = ratio;
             }
         }
     }
 
     SensitivityResult result() {
-        std::map<std::pair<std::size_t, std::size_t>, SensitivityLinear> rows = std::move(measured_);
-        for (const Estimate& e : estimates_) {
-            const auto [place, is_new] = rows.try_emplace({e.swap.treatment, e.swap.item});
+        std::map<Swap, SensitivityLinear> rows = std::move(measured_);
+        for (const ScoreEstimate& e : scores_.damages) {
+            const auto [place, is_new] = rows.try_emplace(e.swap);
             SensitivityLinear& row = place->second;
             if (is_new) {
                 row = describe(model_, e.swap.item, changes_[e.swap.treatment].name);
@@ -231,20 +242,36 @@ class Sensitivity {
                 row.kl_ci95 = e.damage.kl_ci95;
             }
             row.scored = e.damage;
-            if (const auto parts = parts_.find({e.swap.treatment, e.swap.item}); parts != parts_.end())
+            if (const auto parts = scores_.parts.find(e.swap); parts != scores_.parts.end())
                 row.parts = parts->second;
         }
         SensitivityResult out;
         out.baseline = perplexity_result(baseline_, longest_window(windows_));
         out.control = control_;
+        if (!scores_.together.empty()) out.together = predictions(rows);
         for (std::size_t f = 0; f < changes_.size(); ++f) {
             out.treatment += (f > 0 ? ", " : "") + changes_[f].name;
             std::vector<SensitivityLinear> linears;
-            for (auto& [key, row] : rows) {
-                if (key.first == f) linears.push_back(std::move(row));
+            for (auto& [swap, row] : rows) {
+                if (swap.treatment == f) linears.push_back(std::move(row));
             }
             rank_linears(linears, options_.noise_floor);
             std::move(linears.begin(), linears.end(), std::back_inserter(out.linears));
+        }
+        return out;
+    }
+
+    // Sums of the rows' damages, with the estimates' intervals moved along.
+    std::vector<PlanPrediction> predictions(const std::map<Swap, SensitivityLinear>& rows) const {
+        std::vector<PlanPrediction> out = scores_.together;
+        for (PlanPrediction& p : out) {
+            double sum = 0;
+            for (const auto& [swap, row] : rows) {
+                const bool in_block = model_.items()[swap.item].role == LinearItem::Role::kBlock;
+                if (in_block && row.treatment == p.treatment) sum += row.kl;
+            }
+            if (p.kl_sum > 0) p.kl_sum_ci95 = scaled(p.kl_sum_ci95, sum / p.kl_sum);
+            p.kl_sum = sum;
         }
         return out;
     }
@@ -254,14 +281,30 @@ class Sensitivity {
     std::span<const EvaluationWindow> windows_;
     std::span<const NamedChange> changes_;
     const SensitivityOptions& options_;
-    std::vector<Estimate> estimates_;
-    std::map<std::pair<std::size_t, std::size_t>, DamageParts> parts_;           // by treatment and item
-    std::map<std::pair<std::size_t, std::size_t>, SensitivityLinear> measured_;  // by treatment and item
+    ScoreEstimates scores_;
+    std::map<Swap, SensitivityLinear> measured_;
     std::vector<BlockSums> baseline_;
     std::optional<Control> control_;
 };
 
 }  // namespace
+
+bool swaps_undecided(std::span<const BlockSums> a, std::span<const BlockSums> b, std::uint64_t seed) {
+    if (a.size() != b.size()) throw InvalidArgument("swaps are compared on the same blocks of positions");
+    std::vector<double> differences, tokens;
+    double sum_a = 0, sum_b = 0, all = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        differences.push_back(a[i].kl_sum - b[i].kl_sum);
+        tokens.push_back(static_cast<double>(a[i].tokens));
+        sum_a += a[i].kl_sum;
+        sum_b += b[i].kl_sum;
+        all += tokens.back();
+    }
+    const auto interval = bootstrap_mean(differences, tokens, {.seed = seed});
+    if (!interval) return true;
+    return interval->low <= 0 && interval->high >= 0 &&
+           (interval->high - interval->low) / 2 > kCloseDamage * std::max(sum_a, sum_b) / all;
+}
 
 SensitivityResult measure_changes(const Model& model, const Engine& engine,
                                   std::span<const EvaluationWindow> windows,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "base/error.h"
 #include "measure/runs.h"
@@ -23,6 +24,7 @@ struct ForkSums {
     RunScores scores;
     compute::SquaredError output_error;
     std::vector<compute::SquaredError> propagation;  // per block
+    std::vector<double> changed_routes;              // per block: positions
 };
 
 class Sweep {
@@ -49,6 +51,11 @@ class Sweep {
             append_errors(fork.output_error, numbers);
             numbers.push_back(static_cast<double>(fork.propagation.size()));
             for (const auto& block : fork.propagation) append_errors(block, numbers);
+            std::vector<double> routes;
+            for (const auto& block : fork.changed_routes)
+                routes.push_back(
+                    static_cast<double>(std::accumulate(block.begin(), block.end(), std::int64_t{0})));
+            append_list(routes, numbers);
         }
         return numbers;
     }
@@ -62,14 +69,19 @@ class Sweep {
             add_errors(numbers, fork.output_error);
             fork.propagation.resize(static_cast<std::size_t>(numbers.next_count()));
             for (auto& block : fork.propagation) add_errors(numbers, block);
+            const std::vector<double> routes = numbers.next_list();
+            fork.changed_routes.resize(routes.size());
+            for (std::size_t b = 0; b < routes.size(); ++b) fork.changed_routes[b] += routes[b];
         }
     }
 
-    SweepResult result() {
+    // Of `positions` in all, scored or not.
+    SweepResult result(std::int64_t positions) const {
         SweepResult out;
         out.baseline = reference_.blocks;
         out.control = control();
-        for (std::size_t f = 0; f + 1 < forks_.size(); ++f) out.swaps.push_back(measurement(f));
+        for (std::size_t f = 0; f + 1 < forks_.size(); ++f)
+            out.swaps.push_back(measurement(f, static_cast<double>(positions)));
         return out;
     }
 
@@ -91,13 +103,14 @@ class Sweep {
         return s.reference > 0 ? std::sqrt(s.error / s.reference) : 0;
     }
 
-    SwapMeasurement measurement(std::size_t fork) {
-        ForkSums& sums = sums_[fork];
+    SwapMeasurement measurement(std::size_t fork, double positions) const {
+        const ForkSums& sums = sums_[fork];
         SwapMeasurement out;
-        out.blocks = std::move(sums.scores.blocks);
+        out.blocks = sums.scores.blocks;
         if (model_.items()[forks_[fork].item].block >= 0)
             out.relative_output_error = ratio(sums.output_error);
         for (const auto& block : sums.propagation) out.propagation.push_back(ratio(block));
+        for (double changed : sums.changed_routes) out.route_changes.push_back(changed / positions);
         return out;
     }
 
@@ -127,17 +140,28 @@ class Sweep {
 }  // namespace
 
 SweepResult sweep_swaps(const Model& model, const Engine& engine, std::span<const EvaluationWindow> windows,
-                        std::span<const Fork> swaps, std::uint64_t seed) {
+                        std::span<const Fork> swaps, std::uint64_t seed, std::size_t step,
+                        const NeedsMore& needs_more) {
     if (swaps.empty() || windows.empty()) throw InvalidArgument("a sweep needs swaps and windows");
     const auto runs = static_cast<std::int64_t>(swaps.size()) + 2;  // the reference, the control
     const std::size_t group =
         windows_per_group(model, engine.backend, windows, runs, engine.limits.state_bytes);
     Sweep sweep(model, engine, swaps, seed);
-    for_each_group(
-        engine, windows, group, runs, "swaps",
-        [&](std::span<const EvaluationWindow> part) { return sweep.measure(part); },
-        [&](NumberReader& numbers, std::int64_t first) { sweep.absorb(numbers, first); });
-    return sweep.result();
+    if (step == 0) step = windows.size();
+    std::int64_t positions = 0;
+    for (std::size_t done = 0;;) {
+        const auto part = windows.subspan(done, std::min(step, windows.size() - done));
+        for_each_group(
+            engine, part, group, runs, "swaps",
+            [&](std::span<const EvaluationWindow> some) { return sweep.measure(some); },
+            [&](NumberReader& numbers, std::int64_t first) {
+                sweep.absorb(numbers, static_cast<std::int64_t>(done) + first);
+            });
+        for (const EvaluationWindow& window : part) positions += std::ssize(window.tokens);
+        done += part.size();
+        SweepResult result = sweep.result(positions);
+        if (done == windows.size() || !needs_more || !needs_more(result)) return result;
+    }
 }
 
 }  // namespace assay

@@ -22,6 +22,12 @@ void add_sensitivity(CLI::App& app, Action& chosen) {
     add_treatments_option(verb, values->options.treatments);
     add_linears_option(verb, values->options.linears);
     add_sensitivity_options(verb, values->options);
+    verb.add_option(
+            "--extend-to", values->options.extend_to,
+            "hybrid: measure swaps on up to so many windows, --max-windows at a time, while the order of "
+            "two neighbours is open: the paired 95 % interval of their difference holds 0 and is wider than "
+            "± 10 % of the larger damage")
+        ->check(CLI::PositiveNumber);
     add_json_option(verb, values->json);
     verb.callback([&chosen, values] {
         chosen = [values](const Context& context) {

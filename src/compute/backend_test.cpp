@@ -216,6 +216,20 @@ TEST(Routing, TakesTheLargestAndTheLowestIdOnTies) {
     EXPECT_EQ(routing.experts[2].batch.window_rows(1), 0);
 }
 
+TEST(Routing, CountsTheRowsThatChangeTheirSetOfExperts) {
+    const std::vector<std::vector<double>> before{{3, 2, 1}, {3, 2, 1}, {3, 2, 1}, {1, 2, 3}},
+        after{{2, 3, 1}, {3, 1, 2}, {3, 2, 1}, {3, 2, 1}};
+    const auto route = [](const auto& logits) {
+        return route_rows(Batch({2, 2}), 3, {2, false}, [&](std::int64_t r, std::span<double> out) {
+            std::copy(logits[static_cast<std::size_t>(r)].begin(), logits[static_cast<std::size_t>(r)].end(),
+                      out.begin());
+        });
+    };
+    // Row 0 keeps its set in another order; rows 1 and 3 change theirs.
+    EXPECT_EQ(changed_routes(Batch({2, 2}), route(before), route(after)), (std::vector<std::int64_t>{1, 1}));
+    EXPECT_EQ(changed_routes(Batch({2, 2}), route(after), route(after)), (std::vector<std::int64_t>{0, 0}));
+}
+
 TEST_P(CpuBackendTest, ScoresAgreeWithReferenceAndControlIsExactlyZero) {
     for (std::int64_t vocabulary : {2, 33, 509, 2500}) {
         const double softcap = vocabulary == 509 ? 5 : 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 
 #include "tensor/matrix.h"
@@ -56,6 +57,22 @@ Routing route_rows(const Batch& batch, std::int64_t experts, const RouteSpec& sp
     }
     for (std::size_t e = 0; e < count; ++e) routing.experts[e].batch = Batch(std::move(window_rows[e]));
     return routing;
+}
+
+std::vector<std::int64_t> changed_routes(const Batch& batch, const Routing& a, const Routing& b) {
+    std::vector<bool> changed(static_cast<std::size_t>(batch.rows()));
+    for (std::size_t e = 0; e < a.experts.size(); ++e) {
+        const std::vector<std::int64_t>&x = a.experts[e].rows, &y = b.experts.at(e).rows;
+        std::vector<std::int64_t> different;  // both are sorted: windows and positions in order
+        std::set_symmetric_difference(x.begin(), x.end(), y.begin(), y.end(), std::back_inserter(different));
+        for (std::int64_t row : different) changed[static_cast<std::size_t>(row)] = true;
+    }
+    std::vector<std::int64_t> counts;
+    for (std::int64_t w = 0; w < batch.windows(); ++w) {
+        const auto first = changed.begin() + batch.window_first_row(w);
+        counts.push_back(std::count(first, first + batch.window_rows(w), true));
+    }
+    return counts;
 }
 
 void route_rows_backward(std::int64_t rows, const RouteSpec& spec, const Routing& routing,

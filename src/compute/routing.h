@@ -33,6 +33,9 @@ using RoutingGradient = std::vector<std::vector<double>>;
 Routing route_rows(const Batch& batch, std::int64_t experts, const RouteSpec& spec,
                    const std::function<void(std::int64_t, std::span<double>)>& fill);
 
+// Rows of each window that two routings of a batch give to different sets of experts.
+std::vector<std::int64_t> changed_routes(const Batch& batch, const Routing& a, const Routing& b);
+
 // Gradients of the router's logits of `rows` rows from those of the weights, for the choice of experts as it
 // was: g_logit = p (g - Σ p g), with g = 0 for experts not chosen, and p the softmax over the chosen ones
 // where `renormalise`, else over all. write(row, g_logits) takes those of one row.

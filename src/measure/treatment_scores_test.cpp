@@ -10,6 +10,7 @@
 #include "measure/damage_estimate.h"
 #include "measure/scores.h"
 #include "model/model_files.h"
+#include "model/reverse_pass.h"
 #include "model/test_models.h"
 
 namespace assay {
@@ -161,6 +162,66 @@ TEST(TreatmentScores, LeaveOutEmbeddingsUnderTreatmentsThatNeedWholeMatrices) {
     EXPECT_EQ(result.unscored, std::vector<std::size_t>{last});
     ASSERT_EQ(result.scores.size(), 1u);
     EXPECT_EQ(result.scores[0].item, 0u);
+}
+
+// Σ_oi g² ΔW² x² of one item, block by block, from the gradients themselves.
+class SquareTap final : public GradientTap {
+  public:
+    SquareTap(const LinearItem& item, compute::Backend& backend, const Matrix<float>& change)
+        : item_(item), backend_(backend), change_(change) {}
+    void linear(const LinearItem& item, std::span<const std::int64_t>, const compute::Tensor& input,
+                const compute::Tensor& g_output) override {
+        if (&item != &item_) return;
+        Matrix<float> x(input.rows(), input.cols()), g(g_output.rows(), g_output.cols());
+        backend_.download(input, x.view());
+        backend_.download(g_output, g.view());
+        sums.assign(static_cast<std::size_t>((x.rows() + kScorePositions - 1) / kScorePositions), 0.0);
+        for (std::int64_t t = 0; t < x.rows(); ++t) {
+            for (std::int64_t o = 0; o < g.cols(); ++o) {
+                for (std::int64_t c = 0; c < x.cols(); ++c) {
+                    const double term = static_cast<double>(g.view()(t, o)) *
+                                        static_cast<double>(change_.view()(o, c)) *
+                                        static_cast<double>(x.view()(t, c));
+                    sums[static_cast<std::size_t>(t / kScorePositions)] += term * term;
+                }
+            }
+        }
+    }
+    void head(std::int64_t, const compute::Tensor&, const compute::Tensor&) override {}
+    void embedding(const compute::Tensor&) override {}
+
+    std::vector<double> sums;
+
+  private:
+    const LinearItem& item_;
+    compute::Backend& backend_;
+    const Matrix<float>& change_;
+};
+
+TEST(TreatmentScores, OfRandomSignsAreWhatSquaresAreExpectedToBe) {
+    const Model model = random_model(small_llama_config());
+    const StretchOverlay stretch(0.1);
+    TestEngine engine;
+    const auto windows = with_context(random_windows({70}, 97), 6);
+    const LinearItem& item = model.items()[3];
+    const ScoreResult result = score_treatments(
+        model, engine, windows, {.items = {3}, .treatments = {&stretch}, .seed = 9, .random_signs = true});
+    const Matrix<float> w = read_weight(model.weights(), item.name);
+    Matrix<float> change = w;
+    stretch.apply(item, change.view());
+    for (std::size_t i = 0; i < w.values().size(); ++i) change.values()[i] -= w.values()[i];
+    Rng rng(9, 0);
+    std::vector<double> uniforms(63);
+    for (double& u : uniforms) u = rng.uniform();
+    SquareTap tap(item, *engine.backend, change);
+    run_reverse_pass(model, engine, make_chunks(windows, 4096)[0], uniforms, tap);
+    ASSERT_EQ(result.scores.at(0).sums.size(), tap.sums.size());
+    for (std::size_t b = 0; b < tap.sums.size(); ++b)
+        EXPECT_NEAR(result.scores[0].sums[b], tap.sums[b], 1e-5 * tap.sums[b]);
+    EXPECT_THROW(score_treatments(
+                     model, engine, windows,
+                     {.items = {model.items().size() - 1}, .treatments = {&stretch}, .random_signs = true}),
+                 InvalidArgument);
 }
 
 TEST(TreatmentScores, NeedItemsTreatmentsAndWindows) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,14 @@ struct BlockProgram {
     bool local_rope = false;
     compute::Activation activation = compute::Activation::kSilu;
     compute::RouteSpec route;
+
+    // Slot of the experts' routing; none in blocks without experts.
+    std::optional<int> routing() const {
+        for (const BlockOp& op : ops) {
+            if (op.kind == BlockOpKind::kRoute) return op.output;
+        }
+        return std::nullopt;
+    }
 };
 
 }  // namespace assay

@@ -187,13 +187,16 @@ class PassRun {
             if (state.empty()) continue;
             scratch_[program.input] = std::move(state);
             runner_.run(chunk.rows, loaded.weights, scratch_);
+            record_routes(block, f, chunk);
             state = take_output(block, scratch_);
             record_propagation(block, f, chunk, state);
         }
         for (std::size_t s = 0; s < loaded.starting.size(); ++s) {
             const std::size_t f = loaded.starting[s];
             const int op = item(options_.forks[f]).op;
+            if (const auto slot = program.routing()) scratch_.routing(*slot) = base_.routing(*slot);
             runner_.run_swapped(chunk.rows, loaded.weights, base_, op, *loaded.swapped[s], scratch_);
+            record_routes(block, f, chunk);
             record_output_error(f, chunk, program.ops[static_cast<std::size_t>(op)]);
             fork_streams_[f].chunks[c] = std::move(scratch_[program.output]);
             record_propagation(block, f, chunk, fork_streams_[f].chunks[c]);
@@ -207,6 +210,18 @@ class PassRun {
         const auto sums = backend_.squared_error(chunk.rows, base_[model_.block(block).output], state);
         blocks[index].insert(blocks[index].end(), sums.begin(), sums.end());
         done(chunk);
+    }
+
+    // Of the fork whose slots are in scratch_.
+    void record_routes(std::int64_t block, std::size_t f, const TokenChunk& chunk) {
+        const auto slot = model_.block(block).routing();
+        if (!slot) return;
+        auto& blocks = result_.forks[f].changed_routes;
+        const auto index = static_cast<std::size_t>(block - first_block(options_.forks[f]));
+        if (blocks.size() <= index) blocks.resize(index + 1);
+        const auto counts =
+            compute::changed_routes(chunk.rows, base_.routing(*slot), scratch_.routing(*slot));
+        blocks[index].insert(blocks[index].end(), counts.begin(), counts.end());
     }
 
     // ‖ΔY‖² from both runs' outputs (a residual cancels), ‖Y‖² from the reference's without its residual.

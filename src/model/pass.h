@@ -53,6 +53,9 @@ struct ForkResult {
     // Per block from the swap's on, per window: ‖h_fork - h_ref‖² and ‖h_ref‖² of the residual stream after
     // the block.
     std::vector<std::vector<compute::SquaredError>> propagation;
+    // Per block from the swap's on, per window: positions that go to other experts than in the reference run.
+    // None in models without experts.
+    std::vector<std::vector<std::int64_t>> changed_routes;
 };
 
 struct PassResult {

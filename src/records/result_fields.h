@@ -163,6 +163,7 @@ void fields(Visitor& visit, R& r) {
     visit("relative_output_error", r.relative_output_error);
     visit("damage_per_output_error", r.damage_per_output_error);
     visit("propagation", r.propagation);
+    visit("route_changes", r.route_changes);
     visit("windows", r.windows);
     visit("blocks", r.blocks);
 }
@@ -173,12 +174,23 @@ void fields(Visitor& visit, R& r) {
     visit("identical", r.identical);
 }
 
+template <class Visitor, RecordOf<PlanPrediction> R>
+void fields(Visitor& visit, R& r) {
+    visit("treatment", r.treatment);
+    visit("linears", r.linears);
+    visit("kl_sum", r.kl_sum);
+    visit("kl_sum_ci95", r.kl_sum_ci95);
+    visit("kl_interactions", r.kl_interactions);
+    visit("kl_interactions_ci95", r.kl_interactions_ci95);
+}
+
 template <class Visitor, RecordOf<SensitivityResult> R>
 void fields(Visitor& visit, R& r) {
     visit("baseline", r.baseline);
     visit("treatment", r.treatment);
     visit("linears", r.linears);
     visit("control", r.control);
+    visit("together", r.together);
 }
 
 template <class Visitor, RecordOf<TensorDifference> R>

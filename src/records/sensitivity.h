@@ -73,6 +73,8 @@ struct SensitivityLinear {
     std::optional<double> damage_per_output_error;  // kl / relative_output_error^2: how much the model cares
     // ||h_treated - h||_F / ||h||_F, h the hidden states after the linear's own block, then each later one.
     std::vector<double> propagation;
+    // In the same blocks, share of positions that go to other experts; none in models without experts.
+    std::optional<std::vector<double>> route_changes;
     std::vector<WindowSums> windows;  // with kl_sum; the baseline's nll_sum is in baseline.windows
     std::vector<BlockSums> blocks;  // the same sums, finer: the intervals come from these and the baseline's
 
@@ -87,11 +89,25 @@ struct Control {
     bool operator==(const Control&) const = default;
 };
 
+// What the scores say of the blocks' linears treated together; nats per token.
+struct PlanPrediction {
+    std::string treatment;
+    std::int64_t linears = 0;
+    double kl_sum = 0;  // of the single damages as the results have them
+    std::optional<Interval> kl_sum_ci95;
+    double kl_interactions = 0;  // ρ · ½ Σ_b (Σ_i S_bi)² / T: of their changes added up
+    std::optional<Interval> kl_interactions_ci95;
+
+    bool operator==(const PlanPrediction&) const = default;
+};
+
 struct SensitivityResult {
     PerplexityResult baseline;  // the reference on the same windows
     std::string treatment;      // those asked for, separated by commas; a linear's own says what it got
     std::vector<SensitivityLinear> linears;  // treatment by treatment, each by rank
     std::optional<Control> control;          // where anything was measured
+    // Treatment by treatment; none without scores.
+    std::optional<std::vector<PlanPrediction>> together;
 
     bool operator==(const SensitivityResult&) const = default;
 };

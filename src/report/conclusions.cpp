@@ -39,13 +39,46 @@ std::string what_weight_errors_tell(double correlation) {
                        meaning);
 }
 
+std::string prediction_text(const PlanPrediction& p) {
+    return fmt::format("{} nats {} as the sum of the single damages, {} {} with interactions",
+                       format_significant(p.kl_sum), format_interval(p.kl_sum_ci95),
+                       format_significant(p.kl_interactions), format_interval(p.kl_interactions_ci95));
+}
+
 std::string how_they_add_up(const DiagnoseResult& result) {
+    const std::string measured = format_significant(result.all_treated.comparison->kl_mean);
+    const auto& together = result.sensitivity.together;
+    if (together && !together->empty())
+        return fmt::format("Treated together, the blocks' linears cause {} nats; predicted: {}.", measured,
+                           prediction_text(together->front()));
     double sum = 0;
     for (const SensitivityLinear& linear : result.sensitivity.linears) sum += linear.block ? linear.kl : 0;
     return fmt::format(
         "Treated one at a time, the blocks' linears' damages add up to {} nats; treated together they cause "
         "{}.",
-        format_significant(sum), format_significant(result.all_treated.comparison->kl_mean));
+        format_significant(sum), measured);
+}
+
+// How many tokens change their experts, where there are any: the swap that moves most.
+std::string routes_text(const SensitivityResult& result) {
+    const SensitivityLinear* most = nullptr;
+    double share = -1;
+    std::size_t layer = 0;
+    for (const SensitivityLinear& linear : result.linears) {
+        if (!linear.route_changes) continue;
+        for (std::size_t i = 0; i < linear.route_changes->size(); ++i) {
+            if ((*linear.route_changes)[i] <= share) continue;
+            most = &linear;
+            share = (*linear.route_changes)[i];
+            layer = static_cast<std::size_t>(linear.block.value_or(0)) + i;
+        }
+    }
+    if (most == nullptr) return "";
+    return fmt::format(
+        "Tokens change their experts: most under {} of {}, {} of them in layer {} (every measured linear's, "
+        "layer by "
+        "layer: route_changes in the JSON).",
+        most->treatment, most->name, format_percent(share), layer);
 }
 
 std::string next_step(const DiagnoseResult& result) {
@@ -95,10 +128,21 @@ std::vector<std::string> warnings_of(const SensitivityResult& result) {
         format_significant(result.control->kl))};
 }
 
+std::vector<std::string> conclusions_of(const SensitivityResult& result) {
+    std::vector<std::string> sentences;
+    for (const PlanPrediction& p : result.together.value_or(std::vector<PlanPrediction>{}))
+        sentences.push_back(fmt::format("All {} linears of the blocks under {} together, predicted: {}.",
+                                        p.linears, p.treatment, prediction_text(p)));
+    if (std::string routes = routes_text(result); !routes.empty()) sentences.push_back(std::move(routes));
+    return sentences;
+}
+
 std::vector<std::string> conclusions_of(const DiagnoseResult& result) {
     if (result.sensitivity.linears.empty()) return {};
     std::vector<std::string> sentences = {where_it_sits(result)};
     if (result.all_treated.comparison) sentences.push_back(how_they_add_up(result));
+    if (std::string routes = routes_text(result.sensitivity); !routes.empty())
+        sentences.push_back(std::move(routes));
     if (result.rank_correlation_weight_error_damage)
         sentences.push_back(what_weight_errors_tell(*result.rank_correlation_weight_error_damage));
     sentences.push_back(next_step(result));

@@ -12,6 +12,9 @@ namespace assay {
 // A loud sentence where the no-swap control changed something, so that no number below it can be trusted.
 std::vector<std::string> warnings_of(const SensitivityResult& result);
 
+// What treating all linears together will do, and how many tokens change their experts. Plain text.
+std::vector<std::string> conclusions_of(const SensitivityResult& result);
+
 // Where the damage sits, whether weight errors tell it, and what to do next. Plain text.
 std::vector<std::string> conclusions_of(const DiagnoseResult& result);
 

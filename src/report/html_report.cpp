@@ -251,8 +251,9 @@ constexpr std::string_view kDefinitions = R"html(<section><h2>How the numbers ar
 
 // Everything between the header and the settings.
 std::string sections(const SensitivityResult& result) {
-    return warnings_html(result) + tiles(result) + heatmap_section(result) + "<div class=\"pair\">\n" +
-           propagation_section(result) + "</div>\n" + table_section(result, nullptr) + parts_sections(result);
+    return warnings_html(result) + tiles(result) + conclusions_html(result) + heatmap_section(result) +
+           "<div class=\"pair\">\n" + propagation_section(result) + "</div>\n" +
+           table_section(result, nullptr) + parts_sections(result);
 }
 
 std::string sections(const BlameResult& result) {

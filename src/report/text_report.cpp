@@ -193,7 +193,8 @@ std::string body(const BlameResult& result, const TextOptions& options) {
 std::string body(const SensitivityResult& result, const TextOptions& options) {
     return sentences_text(warnings_of(result)) + "Treatment: " + safe_text(result.treatment) +
            "\nBaseline perplexity: " + format_significant(result.baseline.ppl, 5) + "\n" +
-           scored_line(result.baseline) + "\n" + damage_table(result, {}, options) + parts_text(result);
+           scored_line(result.baseline) + "\n" + damage_table(result, {}, options) + parts_text(result) +
+           "\n" + sentences_text(conclusions_of(result));
 }
 
 // What is wrong with the linears, and what mends it.

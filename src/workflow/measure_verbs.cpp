@@ -191,8 +191,16 @@ Envelope measure_weights(const WeightsOptions& options, Progress& progress, cons
 
 Envelope measure_sensitivity(const SweepOptions& options, Progress& progress, const CancelToken& cancel) {
     Session session(options.model, progress, cancel);
-    const SensitivityOptions chosen = sensitivity_options(session, options);
-    const Evaluation text = session.evaluation(options.text);
+    SensitivityOptions chosen = sensitivity_options(session, options);
+    EvaluationText wanted = options.text;
+    if (options.extend_to) {
+        if (chosen.method != SensitivityMethod::kHybrid || *options.extend_to < wanted.max_windows)
+            throw InvalidArgument("--extend-to goes with --method hybrid and is at least --max-windows");
+        chosen.first_windows = static_cast<std::size_t>(wanted.max_windows);
+        wanted.max_windows = *options.extend_to;
+        session.set("extend_to", *options.extend_to);
+    }
+    const Evaluation text = session.evaluation(wanted);
     session.prepare(sensitivity_work(session.model(), chosen, chosen.treatments.size(), text.windows));
     return session.finish(sensitivity(session, text, chosen));
 }
@@ -218,7 +226,8 @@ Envelope blame(const BlameOptions& options, Progress& progress, const CancelToke
 
 Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelToken& cancel) {
     Session session(options.model, progress, cancel);
-    const SensitivityOptions chosen = sensitivity_options(session, options);
+    SensitivityOptions chosen = sensitivity_options(session, options);
+    chosen.top = std::max(chosen.top, static_cast<std::size_t>(std::max<std::int64_t>(options.findings, 0)));
     if (chosen.treatments.size() > 1)
         throw InvalidArgument("diagnose takes one --treatment; `assay sensitivity` takes several");
     if (options.findings < 0) throw InvalidArgument("--findings is a number of linears");

@@ -53,7 +53,10 @@ struct SweepOptions {  // sensitivity and diagnose
     EvaluationText text{.window = 256, .max_windows = 8, .context = 64, .bos_per_window = true};
     std::vector<std::string> treatments{"int4-g128"};  // of diagnose: one
     std::string method = "hybrid";                     // or exact, score: analyze/sensitivity.h
-    std::int64_t top = 5;                              // of hybrid: the worst that are measured
+    std::int64_t top = 4;                              // of hybrid: the worst that are measured
+    // Of hybrid sensitivity: swaps go on over up to so many windows while their order is open; none:
+    // max_windows.
+    std::optional<std::int64_t> extend_to;
     std::string linears = "";
     std::uint64_t seed = 0;
     bool parts = false;         // tell scored linears' damage by row, channel and head
@@ -65,7 +68,7 @@ struct BlameOptions {
     std::filesystem::path reference;  // the model that it was made from
     EvaluationText text{.window = 256, .max_windows = 8, .context = 64, .bos_per_window = true};
     std::string method = "hybrid";  // as of sensitivity, and the next three
-    std::int64_t top = 5;
+    std::int64_t top = 4;
     std::string linears = "";
     std::uint64_t seed = 0;
 };
