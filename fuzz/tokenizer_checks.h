@@ -5,7 +5,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "base/error.h"
+#include "attempt.h"
 #include "text/tokenizer.h"
 
 // Encodes and decodes; every id must be a token of the vocabulary.
@@ -15,15 +15,6 @@ inline void exercise(const assay::Tokenizer& tokenizer, std::string_view text) {
         if (id < 0 || id >= tokenizer.vocabulary_size() || !tokenizer.token_text(id)) std::abort();
     }
     tokenizer.decode(ids, true);
-}
-
-// FormatError (Unsupported is one) may come out of `parse`, nothing else.
-template <class Parse>
-void attempt(Parse parse) {
-    try {
-        parse();
-    } catch (const assay::FormatError&) {
-    }
 }
 
 // A text with what parsers of all kinds look for: spaces, marks, bytes without a character, tokens by name.

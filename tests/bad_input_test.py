@@ -462,5 +462,49 @@ class Results(ModelTest):
         self.assert_refuses(BAD_INPUT, ["report", self.inputs / "no.json"], [self.inputs / "no.json"])
 
 
+class Tasks(ModelTest):
+    def setUp(self):
+        super().setUp()
+        self.model.add_byte_tokenizer()
+
+    def assert_refuses_task(self, *says, task="mmlu", code=BAD_INPUT, more=()):
+        self.assert_refuses(code, ["eval", self.model.path, "--task", task, *more, "--json", "eval.json"], says)
+
+    def mmlu(self, dev="q,a,b,c,d,A\n", test="q,a,b,c,d,A\n"):
+        for part, text in (("dev", dev), ("test", test)):
+            (self.inputs / "mmlu" / part).mkdir(parents=True)
+            (self.inputs / "mmlu" / part / f"art_{part}.csv").write_text(text)
+        return ["--task-data", self.inputs / "mmlu", "--shots", "1"]
+
+    def test_refuses_a_csv_of_another_form(self):
+        self.assert_refuses_task("art_test.csv", "line 2", "5 fields, expected 6", more=self.mmlu(test="q,a,b,c,d,A\nq,a,b,c,A\n"))
+
+    def test_refuses_more_shots_than_there_are_examples(self):
+        self.assert_refuses_task("art_dev.csv", "holds 0 examples, --shots asks for 1", more=self.mmlu(dev=""))
+
+    def test_refuses_a_folder_without_the_subjects_asked_for(self):
+        self.assert_refuses_task("'math'", "test/SUBJECT_test.csv", more=[*self.mmlu(), "--subjects", "math"])
+
+    def test_refuses_mmlu_without_its_files(self):
+        self.assert_refuses_task("--task-data", code=USAGE)
+
+    def test_refuses_lines_that_are_no_questions(self):
+        file = self.write("q.jsonl", '{"context": "a", "choices": ["b", "c"], "answer": 0}\n{"context": "a"}\n')
+        self.assert_refuses_task(file, "line 2", "choices is missing", task=file)
+
+    def test_refuses_a_file_that_is_not_there(self):
+        self.assert_refuses_task("none.jsonl", task=self.inputs / "none.jsonl")
+
+    def test_refuses_a_text_of_too_few_sentences(self):
+        text = self.write("short.txt", "One sentence only.")
+        self.assert_refuses_task(text, "give a longer text", task="continuation", more=["--text", text])
+
+    def test_refuses_options_of_another_task(self):
+        self.assert_refuses_task("--shots", task="continuation", code=USAGE, more=["--shots", "2"])
+        self.assert_refuses_task("--text", code=USAGE, more=[*self.mmlu(), "--text", self.ids])
+        both = ["--treatment", "int4-g32", "--against", self.model.path]
+        self.assert_refuses_task("--treatment", task="continuation", code=USAGE, more=both)
+
+
 if __name__ == "__main__":
     assay_program.main()

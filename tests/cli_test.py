@@ -26,6 +26,10 @@ AGAINST = PERPLEXITY | {
     "kl_mean", "kl_ci95", "kl_percentiles", "top1_agreement", "top1_agreement_ci95", "delta_ppl", "delta_ppl_ci95", "ppl_ratio",
     "ppl_ratio_ci95", "nll_correlation", "delta_p_mean", "delta_p_mean_ci95", "delta_p_rms", "delta_p_rms_ci95", "delta_p_percentiles",
 }  # fmt: skip
+EVAL = {"task", "accuracy", "accuracy_ci95", "metric", "shots", "subjects", "questions"}
+EVAL_AGAINST = {
+    "reference_accuracy", "accuracy_difference", "accuracy_difference_ci95", "flips_to_wrong", "flips_to_right", "answers_changed", "mcnemar_p",
+}  # fmt: skip
 WEIGHTS = {
     "name", "shape", "treatment", "effective_bits", "frobenius_error", "relative_error", "max_abs_error", "mean_abs_error",
     "sqnr_db", "mean", "std", "max_abs", "outlier_fraction_3s", "outlier_fraction_4s", "outlier_fraction_6s", "range_ratio",
@@ -126,6 +130,45 @@ class Json(CliTest):
         self.assertAlmostEqual(result["delta_ppl"], result["ppl"] - result["reference_ppl"], delta=1e-9 * result["ppl"])
         low, high = result["kl_ci95"]
         self.assertTrue(0 < low <= result["kl_mean"] <= high, result["kl_ci95"])
+
+    def tokenized_model(self):
+        model = ModelFolder(self.inputs / "tokenized")
+        model.add_byte_tokenizer()
+        return model.path
+
+    def test_of_eval(self):
+        model = self.tokenized_model()
+        for task, questions in {"hellaswag": 2, "arc": 2, "piqa": 1, "winogrande": 1, "choices": 2}.items():
+            with self.subTest(task):
+                result = self.envelope("eval", model, "--task", DATA / "tasks" / f"{task}.jsonl")
+                self.assert_has(result, EVAL)
+                self.assertEqual((result["task"], len(result["questions"])), (task, questions))
+                for question in result["questions"]:
+                    ll = question["log_likelihoods"]
+                    if result["metric"] == "acc_norm":
+                        ll = [value / n for value, n in zip(ll, question["characters"])]
+                    self.assertEqual(question["chosen"], ll.index(max(ll)))
+                    self.assertEqual(question["correct"], question["chosen"] == question["answer"])
+                self.assertAlmostEqual(result["accuracy"], sum(q["correct"] for q in result["questions"]) / questions)
+
+    def test_of_eval_of_a_treatment(self):
+        result = self.envelope("eval", self.tokenized_model(), "--task", "mmlu", "--task-data", DATA / "tasks" / "mmlu",
+                               "--shots", "1", "--max-questions", "5", "--treatment", "int3-g32")  # fmt: skip
+        self.assert_has(result, EVAL | EVAL_AGAINST)
+        self.assertEqual([q["id"] for q in result["questions"]], ["kitchen/0", "kitchen/1", "kitchen/2", "village/0", "village/1"])
+        self.assertEqual([s["name"] for s in result["subjects"]], ["kitchen", "village"])
+        flips = [(q["reference_correct"], q["correct"]) for q in result["questions"]]
+        self.assertEqual(result["flips_to_wrong"], flips.count((True, False)))
+        self.assertEqual(result["flips_to_right"], flips.count((False, True)))
+        self.assertNotEqual(result["questions"][0]["log_likelihoods"], result["questions"][0]["reference_log_likelihoods"])
+
+    def test_of_eval_against_itself_is_no_change(self):
+        model = self.tokenized_model()
+        result = self.envelope("eval", model, "--task", "continuation", "--max-questions", "6", "--against", model)
+        self.assertEqual(len(result["questions"]), 6)
+        self.assertEqual((result["answers_changed"], result["accuracy_difference"], result["right_probability_difference"]), (0, 0, 0))
+        for question in result["questions"]:
+            self.assertEqual(question["log_likelihoods"], question["reference_log_likelihoods"])
 
     def test_of_perplexity_of_a_treatment(self):
         result = self.envelope("perplexity", self.model, *self.sweep)

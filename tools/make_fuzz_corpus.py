@@ -443,11 +443,31 @@ def tokenizer_gguf_seeds():
     }
 
 
+def task_seeds():
+    data = TESTS / "tasks"
+    files = {p.name.replace(".", "_"): p.read_bytes() for p in [*data.glob("*.jsonl"), *data.glob("mmlu/*/*.csv")]}
+    choices = b'{"context":"a","choices":["b","c"],"answer":0}'
+    return {
+        **files,
+        "open_quote": b'q,"a,b,c,d,A\n',
+        "text_after_quote": b'q,"a"b,b,c,d,A\n',
+        "quotes": b'"a ""b""\n",a,b,c,d,3\r\n',
+        "many_fields": b"q" + b"," * 100,
+        "mixed_layouts": choices + b'\n{"goal":"a","sol1":"b","sol2":"c","label":0}\n',
+        "answer_out_of_range": choices.replace(b"0}", b"26}"),
+        "no_text": choices.replace(b'"b"', b'" "'),
+        "brackets": b'{"activity_label":"[[","ctx_a":"[a] [title] ]","ctx_b":"\xc7\x86z","endings":["[b\\nc]","  x"],"label":"1"}',
+        "story": b"".join(b"On day %d the miller walked slowly to his old mill. " % day for day in range(60)),
+        "repeated": b"The same sentence stands here all over again. " * 60,
+        "bad_utf8": choices + b"\n\xff",
+    }
+
+
 def main():
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent / "fuzz" / "corpus"
     for target, seeds in {"safetensors": safetensors_seeds(), "gguf": gguf_seeds(), "config": config_seeds(), "gguf_config": gguf_config_seeds(),
                           "scaled_weight": scaled_weight_seeds(), "treatment": treatment_seeds(),
-                          "tokenizer": tokenizer_seeds(), "tokenizer_gguf": tokenizer_gguf_seeds(),
+                          "tasks": task_seeds(), "tokenizer": tokenizer_seeds(), "tokenizer_gguf": tokenizer_gguf_seeds(),
                           "tokenizer_model": tokenizer_model_seeds()}.items():
         (folder / target).mkdir(parents=True, exist_ok=True)
         for name, data in seeds.items():

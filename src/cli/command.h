@@ -29,6 +29,7 @@ void add_perplexity(CLI::App& app, Action& chosen);
 void add_weights(CLI::App& app, Action& chosen);
 void add_sensitivity(CLI::App& app, Action& chosen);
 void add_blame(CLI::App& app, Action& chosen);
+void add_eval(CLI::App& app, Action& chosen);
 void add_diagnose(CLI::App& app, Action& chosen);
 void add_predict(CLI::App& app, Action& chosen);
 void add_convert(CLI::App& app, Action& chosen);

@@ -10,6 +10,7 @@
 #include "container/json.h"
 #include "records/blame.h"
 #include "records/diagnose.h"
+#include "records/eval.h"
 #include "records/inspect.h"
 #include "records/perplexity.h"
 #include "records/predict.h"
@@ -28,7 +29,7 @@ struct InputFile {
 };
 
 using Result = std::variant<InspectResult, WeightsResult, PerplexityResult, SensitivityResult, DiagnoseResult,
-                            PredictResult, BlameResult>;
+                            PredictResult, BlameResult, EvalResult>;
 
 // The verb whose result this is: "inspect", "weights", …
 std::string_view command_of(const Result& result);

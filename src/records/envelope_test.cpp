@@ -134,6 +134,45 @@ DiagnoseResult diagnosis() {
             .findings = std::vector<Finding>{finding(), {.linear = "lm_head", .cause = "numerics"}}};
 }
 
+EvalResult evaluation(bool compared) {
+    EvalQuestion question{.id = "anatomy/0",
+                          .chosen = 2,
+                          .correct = true,
+                          .answer = 2,
+                          .log_likelihoods = {-3.5, -2, -1.0 / 3},
+                          .characters = {1, 1, 4}};
+    EvalResult result{
+        .task = "mmlu",
+        .metric = "acc",
+        .shots = 5,
+        .accuracy = 1,
+        .accuracy_ci95 = Interval{.low = 0.2, .high = 1},
+        .acc = 1,
+        .acc_norm = 0,
+        .chance = 1.0 / 3,
+        .right_probability = 0.8,
+        .shortened = 1,
+        .subjects = {{.name = "anatomy", .questions = 1, .accuracy = 1, .accuracy_ci95 = std::nullopt}}};
+    if (compared) {
+        question.reference_chosen = 0;
+        question.reference_correct = false;
+        question.reference_log_likelihoods = {{-1, -2, -3}};
+        result.subjects[0].reference_accuracy = 0;
+        result.comparison = EvalComparison{.reference_accuracy = 0,
+                                           .reference_accuracy_ci95 = Interval{.low = 0, .high = 0.8},
+                                           .accuracy_difference = 1,
+                                           .accuracy_difference_ci95 = Interval{.low = -0.2, .high = 1},
+                                           .flips_to_wrong = 0,
+                                           .flips_to_right = 1,
+                                           .answers_changed = 1,
+                                           .mcnemar_p = 1,
+                                           .right_probability_difference = 0.7,
+                                           .right_probability_difference_ci95 = std::nullopt};
+    }
+    result.questions = {question};
+    return result;
+}
+
 Envelope envelope(Result result) {
     return {.settings = {{"threads", 2}, {"text", "wiki.txt"}},
             .inputs = {{.path = "config.json", .sha256 = "00ff"}},
@@ -153,8 +192,8 @@ void rejects(const std::string& text, const std::string& message) {
 }
 
 TEST(Results, EveryVerbReadsBackIdentical) {
-    const std::vector<Result> all = {inspection(),     weights(),     perplexity(false),
-                                     perplexity(true), sensitivity(), diagnosis()};
+    const std::vector<Result> all = {inspection(),  weights(),   perplexity(false), perplexity(true),
+                                     sensitivity(), diagnosis(), evaluation(false), evaluation(true)};
     for (const Result& result : all) {
         const Envelope written = envelope(result);
         EXPECT_EQ(parse_results(results_text(written), "test"), written) << command_of(result);
@@ -181,6 +220,19 @@ TEST(Results, AComparisonStandsFlatBesideThePerplexity) {
     EXPECT_EQ(result["delta_p_rms"], 7);
     EXPECT_EQ(result["delta_p_percentiles"][0]["value"], -0.25);
     EXPECT_EQ(result["windows"][0]["kl_sum"].get<double>(), 0.1 + 0.2);
+}
+
+TEST(Results, AnEvaluationHasItsStableNames) {
+    const Json result = parse_json(results_text(envelope(evaluation(true))), "test")["result"];
+    EXPECT_EQ(result["task"], "mmlu");
+    EXPECT_EQ(result["accuracy"], 1);
+    EXPECT_EQ(result["accuracy_ci95"], Json::array({0.2, 1}));
+    EXPECT_EQ(result["questions"][0]["id"], "anatomy/0");
+    EXPECT_EQ(result["questions"][0]["chosen"], 2);
+    EXPECT_EQ(result["questions"][0]["correct"], true);
+    EXPECT_EQ(result["flips_to_right"], 1);
+    EXPECT_FALSE(
+        parse_json(results_text(envelope(evaluation(false))), "test")["result"].contains("mcnemar_p"));
 }
 
 TEST(Results, APlainPerplexityHasNoFieldsOfAComparison) {

@@ -5,6 +5,7 @@
 #include "records/blame.h"
 #include "records/diagnose.h"
 #include "records/envelope.h"
+#include "records/eval.h"
 #include "records/fields.h"
 #include "records/findings.h"
 #include "records/inspect.h"
@@ -341,6 +342,59 @@ void fields(Visitor& visit, R& r) {
     visit("head_gflops", r.head_gflops);
     visit("load_gweights", r.load_gweights);
     visit("disk_gib", r.disk_gib);
+}
+
+template <class Visitor, RecordOf<EvalQuestion> R>
+void fields(Visitor& visit, R& r) {
+    visit("id", r.id);
+    visit("chosen", r.chosen);
+    visit("correct", r.correct);
+    visit("answer", r.answer);
+    visit("log_likelihoods", r.log_likelihoods);
+    visit("characters", r.characters);
+    visit.if_present("reference_chosen", r.reference_chosen);
+    visit.if_present("reference_correct", r.reference_correct);
+    visit.if_present("reference_log_likelihoods", r.reference_log_likelihoods);
+}
+
+template <class Visitor, RecordOf<EvalSubject> R>
+void fields(Visitor& visit, R& r) {
+    visit("name", r.name);
+    visit("questions", r.questions);
+    visit("accuracy", r.accuracy);
+    visit("accuracy_ci95", r.accuracy_ci95);
+    visit.if_present("reference_accuracy", r.reference_accuracy);
+}
+
+template <class Visitor, RecordOf<EvalComparison> R>
+void fields(Visitor& visit, R& r) {
+    visit("reference_accuracy", r.reference_accuracy);
+    visit("reference_accuracy_ci95", r.reference_accuracy_ci95);
+    visit("accuracy_difference", r.accuracy_difference);
+    visit("accuracy_difference_ci95", r.accuracy_difference_ci95);
+    visit("flips_to_wrong", r.flips_to_wrong);
+    visit("flips_to_right", r.flips_to_right);
+    visit("answers_changed", r.answers_changed);
+    visit("mcnemar_p", r.mcnemar_p);
+    visit("right_probability_difference", r.right_probability_difference);
+    visit("right_probability_difference_ci95", r.right_probability_difference_ci95);
+}
+
+template <class Visitor, RecordOf<EvalResult> R>
+void fields(Visitor& visit, R& r) {
+    visit("task", r.task);
+    visit("metric", r.metric);
+    visit("shots", r.shots);
+    visit("accuracy", r.accuracy);
+    visit("accuracy_ci95", r.accuracy_ci95);
+    visit("acc", r.acc);
+    visit("acc_norm", r.acc_norm);
+    visit("chance", r.chance);
+    visit("right_probability", r.right_probability);
+    visit("shortened", r.shortened);
+    visit("subjects", r.subjects);
+    visit("questions", r.questions);
+    visit.flattened("reference_accuracy", r.comparison);
 }
 
 template <class Visitor, RecordOf<InputFile> R>

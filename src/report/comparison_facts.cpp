@@ -11,11 +11,6 @@
 namespace assay {
 namespace {
 
-std::string percent_interval(const std::optional<Interval>& interval) {
-    if (!interval) return std::string(kNoNumber);
-    return fmt::format("[{}, {}]", format_percent(interval->low), format_percent(interval->high));
-}
-
 std::string quantile_name(double percent) {
     if (percent == 100) return "largest";
     if (percent == 50) return "median";
@@ -45,7 +40,7 @@ std::vector<Fact> comparison_facts(const Comparison& c) {
             {"correlation of the tokens' NLLs", format_significant(100 * *c.nll_correlation, 4) + " %", ""});
     facts.push_back({"KL from reference, nats", format_significant(c.kl_mean), format_interval(c.kl_ci95)});
     facts.push_back({"same top token", format_percent(c.top1_agreement),
-                     c.top1_agreement_ci95 ? percent_interval(c.top1_agreement_ci95) : ""});
+                     c.top1_agreement_ci95 ? format_percent_interval(c.top1_agreement_ci95) : ""});
     if (c.delta_p) add_delta_p(*c.delta_p, facts);
     return facts;
 }

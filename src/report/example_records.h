@@ -137,6 +137,42 @@ inline DiagnoseResult example_diagnosis(std::int64_t blocks) {
     return result;
 }
 
+// Two subjects, three questions, one answer lost.
+inline EvalResult example_evaluation() {
+    EvalResult result{
+        .task = "mmlu",
+        .metric = "acc",
+        .shots = 5,
+        .accuracy = 1.0 / 3,
+        .accuracy_ci95 = Interval{.low = 0.061, .high = 0.792},
+        .acc = 1.0 / 3,
+        .acc_norm = 1.0 / 3,
+        .chance = 0.25,
+        .right_probability = 0.412,
+        .subjects = {{.name = "anatomy", .questions = 2, .accuracy = 0.5, .reference_accuracy = 1},
+                     {.name = "botany", .questions = 1, .accuracy = 0, .reference_accuracy = 0}}};
+    for (std::int64_t q = 0; q < 3; ++q) {
+        result.questions.push_back({.id = q < 2 ? "anatomy/" + std::to_string(q) : "botany/0",
+                                    .chosen = q,
+                                    .correct = q == 0,
+                                    .answer = 0,
+                                    .log_likelihoods = {-1, -2, -3, -4},
+                                    .characters = {1, 1, 1, 1},
+                                    .reference_chosen = q == 2 ? 2 : 0,
+                                    .reference_correct = q < 2});
+    }
+    result.comparison = EvalComparison{.reference_accuracy = 2.0 / 3,
+                                       .reference_accuracy_ci95 = Interval{.low = 0.208, .high = 0.939},
+                                       .accuracy_difference = -1.0 / 3,
+                                       .accuracy_difference_ci95 = Interval{.low = -0.82, .high = 0.42},
+                                       .flips_to_wrong = 1,
+                                       .flips_to_right = 0,
+                                       .answers_changed = 1,
+                                       .mcnemar_p = 1,
+                                       .right_probability_difference = -0.0123};
+    return result;
+}
+
 inline Envelope example_envelope(Result result) {
     return {.settings = {{"text", "wiki.test.raw"},
                          {"treatment", "int4-g64(scale=f32):rtn"},

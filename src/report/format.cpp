@@ -85,6 +85,11 @@ std::string format_percent(double fraction) {
     return format_significant(percent, 2) + " %";
 }
 
+std::string format_percent_interval(const std::optional<Interval>& interval) {
+    if (!interval) return std::string(kNoNumber);
+    return fmt::format("[{}, {}]", format_percent(interval->low), format_percent(interval->high));
+}
+
 std::string format_count(std::int64_t count) {
     std::string text = std::to_string(count);
     const std::ptrdiff_t first = count < 0 ? 1 : 0;

@@ -33,6 +33,9 @@ std::string format_interval(const std::optional<Interval>& interval, int digits 
 // A fraction in percent: 0.6234 -> "62.3 %", 0.00042 -> "0.042 %".
 std::string format_percent(double fraction);
 
+// "[60.1 %, 64.6 %]", or kNoNumber.
+std::string format_percent_interval(const std::optional<Interval>& interval);
+
 // "134,515,008"
 std::string format_count(std::int64_t count);
 

@@ -9,6 +9,7 @@
 #include "report/comparison_facts.h"
 #include "report/conclusions.h"
 #include "report/damage_table.h"
+#include "report/eval_facts.h"
 #include "report/findings_table.h"
 #include "report/format.h"
 #include "report/heatmap.h"
@@ -160,9 +161,9 @@ std::string fact(std::string_view name, const std::string& value) {
     return "<tr><th scope=\"row\">" + html_escape(name) + "</th><td class=\"mono\">" + value + "</td></tr>\n";
 }
 
-std::string facts_html(const Comparison& comparison) {
+std::string facts_html(const std::vector<Fact>& facts) {
     std::string rows;
-    for (const Fact& f : comparison_facts(comparison))
+    for (const Fact& f : facts)
         rows +=
             fmt::format("<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
                         html_escape(f.name), html_escape(f.value), html_escape(f.ci95));
@@ -189,7 +190,7 @@ std::string comparison_section(const std::optional<Comparison>& comparison, cons
     if (!comparison) return "";
     return "<section><h2>How far the predictions move</h2>\n<p class=\"note\">" + what +
            ", beside the reference on the same positions.</p>\n<div class=\"pair tables\">\n" +
-           facts_html(*comparison) + quantiles_html(*comparison) + "</div></section>\n";
+           facts_html(comparison_facts(*comparison)) + quantiles_html(*comparison) + "</div></section>\n";
 }
 
 std::string rows_section(const std::string& title, const std::string& note, const TextRows& table) {
@@ -241,6 +242,9 @@ constexpr std::string_view kDefinitions = R"html(<section><h2>How the numbers ar
 <dt>Δ perplexity</dt><dd>treated minus reference on the same positions. For a single linear it is often mostly noise of the text: read its interval, and rank by damage.</dd>
 <dt>Δp</dt><dd>q(token) − p(token) of the text's own next token, in percentage points; below 0 where the treated model expects it less. RMS: root of the mean square over scored positions.</dd>
 <dt>95 % interval</dt><dd>seeded bootstrap over blocks of 64 positions, paired: both models on the same positions.</dd>
+<dt>Accuracy</dt><dd>share of the questions whose right choice is the likeliest: by Σ ln p of its tokens (acc), or that divided by its characters (acc_norm). Interval: Wilson; of a difference: Bonett and Price, paired.</dd>
+<dt>McNemar</dt><dd>exact two-sided probability of flips at least this uneven, were both directions equally likely.</dd>
+<dt>Probability of the right choice</dt><dd>mean of exp(Σ ln p) of the right choice, divided by the sum over the choices.</dd>
 <dt>Share</dt><dd>a linear's damage divided by the sum of all linears' damages, each measured with that linear treated alone.</dd>
 <dt>Output error</dt><dd>‖X(W − Q)<sup>T</sup>‖ / ‖XW<sup>T</sup>‖ over all positions, X the linear's inputs, W its weights, Q the treated ones.</dd>
 <dt>Weight error</dt><dd>‖W − Q‖ / ‖W‖ (Frobenius).</dd>
@@ -278,9 +282,20 @@ std::string sections(const DiagnoseResult& result) {
            table_section(result.sensitivity, &result.weights) + parts_sections(result.sensitivity);
 }
 
-std::string page(const Envelope& envelope, const std::string& treatment, const std::string& content) {
+constexpr std::size_t kShownFlips = 100;
+
+std::string sections(const EvalResult& result) {
+    return "<section><h2>" + html_escape(eval_title(result)) + "</h2>\n" + facts_html(eval_facts(result)) +
+           "</section>\n" +
+           rows_section("Subjects", "Intervals are of each subject alone (Wilson).", subject_rows(result)) +
+           rows_section("Flips",
+                        "Questions that only one of the two runs answers right, and what they chose.",
+                        flip_rows(result, kShownFlips));
+}
+
+std::string page(const Envelope& envelope, const std::string& about, const std::string& content) {
     const std::string version = html_escape(envelope.version);
-    const std::string title = "What " + html_escape(treatment) + " breaks";
+    const std::string title = html_escape(about);
     const std::string subject =
         envelope.inputs.empty()
             ? ""
@@ -306,15 +321,18 @@ std::string page(const Envelope& envelope, const std::string& treatment, const s
 }  // namespace
 
 std::string html_report(const Envelope& envelope) {
+    const auto breaks = [](const std::string& treatment) { return "What " + treatment + " breaks"; };
     if (const auto* result = std::get_if<DiagnoseResult>(&envelope.result))
-        return page(envelope, result->sensitivity.treatment, sections(*result));
+        return page(envelope, breaks(result->sensitivity.treatment), sections(*result));
     if (const auto* result = std::get_if<SensitivityResult>(&envelope.result))
-        return page(envelope, result->treatment, sections(*result));
+        return page(envelope, breaks(result->treatment), sections(*result));
     if (const auto* result = std::get_if<BlameResult>(&envelope.result))
-        return page(envelope, result->sensitivity.treatment, sections(*result));
+        return page(envelope, breaks(result->sensitivity.treatment), sections(*result));
+    if (const auto* result = std::get_if<EvalResult>(&envelope.result))
+        return page(envelope, "Accuracy on " + result->task, sections(*result));
     throw InvalidArgument("there is no page for results of assay " +
                           std::string(command_of(envelope.result)) +
-                          "; pages are made from those of diagnose, sensitivity and blame");
+                          "; pages are made from those of diagnose, sensitivity, blame and eval");
 }
 
 }  // namespace assay

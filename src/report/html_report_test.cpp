@@ -148,6 +148,14 @@ TEST(HtmlReport, WarnsWhenTheControlChangedSomething) {
     EXPECT_THAT(html_report(example_envelope(result)), HasSubstr("The control swap"));
 }
 
+TEST(HtmlReport, AnEvaluationHasAPage) {
+    EvalResult result = example_evaluation();
+    result.questions[1].id = "<b>";
+    const std::string html = html_report(example_envelope(result));
+    EXPECT_THAT(html, AllOf(HasSubstr("<h1>Accuracy on mmlu</h1>"), HasSubstr("McNemar"), HasSubstr("botany"),
+                            HasSubstr("&lt;b&gt;"), Not(HasSubstr("<b>"))));
+}
+
 TEST(HtmlReport, RefusesResultsWithoutAPage) {
     EXPECT_THROW(html_report(example_envelope(InspectResult{})), InvalidArgument);
 }

@@ -11,6 +11,7 @@
 #include "report/blame_facts.h"
 #include "report/comparison_facts.h"
 #include "report/conclusions.h"
+#include "report/eval_facts.h"
 #include "report/findings_table.h"
 #include "report/format.h"
 #include "report/table.h"
@@ -292,6 +293,13 @@ std::string body(const PredictResult& r, const TextOptions&) {
                "\nMeasured here: linears {:.0f}, attention {:.0f}, output layer {:.0f} GFLOP/s; "
                "packing {:.2f} G weights/s{}.\n",
                r.linear_gflops, r.attention_gflops, r.head_gflops, r.load_gweights, disk);
+}
+
+std::string body(const EvalResult& result, const TextOptions& options) {
+    Table table = facts_table();
+    for (const Fact& fact : eval_facts(result)) table.add_row({fact.name, fact.value, fact.ci95});
+    return eval_title(result) + "\n\n" + table.text() + rows_text("Subjects", subject_rows(result)) +
+           rows_text("Flips", flip_rows(result, options.top)) + "\n";
 }
 
 std::string noise_text(const std::optional<NoiseFloor>& noise) {

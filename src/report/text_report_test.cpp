@@ -109,6 +109,19 @@ TEST(TextReport, InspectionHasTotalsAndWarnings) {
                             HasSubstr("2.2 KiB"), HasSubstr("warning: already quantized")));
 }
 
+TEST(TextReport, AnEvaluationHasAccuracySubjectsAndFlips) {
+    const std::string text = text_report(example_envelope(example_evaluation()));
+    EXPECT_THAT(text,
+                AllOf(HasSubstr("mmlu, 5-shot, acc: 3 questions in 2 subjects"), HasSubstr("[6.1 %, 79.2 %]"),
+                      HasSubstr("-33.3 points"), HasSubstr("1, 0"), ContainsRegex("botany +1 +0.0 %"),
+                      ContainsRegex("anatomy/1 +A +A +B"), Not(HasSubstr("botany/0"))));
+    EvalResult alone = example_evaluation();
+    alone.comparison.reset();
+    for (EvalQuestion& question : alone.questions) question.reference_chosen.reset();
+    EXPECT_THAT(text_report(example_envelope(alone)),
+                AllOf(Not(HasSubstr("McNemar")), Not(HasSubstr("Flips"))));
+}
+
 TEST(TextReport, NamesCannotSteerTheTerminal) {
     SensitivityResult result = example_sensitivity(1);
     result.treatment = result.linears[0].name = "\x1b[2Jevil";

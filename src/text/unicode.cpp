@@ -38,6 +38,24 @@ void check_icu(UErrorCode status) {
         throw Error(fmt::format("ICU failed: {}; check the installed ICU data", u_errorName(status)));
 }
 
+// The parts of valid UTF-8 between the breaks that `make` finds in no language's particular way.
+void for_each_part(icu::BreakIterator* (*make)(const icu::Locale&, UErrorCode&), std::string_view text,
+                   const std::function<void(std::string_view)>& found) {
+    UErrorCode status = U_ZERO_ERROR;
+    const std::unique_ptr<icu::BreakIterator> breaks(make(icu::Locale::getRoot(), status));
+    check_icu(status);
+    const std::unique_ptr<UText, decltype(&utext_close)> view(
+        utext_openUTF8(nullptr, text.data(), static_cast<std::int64_t>(text.size()), &status), utext_close);
+    check_icu(status);
+    breaks->setText(view.get(), status);
+    check_icu(status);
+    std::int32_t begin = breaks->first();
+    for (std::int32_t end = breaks->next(); end != icu::BreakIterator::DONE; end = breaks->next()) {
+        found(text.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));
+        begin = end;
+    }
+}
+
 }  // namespace
 
 Character character_at(std::string_view text, std::size_t offset) {
@@ -119,20 +137,23 @@ bool is_combining_mark(char32_t code) {
 }
 
 void for_each_grapheme(std::string_view text, const std::function<void(std::string_view)>& found) {
-    UErrorCode status = U_ZERO_ERROR;
-    const std::unique_ptr<icu::BreakIterator> breaks(
-        icu::BreakIterator::createCharacterInstance(icu::Locale::getRoot(), status));
-    check_icu(status);
-    const std::unique_ptr<UText, decltype(&utext_close)> view(
-        utext_openUTF8(nullptr, text.data(), static_cast<std::int64_t>(text.size()), &status), utext_close);
-    check_icu(status);
-    breaks->setText(view.get(), status);
-    check_icu(status);
-    std::int32_t begin = breaks->first();
-    for (std::int32_t end = breaks->next(); end != icu::BreakIterator::DONE; end = breaks->next()) {
-        found(text.substr(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));
-        begin = end;
-    }
+    for_each_part(icu::BreakIterator::createCharacterInstance, text, found);
+}
+
+void for_each_sentence(std::string_view text, const std::function<void(std::string_view)>& found) {
+    for_each_part(icu::BreakIterator::createSentenceInstance, text, found);
+}
+
+std::string_view stripped(std::string_view text) {
+    while (!text.empty() && is_whitespace(character_at(text, 0).code))
+        text.remove_prefix(character_at(text, 0).bytes);
+    return stripped_behind(text);
+}
+
+std::string_view stripped_behind(std::string_view text) {
+    while (!text.empty() && is_whitespace(character_before(text, text.size()).code))
+        text.remove_suffix(character_before(text, text.size()).bytes);
+    return text;
 }
 
 std::string lowercase(std::string_view text) {
@@ -146,6 +167,14 @@ std::string lowercase(std::string_view text) {
         offset += c.bytes;
     }
     return out;
+}
+
+std::string capitalized(std::string_view text) {
+    if (text.empty()) return "";
+    const Character first = character_at(text, 0);
+    std::string out;
+    append_utf8(out, static_cast<char32_t>(u_totitle(static_cast<UChar32>(first.code))));
+    return out + lowercase(text.substr(first.bytes));
 }
 
 std::function<std::string(std::string_view)> unicode_normalizer(NormalForm form) {

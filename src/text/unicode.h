@@ -44,9 +44,19 @@ bool is_combining_mark(char32_t code);
 // Calls found(part) for each extended grapheme cluster (Unicode TR29) of valid UTF-8, in order.
 void for_each_grapheme(std::string_view text, const std::function<void(std::string_view)>& found);
 
+// The same for each sentence, with the white space behind it; a line end ends one.
+void for_each_sentence(std::string_view text, const std::function<void(std::string_view)>& found);
+
+// Without the white space at both ends of valid UTF-8, or at its end only.
+std::string_view stripped(std::string_view text);
+std::string_view stripped_behind(std::string_view text);
+
 // Each character's full lower case by itself (no context: a final sigma becomes a plain one). `text` must be
 // valid UTF-8.
 std::string lowercase(std::string_view text);
+
+// lowercase(), the first character in (simple) title case: Python's str.capitalize().
+std::string capitalized(std::string_view text);
 
 enum class NormalForm { kNfc, kNfd, kNfkc, kNfkd };
 

@@ -13,15 +13,12 @@
 #include "treat/model_differences.h"
 #include "treat/treatment_overlay.h"
 #include "treat/weight_errors.h"
+#include "workflow/other_models.h"
 #include "workflow/session.h"
 #include "workflow/workflow.h"
 
 namespace assay {
 namespace {
-
-bool is_block_linear(const LinearItem& item) {
-    return item.role == LinearItem::Role::kBlock;
-}
 
 // The items that are treated together: those of `items` that sit in blocks, as runtimes keep embedding and
 // head in 16 bits.
@@ -55,16 +52,6 @@ PerplexityResult labelled(PerplexityResult result, const Evaluation& text) {
 // The second of two runs beside the first.
 PerplexityResult compared(const std::vector<RunScores>& scores, const Evaluation& text, std::uint64_t seed) {
     return labelled(comparison_result(scores[0], scores[1], longest_window(text.windows), seed), text);
-}
-
-const Model& larger(const Model& a, const Model& b) {
-    return a.config().hidden * a.config().intermediate > b.config().hidden * b.config().intermediate ? a : b;
-}
-
-Model load_reference(Session& session, const std::filesystem::path& path) {
-    const ModelFiles files = open_model_files(path);
-    for (const auto& file : files.files) session.add_input(file);
-    return load_model(files);
 }
 
 PerplexityResult beside_reference(Session& session, const Evaluation& text,

@@ -73,6 +73,20 @@ struct BlameOptions {
     std::uint64_t seed = 0;
 };
 
+struct EvalOptions {
+    ModelOptions model;
+    std::string task;  // mmlu, continuation, or a file of questions: text/choice_lines.h
+    std::optional<std::filesystem::path> task_data;  // of mmlu: a folder with dev/ and test/
+    std::optional<std::filesystem::path> text;       // of continuation; none: the built-in text
+    std::optional<std::int64_t> shots;               // of mmlu: solved examples before a question; none: 5
+    std::string subjects = "";                       // of mmlu: regular expression; empty: all
+    std::optional<std::int64_t> max_questions;       // 0: all; none: all, and 400 of continuation
+    std::optional<std::string> metric;               // acc or acc_norm; none: the task's own
+    std::optional<std::filesystem::path> against;    // as of perplexity, and the next
+    std::optional<std::string> treatment;
+    std::uint64_t seed = 0;  // of continuation's questions
+};
+
 struct PredictOptions {
     ModelOptions model;                      // a folder may hold its config.json only
     std::string measurement = "perplexity";  // or comparison, sweep

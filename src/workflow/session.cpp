@@ -84,6 +84,16 @@ const Model& Session::model() {
     return *model_;
 }
 
+Tokenizer Session::tokenizer() {
+    Tokenizer tokenizer = load_tokenizer(files_);
+    if (tokenizer.vocabulary_size() > model().config().vocabulary) {
+        throw FormatError(fmt::format(
+            "{}: its tokenizer has {} tokens, its embedding only {} rows; they do not belong together",
+            files_.path.string(), tokenizer.vocabulary_size(), model().config().vocabulary));
+    }
+    return tokenizer;
+}
+
 Evaluation Session::evaluation(const EvaluationText& options) {
     check_evaluation_text(options);
     Evaluation evaluation = options.ids ? evaluation_of_ids(options) : evaluation_of_text(options);
@@ -117,12 +127,7 @@ Evaluation Session::evaluation_of_ids(const EvaluationText& options) {
 }
 
 Evaluation Session::evaluation_of_text(const EvaluationText& options) {
-    const Tokenizer tokenizer = load_tokenizer(files_);
-    if (tokenizer.vocabulary_size() > model().config().vocabulary) {
-        throw FormatError(fmt::format(
-            "{}: its tokenizer has {} tokens, its embedding only {} rows; they do not belong together",
-            files_.path.string(), tokenizer.vocabulary_size(), model().config().vocabulary));
-    }
+    const Tokenizer own_tokenizer = tokenizer();
     std::string own;
     if (options.text) {
         own = read_file(*options.text);
@@ -131,7 +136,7 @@ Evaluation Session::evaluation_of_text(const EvaluationText& options) {
     settings_["text"] = options.text ? options.text->string() : std::string(builtin_evaluation_text_name());
     try {
         Evaluation evaluation =
-            evaluate_text(tokenizer, options.text ? std::string_view(own) : builtin_evaluation_text(),
+            evaluate_text(own_tokenizer, options.text ? std::string_view(own) : builtin_evaluation_text(),
                           options, model().config().max_positions);
         settings_["bos_per_window"] = evaluation.bos_per_window;
         return evaluation;

@@ -11,6 +11,7 @@
 #include "model/model_files.h"
 #include "model/pass.h"
 #include "records/envelope.h"
+#include "text/tokenizer.h"
 #include "workflow/evaluation.h"
 #include "workflow/options.h"
 
@@ -22,6 +23,8 @@ class Session {
 
     const ModelFiles& files() const { return files_; }
     const Model& model();  // loaded at the first call
+    // Throws FormatError where there is none, or one that does not belong to the model.
+    Tokenizer tokenizer();
     Engine engine() { return {*backend_, pool_, progress_, cancel_, limits_, &meter_, parts_.get()}; }
 
     // Before long work, when all settings are known: limits that keep all of it within the memory asked for,

@@ -28,6 +28,10 @@ Envelope measure_sensitivity(const SweepOptions& options, Progress& progress, co
 // Which tensors, heads and channels of a checkpoint cause its damage beside the model that it was made from.
 Envelope blame(const BlameOptions& options, Progress& progress, const CancelToken& cancel);
 
+// How many questions of a task the model answers right; beside a reference (another model, or the model
+// itself untreated) also which answers change.
+Envelope measure_task(const EvalOptions& options, Progress& progress, const CancelToken& cancel);
+
 // All of it: baseline, the model with all block linears treated, weight errors, the sensitivity, and what the
 // worst cause.
 Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelToken& cancel);
