@@ -21,49 +21,52 @@ compute::GridRule rule_of(const IntFormat& format) {
             .smallest = stored_scale(std::numeric_limits<float>::denorm_min(), format.scale)};
 }
 
+std::size_t rounded_up(std::size_t count) {
+    constexpr std::size_t kLanes = compute::kLanes;
+    return (count + kLanes - 1) / kLanes * kLanes;
+}
+
 // One group after the other: int_grid() throws where a scale overflows, or knows a way out.
-void make_carefully(const IntFormat& format, std::span<const float> low, std::span<const float> high,
+void make_carefully(const IntFormat& format, const float* low, const float* high, std::size_t count,
                     const compute::Grids& out) {
-    for (std::size_t i = 0; i < low.size(); ++i) {
+    for (std::size_t i = 0; i < count; ++i) {
         const IntGrid grid = int_grid(format, low[i], high[i]);
         const bool zeros = grid.scale == 0;
         const float inverse =
             zeros ? 0.0f : std::min(1 / grid.scale, std::numeric_limits<float>::max());
-        const auto steps = [&](float w) {
-            return std::clamp(std::nearbyint(w * inverse), -grid.zero, grid.top - grid.zero);
-        };
         out.scale[i] = grid.scale;
         out.inverse[i] = inverse;
-        out.least[i] = zeros ? 0.0f : steps(low[i]);
-        out.most[i] = zeros ? 0.0f : steps(high[i]);
+        out.least[i] = zeros ? 0.0f : std::min(0.0f, std::max(-grid.zero, std::nearbyint(low[i] * inverse)));
+        out.most[i] =
+            zeros ? 0.0f : std::max(0.0f, std::min(grid.top - grid.zero, std::nearbyint(high[i] * inverse)));
         out.clamps[i / compute::kLanes] = 0xffff;
     }
 }
 
 }  // namespace
 
+void make_grids(const IntFormat& format, const float* low, const float* high, std::size_t count,
+                const compute::Grids& out) {
+    const compute::GridRule rule = rule_of(format);
+    const std::size_t room = rounded_up(count);
+    if (!compute::weight_kernels().make_grids(&rule, low, high, static_cast<std::int64_t>(room), &out))
+        make_carefully(format, low, high, count, out);
+}
+
 void GridBatch::make(const IntFormat& format, std::span<const float> low, std::span<const float> high) {
-    constexpr std::size_t kLanes = compute::kLanes;
     if (low.size() != high.size()) throw InvalidArgument("a low and a high are expected for each group");
     size_ = low.size();
-    const std::size_t whole = (size_ + kLanes - 1) / kLanes * kLanes, rest = size_ / kLanes * kLanes;
-    values_.resize(4 * whole);
-    clamps_.resize(whole / kLanes);
-    float* const v = values_.data();
-    grids_ = {v, v + whole, v + 2 * whole, v + 3 * whole, clamps_.data()};
-    const compute::WeightKernels& kernels = compute::weight_kernels();
-    const compute::GridRule rule = rule_of(format);
-    bool good =
-        kernels.make_grids(&rule, low.data(), high.data(), static_cast<std::int64_t>(rest), &grids_);
-    if (rest < size_) {
-        float lows[kLanes] = {}, highs[kLanes] = {};
-        std::copy(low.begin() + static_cast<std::ptrdiff_t>(rest), low.end(), lows);
-        std::copy(high.begin() + static_cast<std::ptrdiff_t>(rest), high.end(), highs);
-        const compute::Grids last{v + rest, v + whole + rest, v + 2 * whole + rest, v + 3 * whole + rest,
-                                  clamps_.data() + rest / kLanes};
-        good = kernels.make_grids(&rule, lows, highs, kLanes, &last) && good;
-    }
-    if (!good) make_carefully(format, low, high, grids_);
+    room_ = rounded_up(size_);
+    values_.assign(6 * room_, 0.0f);
+    clamps_.resize(room_ / compute::kLanes);
+    std::copy(low.begin(), low.end(), values_.begin());
+    std::copy(high.begin(), high.end(), values_.begin() + static_cast<std::ptrdiff_t>(room_));
+    make_grids(format, values_.data(), values_.data() + room_, size_, grids());
+}
+
+compute::Grids GridBatch::grids() {
+    float* const v = values_.data() + 2 * room_;
+    return {v, v + room_, v + 2 * room_, v + 3 * room_, clamps_.data()};
 }
 
 }  // namespace assay

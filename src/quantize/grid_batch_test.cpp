@@ -45,7 +45,7 @@ TEST(GridBatch, HoldsTheGridsOfSingleGroupsBitForBit) {
         GridBatch batch;
         batch.make(format, low, high);
         ASSERT_EQ(batch.size(), low.size());
-        const compute::Grids& grids = batch.grids();
+        const compute::Grids grids = batch.grids();
         for (std::size_t i = 0; i < low.size(); ++i) {
             const IntGrid grid = int_grid(format, low[i], high[i]);
             ASSERT_EQ(grids.scale[i], grid.scale) << text << " " << low[i] << " " << high[i];
@@ -53,9 +53,9 @@ TEST(GridBatch, HoldsTheGridsOfSingleGroupsBitForBit) {
             if (grid.scale == 0) continue;
             const float first = std::nearbyint(low[i] * grids.inverse[i]),
                         last = std::nearbyint(high[i] * grids.inverse[i]);
-            EXPECT_EQ(grids.least[i], std::clamp(first, -grid.zero, grid.top - grid.zero));
-            EXPECT_EQ(grids.most[i], std::clamp(last, -grid.zero, grid.top - grid.zero));
-            const bool clamps = (batch.clamps()[i / 16] >> (i % 16) & 1) != 0;
+            EXPECT_EQ(grids.least[i], std::min(0.0f, std::max(first, -grid.zero)));
+            EXPECT_EQ(grids.most[i], std::max(0.0f, std::min(last, grid.top - grid.zero)));
+            const bool clamps = (grids.clamps[i / 16] >> (i % 16) & 1) != 0;
             EXPECT_EQ(clamps, first < -grid.zero || last > grid.top - grid.zero) << text << " " << i;
         }
     }
@@ -86,7 +86,7 @@ TEST(GridBatch, RoundsWeightsOutsideOfTheRangeAsIfClipped) {
     GridBatch batch;
     batch.make(format, std::vector<float>{-0.75f, 0.5f}, std::vector<float>{1.5f, 2.0f});
     for (std::size_t i : {std::size_t{0}, std::size_t{1}}) {
-        const float low = i == 0 ? -0.75f : 0.5f, high = i == 0 ? 1.5f : 2.0f;
+        const float low = i == 0 ? -0.75f : 0.0f, high = i == 0 ? 1.5f : 2.0f;
         EXPECT_EQ(value_of(batch.grids(), i, 100), value_of(batch.grids(), i, high));
         EXPECT_EQ(value_of(batch.grids(), i, -100), value_of(batch.grids(), i, low));
     }

@@ -7,11 +7,13 @@
 
 namespace assay::compute {
 
+inline constexpr float kLargestFloat = 3.4028234663852886e38f;
+
 // Over some weights w of a matrix: Σ (w - shift)^p for p = 1 to 4, the smallest and the largest.
 struct PowerRow {
     double sums[4] = {};
-    float low = 3.4e38f;
-    float high = -3.4e38f;
+    float low = kLargestFloat;
+    float high = -kLargestFloat;
 };
 
 enum class ScaleRounding : std::uint8_t { kF16, kBf16, kNone };
@@ -26,8 +28,8 @@ struct GridRule {
 };
 
 // The grids of many groups, one entry each. A weight w is rounded to clamp(round(w · inverse), least, most) ·
-// scale: to a code, and not beyond what low and high are rounded to, so that weights outside of the range are
-// rounded as if they had been clipped to it.
+// scale, least <= 0 <= most: to a code, and no further from 0 than low and high are, so that weights outside of
+// the range are rounded as if they had been clipped to it.
 struct Grids {
     float* scale = nullptr;
     float* inverse = nullptr;
@@ -65,8 +67,8 @@ struct ClipRow {
 // Weights outside of a band; low and high of those inside.
 struct OutsideRow {
     std::int64_t count = 0;
-    float low = 3.4e38f;
-    float high = -3.4e38f;
+    float low = kLargestFloat;
+    float high = -kLargestFloat;
 };
 
 struct WeightKernels {
@@ -81,8 +83,10 @@ struct WeightKernels {
                        const Grids* out);
     // Adds Σ (w - rounded)² of each of the grids over `units` whole units of a row.
     void (*grid_errors)(const float* w, std::int64_t units, const GridRow* row, double* sums);
-    // errors[c] = Σ (w - rounded)² of n weights in the grid c of kLanes candidates.
-    void (*candidate_errors)(const float* w, std::int64_t n, const Grids* candidates, double* errors);
+    // errors[c] = Σ m (w - rounded)² of n weights in the grid c of kLanes candidates; m of each weight's column,
+    // 1 where `column_weights` is null.
+    void (*candidate_errors)(const float* w, const float* column_weights, std::int64_t n,
+                             const Grids* candidates, double* errors);
     // Adds n weights.
     void (*clip_errors)(const float* w, std::int64_t n, const ClipGrid* grid, ClipRow* row);
     // Writes the columns of those of n weights that are not in [low, high] to `columns`, which has room for

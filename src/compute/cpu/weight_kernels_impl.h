@@ -37,7 +37,6 @@ struct WeightKernelSet {
 
     // Adding it to a number below 2^22 in size rounds to a whole number, ties to even, in the low bits.
     static constexpr float kShift = 12582912.0f;  // 1.5·2^23
-    static constexpr float kLargest = 3.4028234663852886e38f;
     // So many terms are added up in f32 before a sum goes on in double: its relative error stays near 1e-6.
     static constexpr std::int64_t kRunUnits = 32, kRunWeights = 256;
 
@@ -79,7 +78,7 @@ struct WeightKernelSet {
     static void ranges(const float* w, std::int64_t n, std::int64_t width, float* low, float* high) {
         for (std::int64_t g = 0, first = 0; first < n; ++g, first += width) {
             const std::int64_t end = first + width < n ? first + width : n;
-            Lanes lows = splat(kLargest), highs = splat(-kLargest);
+            Lanes lows = splat(kLargestFloat), highs = splat(-kLargestFloat);
             std::int64_t i = first;
             for (; i + kLanes <= end; i += kLanes) {
                 const Lanes x = load(w + i);
@@ -116,18 +115,18 @@ struct WeightKernelSet {
             const Lanes divisor = Isa::where_equal(l, h, ones, steps);
             const Lanes s = stored(Isa::div(range, divisor), rule);
             const Lanes inverse =
-                Isa::where_positive(range, Isa::smaller(Isa::div(ones, s), splat(kLargest)));
+                Isa::where_positive(range, Isa::smaller(Isa::div(ones, s), splat(kLargestFloat)));
             const Lanes zero =
                 rule->symmetric ? middle : Isa::smaller(Isa::nearest(Isa::div(down, s)), top);
             const Lanes first = Isa::where_positive(range, Isa::sub(zeros, zero)),
                         last = Isa::where_positive(range, Isa::sub(top, zero));
             const Lanes code_low = Isa::nearest(Isa::mul(l, inverse)),
                         code_high = Isa::nearest(Isa::mul(h, inverse));
-            overflows |= Isa::less(splat(kLargest), Isa::where_positive(range, Isa::mul(s, divisor)));
+            overflows |= Isa::less(splat(kLargestFloat), Isa::where_positive(range, Isa::mul(s, divisor)));
             Isa::store(out->scale + i, Isa::where_positive(range, s));
             Isa::store(out->inverse + i, inverse);
-            Isa::store(out->least + i, Isa::smaller(Isa::larger(code_low, first), last));
-            Isa::store(out->most + i, Isa::smaller(Isa::larger(code_high, first), last));
+            Isa::store(out->least + i, Isa::smaller(Isa::larger(code_low, first), zeros));
+            Isa::store(out->most + i, Isa::larger(Isa::smaller(code_high, last), zeros));
             out->clamps[i / kLanes] =
                 static_cast<std::uint16_t>(Isa::less(code_low, first) | Isa::less(last, code_high));
         }
@@ -177,30 +176,44 @@ struct WeightKernelSet {
         }
     }
 
-    // A lane a candidate.
-    static void candidate_errors(const float* w, std::int64_t n, const Grids* candidates, double* errors) {
-        const Lanes scale = load(candidates->scale), inverse = load(candidates->inverse),
-                    least = load(candidates->least), most = load(candidates->most);
+    // A lane a candidate. `add` adds weight i to a sum.
+    template <class Add>
+    static void add_candidates(std::int64_t n, double* errors, const Add& add) {
         Doubles sums = Isa::splat_double(0);
         for (std::int64_t first = 0; first < n; first += kRunWeights) {
             const std::int64_t end = first + kRunWeights < n ? first + kRunWeights : n;
             Lanes run[4] = {splat(0), splat(0), splat(0), splat(0)};
-            const auto add = [&](std::int64_t i, Lanes& sum) {
-                const Lanes x = splat(w[i]);
-                const Lanes steps = Isa::smaller(Isa::larger(whole(x, inverse), least), most);
-                sum = add_error(x, steps, scale, sum);
-            };
             std::int64_t i = first;
             for (; i + 4 <= end; i += 4) {
-                add(i, run[0]);
-                add(i + 1, run[1]);
-                add(i + 2, run[2]);
-                add(i + 3, run[3]);
+                run[0] = add(i, run[0]);
+                run[1] = add(i + 1, run[1]);
+                run[2] = add(i + 2, run[2]);
+                run[3] = add(i + 3, run[3]);
             }
-            for (; i < end; ++i) add(i, run[0]);
+            for (; i < end; ++i) run[0] = add(i, run[0]);
             sums = Isa::add(sums, Isa::widen(Isa::add(Isa::add(run[0], run[1]), Isa::add(run[2], run[3]))));
         }
         Isa::store_doubles(errors, sums);
+    }
+
+    static void candidate_errors(const float* w, const float* column_weights, std::int64_t n,
+                                 const Grids* candidates, double* errors) {
+        const Lanes scale = load(candidates->scale), inverse = load(candidates->inverse),
+                    least = load(candidates->least), most = load(candidates->most);
+        const auto steps_of = [&](Lanes x) {
+            return Isa::smaller(Isa::larger(whole(x, inverse), least), most);
+        };
+        if (column_weights == nullptr) {
+            add_candidates(n, errors, [&](std::int64_t i, Lanes sum) {
+                const Lanes x = splat(w[i]);
+                return add_error(x, steps_of(x), scale, sum);
+            });
+        } else {
+            add_candidates(n, errors, [&](std::int64_t i, Lanes sum) {
+                const Lanes x = splat(w[i]), e = Isa::subtract_product(x, steps_of(x), scale);
+                return Isa::fma(Isa::mul(e, splat(column_weights[i])), e, sum);
+            });
+        }
     }
 
     static void clip_errors(const float* w, std::int64_t n, const ClipGrid* grid, ClipRow* row) {

@@ -153,12 +153,20 @@ TEST(WeightKernels, CandidateErrorsAreOfEveryCandidate) {
     for (const WeightKernels* kernels : tables()) {
         for (std::int64_t n : kLengths) {
             const std::vector<float> w = random_weights(n, 5);
-            double errors[kLanes];
-            kernels->candidate_errors(w.data(), n, &view, errors);
+            std::vector<float> m = random_weights(n, 55);
+            for (float& x : m) x = x * x;
+            double errors[kLanes], weighted[kLanes];
+            kernels->candidate_errors(w.data(), nullptr, n, &view, errors);
+            kernels->candidate_errors(w.data(), m.data(), n, &view, weighted);
             for (std::size_t c = 0; c < kLanes; ++c) {
-                double expected = 0;
-                for (float x : w) expected += std::pow(all[c].error(x), 2);
+                double expected = 0, expected_weighted = 0;
+                for (std::size_t i = 0; i < w.size(); ++i) {
+                    const double e = all[c].error(w[i]);
+                    expected += e * e;
+                    expected_weighted += e * e * static_cast<double>(m[i]);
+                }
                 EXPECT_NEAR(errors[c], expected, 3e-6 * expected);
+                EXPECT_NEAR(weighted[c], expected_weighted, 3e-6 * expected_weighted);
             }
         }
     }
@@ -231,7 +239,7 @@ Everything everything(const WeightKernels& kernels, const std::vector<float>& w,
     kernels.make_grids(&rule, out.low, out.high, n / kRowUnit / kLanes * kLanes, &grids);
     const GridRow row{.grids = {grids, grids, grids}, .clamps = out.clamps};
     kernels.grid_errors(w.data(), n / kRowUnit / kLanes * kLanes, &row, out.sums);
-    kernels.candidate_errors(w.data(), n, &grids, out.errors);
+    kernels.candidate_errors(w.data(), nullptr, n, &grids, out.errors);
     const ClipGrid clip{out.grids[0][0], out.grids[1][0], out.grids[2][0], out.grids[3][0], -0.5f, 0.5f};
     kernels.clip_errors(w.data(), n, &clip, &out.clip);
     return out;
