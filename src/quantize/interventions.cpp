@@ -3,14 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <limits>
 #include <numbers>
 #include <variant>
 #include <vector>
 
 #include "base/error.h"
 #include "base/rng.h"
-#include "number/group_walk.h"
 #include "quantize/rtn.h"
 
 namespace assay {
@@ -28,41 +26,11 @@ void change_but(MatrixView<float> w, const std::vector<Kept>& kept, const std::f
     for (const Kept& k : kept) w(k.row, k.column) = k.value;
 }
 
-GroupLayout layout_of_format(const NumberFormat& format, std::int64_t out, std::int64_t in) {
-    return std::visit([&](const auto& family) { return group_layout(family, out, in); }, format);
-}
-
 Matrix<float> copy_of(MatrixView<const float> w) {
     Matrix<float> copy(w.rows(), w.cols());
     for (std::int64_t r = 0; r < w.rows(); ++r)
         std::copy(w.row(r).begin(), w.row(r).end(), copy.row(r).begin());
     return copy;
-}
-
-// out = w with each group clamped to its ratio times its range; ratios [rows, per_row] of the layout.
-void clamp_groups(MatrixView<const float> w, const GroupLayout& layout, const Matrix<float>& ratios,
-                  MatrixView<float> out, ThreadPool& pool) {
-    for_each_group(w, layout, pool, [&](const Group& group) {
-        const float ratio = ratios.view()(group.scale_row, group.scale_column);
-        const float low = ratio * std::min(0.0f, group.range.low),
-                    high = ratio * std::max(0.0f, group.range.high);
-        const float* from = &w(group.row, group.first_column);
-        float* to = &out(group.row, group.first_column);
-        for (std::int64_t i = 0; i < group.columns; ++i) to[i] = std::clamp(from[i], low, high);
-    });
-}
-
-// Σ (w - rounded)² of each scale's weights; rows in order.
-Matrix<double> squared_errors(MatrixView<const float> w, MatrixView<const float> rounded,
-                              const GroupLayout& layout) {
-    Matrix<double> sums(layout.rows, layout.per_row);
-    for (std::int64_t r = 0; r < w.rows(); ++r) {
-        for (std::int64_t c = 0; c < w.cols(); ++c) {
-            const double e = static_cast<double>(w(r, c)) - static_cast<double>(rounded(r, c));
-            sums.view()(r / layout.height, c / layout.columns) += e * e;
-        }
-    }
-    return sums;
 }
 
 // Two independent standard normal numbers. Source: Box & Muller 1958.
@@ -129,28 +97,6 @@ void change_but_columns(MatrixView<float> w, std::span<const std::int64_t> colum
         for (std::int64_t r = 0; r < w.rows(); ++r) kept.push_back({r, c, w(r, c)});
     }
     change_but(w, kept, change);
-}
-
-void round_clipped(MatrixView<float> w, const NumberFormat& format, ThreadPool& pool) {
-    const GroupLayout layout = layout_of_format(format, w.rows(), w.cols());
-    if (layout.columns == 0) return;
-    Matrix<float> best(layout.rows, layout.per_row), clamped(w.rows(), w.cols());
-    Matrix<double> least(layout.rows, layout.per_row);
-    std::fill(least.values().begin(), least.values().end(), std::numeric_limits<double>::infinity());
-    for (const float ratio : kClipRatios) {
-        Matrix<float> ratios(layout.rows, layout.per_row);
-        std::fill(ratios.values().begin(), ratios.values().end(), ratio);
-        clamp_groups(w, layout, ratios, clamped.view(), pool);
-        rtn(clamped.view(), format, clamped.view(), pool);
-        const Matrix<double> errors = squared_errors(w, clamped.view(), layout);
-        for (std::size_t i = 0; i < errors.values().size(); ++i) {
-            if (!(errors.values()[i] < least.values()[i])) continue;
-            least.values()[i] = errors.values()[i];
-            best.values()[i] = ratio;
-        }
-    }
-    clamp_groups(w, layout, best, clamped.view(), pool);
-    rtn(clamped.view(), format, w, pool);
 }
 
 std::optional<NumberFormat> with_groups(const NumberFormat& format, std::int64_t columns) {

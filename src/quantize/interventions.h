@@ -8,6 +8,7 @@
 
 #include "base/parallel.h"
 #include "number/number_format.h"
+#include "quantize/clipping.h"  // round_clipped takes away what a wasted range costs
 #include "tensor/matrix.h"
 
 namespace assay {
@@ -25,16 +26,6 @@ void round_but_largest(MatrixView<float> w, const NumberFormat& format, double s
 // back. Throws: as `change`; InvalidArgument for a column that w does not have.
 void change_but_columns(MatrixView<float> w, std::span<const std::int64_t> columns,
                         const std::function<void()>& change);
-
-// Rounds clamp(w, r·min(0, low), r·max(0, high)) to nearest; low and high are those of the weights that share
-// a scale, and r, for each scale, is the one of kClipRatios with the least Σ (w - rounded)², the largest of
-// equals.
-// Throws: as rtn().
-// Source: the clipping search of Lin et al. 2023, "AWQ", section 3.2, on the weights alone.
-void round_clipped(MatrixView<float> w, const NumberFormat& format, ThreadPool& pool);
-
-inline constexpr float kClipRatios[] = {1.0f,  0.95f, 0.9f,  0.85f, 0.8f,  0.75f, 0.7f,
-                                        0.65f, 0.6f,  0.55f, 0.5f,  0.45f, 0.4f};
 
 // The format with groups of `columns` weights of a row; none where its scales serve no more than that
 // already, or where the family has groups of one size only.

@@ -20,15 +20,6 @@ Matrix<float> random_matrix(std::int64_t rows, std::int64_t cols, std::uint64_t 
     return m;
 }
 
-double squared_distance(const Matrix<float>& a, const Matrix<float>& b) {
-    double sum = 0;
-    for (std::size_t i = 0; i < a.values().size(); ++i) {
-        const double d = static_cast<double>(a.values()[i]) - static_cast<double>(b.values()[i]);
-        sum += d * d;
-    }
-    return sum;
-}
-
 double row_norm(const Matrix<float>& m, std::int64_t r) {
     double sum = 0;
     for (float v : m.row(r)) sum += static_cast<double>(v) * static_cast<double>(v);
@@ -99,40 +90,6 @@ TEST(Interventions, KeptColumnsStay) {
     for (std::int64_t c : {48, -1}) {
         EXPECT_THROW(change_but_columns(treated.view(), std::vector<std::int64_t>{c}, [] {}),
                      InvalidArgument);
-    }
-}
-
-TEST(Interventions, ClippingNeverRoundsWorseAndHelpsALongTail) {
-    ThreadPool pool(2);
-    for (const char* text : {"int4-g32", "int3-sym-channel", "int4-b16x32", "fp8-e4m3", "mxfp4"}) {
-        const NumberFormat format = parse_number_format(text);
-        Matrix<float> w = random_matrix(32, 64), clipped = w;
-        for (std::int64_t r = 0; r < 32; ++r) w.view()(r, 3) = clipped.view()(r, 3) = 2.0f;
-        const double plain = squared_distance(w, rounded(w, format));
-        round_clipped(clipped.view(), format, pool);
-        EXPECT_LE(squared_distance(w, clipped), plain) << text;
-    }
-    const NumberFormat format = parse_number_format("int3-sym-channel");
-    const Matrix<float> tailed = gaussian_twin(random_matrix(16, 512).view(), 1);
-    Matrix<float> clipped = tailed;
-    round_clipped(clipped.view(), format, pool);
-    EXPECT_LT(squared_distance(tailed, clipped), 0.7 * squared_distance(tailed, rounded(tailed, format)));
-}
-
-TEST(Interventions, EveryGroupTakesItsOwnBestRatio) {
-    ThreadPool pool(1);
-    const IntFormat format{.bits = 3, .tile = group_tile(16)};
-    const Matrix<float> w = random_matrix(2, 32);
-    Matrix<float> clipped = w;
-    round_clipped(clipped.view(), format, pool);
-    for (std::int64_t r = 0; r < 2; ++r) {
-        for (std::int64_t g = 0; g < 2; ++g) {  // each group alone gives the same
-            Matrix<float> alone(1, 16);
-            std::copy_n(w.row(r).begin() + 16 * g, 16, alone.row(0).begin());
-            round_clipped(alone.view(), format, pool);
-            for (std::int64_t c = 0; c < 16; ++c)
-                EXPECT_EQ(alone.view()(0, c), clipped.view()(r, 16 * g + c));
-        }
     }
 }
 

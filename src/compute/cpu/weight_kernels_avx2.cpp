@@ -1,0 +1,109 @@
+// Built with -march=x86-64-v3: two registers for 16 floats, four for 16 doubles.
+#include "compute/cpu/weight_kernels_impl.h"
+
+namespace assay::compute {
+namespace {
+
+struct Avx2 {
+    struct Lanes {
+        __m256 a, b;
+    };
+    struct Doubles {
+        __m256d a, b, c, d;
+    };
+
+    static Lanes load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
+    static void store(float* p, Lanes x) {
+        _mm256_storeu_ps(p, x.a);
+        _mm256_storeu_ps(p + 8, x.b);
+    }
+    static Lanes splat(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+    static Lanes add(Lanes x, Lanes y) { return {_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)}; }
+    static Lanes sub(Lanes x, Lanes y) { return {_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)}; }
+    static Lanes mul(Lanes x, Lanes y) { return {_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)}; }
+    static Lanes div(Lanes x, Lanes y) { return {_mm256_div_ps(x.a, y.a), _mm256_div_ps(x.b, y.b)}; }
+    static Lanes fma(Lanes x, Lanes y, Lanes z) {
+        return {_mm256_fmadd_ps(x.a, y.a, z.a), _mm256_fmadd_ps(x.b, y.b, z.b)};
+    }
+    static Lanes subtract_product(Lanes x, Lanes y, Lanes z) {
+        return {_mm256_fnmadd_ps(y.a, z.a, x.a), _mm256_fnmadd_ps(y.b, z.b, x.b)};
+    }
+    static Lanes smaller(Lanes x, Lanes y) { return {_mm256_min_ps(x.a, y.a), _mm256_min_ps(x.b, y.b)}; }
+    static Lanes larger(Lanes x, Lanes y) { return {_mm256_max_ps(x.a, y.a), _mm256_max_ps(x.b, y.b)}; }
+    static Lanes nearest(Lanes x) { return {nearest(x.a), nearest(x.b)}; }
+    static Lanes to_f16(Lanes x) { return {to_f16(x.a), to_f16(x.b)}; }
+    static Lanes to_bf16(Lanes x) { return {to_bf16(x.a), to_bf16(x.b)}; }
+    static Lanes where_equal(Lanes x, Lanes y, Lanes yes, Lanes no) {
+        return {_mm256_blendv_ps(no.a, yes.a, _mm256_cmp_ps(x.a, y.a, _CMP_EQ_OQ)),
+                _mm256_blendv_ps(no.b, yes.b, _mm256_cmp_ps(x.b, y.b, _CMP_EQ_OQ))};
+    }
+    // 0 elsewhere.
+    static Lanes where_positive(Lanes x, Lanes yes) {
+        const __m256 zero = _mm256_setzero_ps();
+        return {_mm256_and_ps(yes.a, _mm256_cmp_ps(x.a, zero, _CMP_GT_OQ)),
+                _mm256_and_ps(yes.b, _mm256_cmp_ps(x.b, zero, _CMP_GT_OQ))};
+    }
+    // A bit a lane.
+    static unsigned less(Lanes x, Lanes y) {
+        const int a = _mm256_movemask_ps(_mm256_cmp_ps(x.a, y.a, _CMP_LT_OQ)),
+                  b = _mm256_movemask_ps(_mm256_cmp_ps(x.b, y.b, _CMP_LT_OQ));
+        return static_cast<unsigned>(a | b << 8);
+    }
+    static float smallest(Lanes x) { return smallest_of(_mm256_min_ps(x.a, x.b)); }
+    static float largest(Lanes x) { return largest_of(_mm256_max_ps(x.a, x.b)); }
+    static float sum(Lanes x) { return sum_of(_mm256_add_ps(x.a, x.b)); }
+
+    static Doubles splat_double(double x) {
+        const __m256d v = _mm256_set1_pd(x);
+        return {v, v, v, v};
+    }
+    static Doubles widen(Lanes x) {
+        return {_mm256_cvtps_pd(_mm256_castps256_ps128(x.a)), _mm256_cvtps_pd(_mm256_extractf128_ps(x.a, 1)),
+                _mm256_cvtps_pd(_mm256_castps256_ps128(x.b)), _mm256_cvtps_pd(_mm256_extractf128_ps(x.b, 1))};
+    }
+    static Doubles add(Doubles x, Doubles y) {
+        return {_mm256_add_pd(x.a, y.a), _mm256_add_pd(x.b, y.b), _mm256_add_pd(x.c, y.c),
+                _mm256_add_pd(x.d, y.d)};
+    }
+    static Doubles sub(Doubles x, Doubles y) {
+        return {_mm256_sub_pd(x.a, y.a), _mm256_sub_pd(x.b, y.b), _mm256_sub_pd(x.c, y.c),
+                _mm256_sub_pd(x.d, y.d)};
+    }
+    static Doubles mul(Doubles x, Doubles y) {
+        return {_mm256_mul_pd(x.a, y.a), _mm256_mul_pd(x.b, y.b), _mm256_mul_pd(x.c, y.c),
+                _mm256_mul_pd(x.d, y.d)};
+    }
+    static Doubles fma(Doubles x, Doubles y, Doubles z) {
+        return {_mm256_fmadd_pd(x.a, y.a, z.a), _mm256_fmadd_pd(x.b, y.b, z.b),
+                _mm256_fmadd_pd(x.c, y.c, z.c), _mm256_fmadd_pd(x.d, y.d, z.d)};
+    }
+    static void store_doubles(double* p, Doubles x) {
+        _mm256_storeu_pd(p, x.a);
+        _mm256_storeu_pd(p + 4, x.b);
+        _mm256_storeu_pd(p + 8, x.c);
+        _mm256_storeu_pd(p + 12, x.d);
+    }
+    static double sum(Doubles x) {
+        return sum_of(_mm256_add_pd(_mm256_add_pd(x.a, x.c), _mm256_add_pd(x.b, x.d)));
+    }
+
+  private:
+    static __m256 nearest(__m256 x) {
+        return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    }
+    static __m256 to_f16(__m256 x) {
+        return _mm256_cvtph_ps(_mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+    }
+    static __m256 to_bf16(__m256 x) {  // of finite numbers
+        const __m256i bits = _mm256_castps_si256(x);
+        const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+        const __m256i sum = _mm256_add_epi32(_mm256_add_epi32(bits, odd), _mm256_set1_epi32(0x7fff));
+        return _mm256_castsi256_ps(_mm256_and_si256(sum, _mm256_set1_epi32(-65536)));
+    }
+};
+
+}  // namespace
+
+const WeightKernels kAvx2WeightKernels = WeightKernelSet<Avx2>::table("avx2");
+
+}  // namespace assay::compute

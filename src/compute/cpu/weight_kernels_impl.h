@@ -1,0 +1,278 @@
+// The weight kernels' source, compiled once per instruction set, in an unnamed namespace and without inline
+// functions of other headers, as kernels_impl.h. Isa names the types of 16 floats and of 16 doubles.
+#pragma once
+
+#include <immintrin.h>
+
+#include "compute/cpu/weight_kernels.h"
+
+namespace assay::compute {
+namespace {
+
+// The last steps of a reduction, which begin with the halves of 16 lanes in every instruction set.
+inline float smallest_of(__m256 x) {
+    const __m128 y = _mm_min_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    const __m128 pair = _mm_min_ps(y, _mm_movehl_ps(y, y));
+    return _mm_cvtss_f32(_mm_min_ss(pair, _mm_movehdup_ps(pair)));
+}
+inline float largest_of(__m256 x) {
+    const __m128 y = _mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    const __m128 pair = _mm_max_ps(y, _mm_movehl_ps(y, y));
+    return _mm_cvtss_f32(_mm_max_ss(pair, _mm_movehdup_ps(pair)));
+}
+inline float sum_of(__m256 x) {
+    const __m128 y = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    const __m128 pair = _mm_add_ps(y, _mm_movehl_ps(y, y));
+    return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
+}
+inline double sum_of(__m256d x) {
+    const __m128d pair = _mm_add_pd(_mm256_castpd256_pd128(x), _mm256_extractf128_pd(x, 1));
+    return _mm_cvtsd_f64(_mm_add_sd(pair, _mm_unpackhi_pd(pair, pair)));
+}
+
+template <class Isa>
+struct WeightKernelSet {
+    using Lanes = typename Isa::Lanes;
+    using Doubles = typename Isa::Doubles;
+
+    // Adding it to a number below 2^22 in size rounds to a whole number, ties to even, in the low bits.
+    static constexpr float kShift = 12582912.0f;  // 1.5·2^23
+    // So many terms are added up in f32 before a sum goes on in double: its relative error stays near 1e-6.
+    static constexpr std::int64_t kRunUnits = 32, kRunWeights = 256;
+
+    static Lanes load(const float* p) { return Isa::load(p); }
+    static Lanes splat(float x) { return Isa::splat(x); }
+    static float lesser(float a, float b) { return a < b ? a : b; }
+    static float greater(float a, float b) { return a > b ? a : b; }
+
+    static void powers(const float* w, std::int64_t n, double shift, PowerRow* row) {
+        const Doubles shifts = Isa::splat_double(shift);
+        Doubles sums[4] = {Isa::splat_double(0), Isa::splat_double(0), Isa::splat_double(0),
+                           Isa::splat_double(0)};
+        Lanes low = splat(row->low), high = splat(row->high);
+        std::int64_t i = 0;
+        for (; i + kLanes <= n; i += kLanes) {
+            const Lanes x = load(w + i);
+            low = Isa::smaller(low, x);
+            high = Isa::larger(high, x);
+            const Doubles d = Isa::sub(Isa::widen(x), shifts), d2 = Isa::mul(d, d);
+            sums[0] = Isa::add(sums[0], d);
+            sums[1] = Isa::add(sums[1], d2);
+            sums[2] = Isa::fma(d2, d, sums[2]);
+            sums[3] = Isa::fma(d2, d2, sums[3]);
+        }
+        row->low = Isa::smallest(low);
+        row->high = Isa::largest(high);
+        for (int k = 0; k < 4; ++k) row->sums[k] += Isa::sum(sums[k]);
+        for (; i < n; ++i) {
+            const double d = static_cast<double>(w[i]) - shift, d2 = d * d;
+            row->low = lesser(row->low, w[i]);
+            row->high = greater(row->high, w[i]);
+            row->sums[0] += d;
+            row->sums[1] += d2;
+            row->sums[2] += d2 * d;
+            row->sums[3] += d2 * d2;
+        }
+    }
+
+    static void ranges(const float* w, std::int64_t n, std::int64_t width, float* low, float* high) {
+        for (std::int64_t g = 0, first = 0; first < n; ++g, first += width) {
+            const std::int64_t end = first + width < n ? first + width : n;
+            Lanes lows = splat(kLargestFloat), highs = splat(-kLargestFloat);
+            std::int64_t i = first;
+            for (; i + kLanes <= end; i += kLanes) {
+                const Lanes x = load(w + i);
+                lows = Isa::smaller(lows, x);
+                highs = Isa::larger(highs, x);
+            }
+            float least = Isa::smallest(lows), most = Isa::largest(highs);
+            for (; i < end; ++i) {
+                least = lesser(least, w[i]);
+                most = greater(most, w[i]);
+            }
+            low[g] = least;
+            high[g] = most;
+        }
+    }
+
+    static Lanes stored(Lanes scale, const GridRule* rule) {
+        const Lanes rounded = rule->rounding == ScaleRounding::kF16    ? Isa::to_f16(scale)
+                              : rule->rounding == ScaleRounding::kBf16 ? Isa::to_bf16(scale)
+                                                                       : scale;
+        return Isa::larger(rounded, splat(rule->smallest));
+    }
+
+    static bool make_grids(const GridRule* rule, const float* low, const float* high, std::int64_t n,
+                           const Grids* out) {
+        const Lanes zeros = splat(0), ones = splat(1), top = splat(rule->top), steps = splat(rule->steps);
+        const Lanes middle = splat((rule->top + 1) / 2);
+        unsigned overflows = 0;
+        for (std::int64_t i = 0; i < n; i += kLanes) {
+            const Lanes l = load(low + i), h = load(high + i);
+            const Lanes lo = Isa::smaller(l, zeros), hi = Isa::larger(h, zeros);
+            const Lanes down = Isa::sub(zeros, lo);
+            const Lanes range = rule->symmetric ? Isa::larger(down, hi) : Isa::sub(hi, lo);
+            const Lanes divisor = Isa::where_equal(l, h, ones, steps);
+            const Lanes s = stored(Isa::div(range, divisor), rule);
+            const Lanes inverse =
+                Isa::where_positive(range, Isa::smaller(Isa::div(ones, s), splat(kLargestFloat)));
+            const Lanes zero =
+                rule->symmetric ? middle : Isa::smaller(Isa::nearest(Isa::div(down, s)), top);
+            const Lanes first = Isa::where_positive(range, Isa::sub(zeros, zero)),
+                        last = Isa::where_positive(range, Isa::sub(top, zero));
+            const Lanes code_low = Isa::nearest(Isa::mul(l, inverse)),
+                        code_high = Isa::nearest(Isa::mul(h, inverse));
+            overflows |= Isa::less(splat(kLargestFloat), Isa::where_positive(range, Isa::mul(s, divisor)));
+            Isa::store(out->scale + i, Isa::where_positive(range, s));
+            Isa::store(out->inverse + i, inverse);
+            Isa::store(out->least + i, Isa::smaller(Isa::larger(code_low, first), zeros));
+            Isa::store(out->most + i, Isa::larger(Isa::smaller(code_high, last), zeros));
+            out->clamps[i / kLanes] =
+                static_cast<std::uint16_t>(Isa::less(code_low, first) | Isa::less(last, code_high));
+        }
+        return overflows == 0;
+    }
+
+    static Lanes whole(Lanes x, Lanes inverse) {
+        return Isa::sub(Isa::fma(x, inverse, splat(kShift)), splat(kShift));
+    }
+
+    // sum + (x - steps · scale)².
+    static Lanes add_error(Lanes x, Lanes steps, Lanes scale, Lanes sum) {
+        const Lanes e = Isa::subtract_product(x, steps, scale);
+        return Isa::fma(e, e, sum);
+    }
+
+    // Some units of a row whose sums are still short.
+    static void add_run(const float* w, std::int64_t first, std::int64_t end, const GridRow& row,
+                        Lanes (&sums)[kGridsAtOnce][2]) {
+        for (std::int64_t u = first; u < end; ++u) {
+            const std::int64_t g = row.first + (u >> row.shift);
+            const Lanes x[2] = {load(w + u * kRowUnit), load(w + u * kRowUnit + kLanes)};
+            const bool clamps = (row.clamps[g / kLanes] >> (g % kLanes) & 1) != 0;
+            for (int k = 0; k < kGridsAtOnce; ++k) {
+                const Grids& grids = row.grids[k];
+                const Lanes inverse = splat(grids.inverse[g]), scale = splat(grids.scale[g]);
+                Lanes steps[2] = {whole(x[0], inverse), whole(x[1], inverse)};
+                if (clamps) {
+                    const Lanes least = splat(grids.least[g]), most = splat(grids.most[g]);
+                    for (Lanes& s : steps) s = Isa::smaller(Isa::larger(s, least), most);
+                }
+                sums[k][0] = add_error(x[0], steps[0], scale, sums[k][0]);
+                sums[k][1] = add_error(x[1], steps[1], scale, sums[k][1]);
+            }
+        }
+    }
+
+    static void grid_errors(const float* w, std::int64_t units, const GridRow* row, double* sums) {
+        static_assert(kRowUnit == 2 * kLanes);
+        for (std::int64_t first = 0; first < units; first += kRunUnits) {
+            const std::int64_t end = first + kRunUnits < units ? first + kRunUnits : units;
+            const Lanes zero = splat(0);
+            Lanes run[kGridsAtOnce][2] = {{zero, zero}, {zero, zero}, {zero, zero}};
+            add_run(w, first, end, *row, run);
+            for (int k = 0; k < kGridsAtOnce; ++k)
+                sums[k] += static_cast<double>(Isa::sum(Isa::add(run[k][0], run[k][1])));
+        }
+    }
+
+    // A lane a candidate. `add` adds weight i to a sum.
+    template <class Add>
+    static void add_candidates(std::int64_t n, double* errors, const Add& add) {
+        Doubles sums = Isa::splat_double(0);
+        for (std::int64_t first = 0; first < n; first += kRunWeights) {
+            const std::int64_t end = first + kRunWeights < n ? first + kRunWeights : n;
+            Lanes run[4] = {splat(0), splat(0), splat(0), splat(0)};
+            std::int64_t i = first;
+            for (; i + 4 <= end; i += 4) {
+                run[0] = add(i, run[0]);
+                run[1] = add(i + 1, run[1]);
+                run[2] = add(i + 2, run[2]);
+                run[3] = add(i + 3, run[3]);
+            }
+            for (; i < end; ++i) run[0] = add(i, run[0]);
+            sums = Isa::add(sums, Isa::widen(Isa::add(Isa::add(run[0], run[1]), Isa::add(run[2], run[3]))));
+        }
+        Isa::store_doubles(errors, sums);
+    }
+
+    static void candidate_errors(const float* w, const float* column_weights, std::int64_t n,
+                                 const Grids* candidates, double* errors) {
+        const Lanes scale = load(candidates->scale), inverse = load(candidates->inverse),
+                    least = load(candidates->least), most = load(candidates->most);
+        const auto steps_of = [&](Lanes x) {
+            return Isa::smaller(Isa::larger(whole(x, inverse), least), most);
+        };
+        if (column_weights == nullptr) {
+            add_candidates(n, errors, [&](std::int64_t i, Lanes sum) {
+                const Lanes x = splat(w[i]);
+                return add_error(x, steps_of(x), scale, sum);
+            });
+        } else {
+            add_candidates(n, errors, [&](std::int64_t i, Lanes sum) {
+                const Lanes x = splat(w[i]), e = Isa::subtract_product(x, steps_of(x), scale);
+                return Isa::fma(Isa::mul(e, splat(column_weights[i])), e, sum);
+            });
+        }
+    }
+
+    static void clip_errors(const float* w, std::int64_t n, const ClipGrid* grid, ClipRow* row) {
+        const Lanes scale = splat(grid->scale), inverse = splat(grid->inverse), least = splat(grid->least),
+                    most = splat(grid->most), low = splat(grid->low), high = splat(grid->high);
+        for (std::int64_t first = 0; first < n; first += kRunUnits * kRowUnit) {
+            const std::int64_t end = first + kRunUnits * kRowUnit < n ? first + kRunUnits * kRowUnit : n;
+            Lanes clip = splat(0), rounding = splat(0), total = splat(0);
+            for (std::int64_t i = first; i < end; i += kLanes) {
+                float part[kLanes] = {};  // zeros behind the last: within the clip, and without error
+                const bool full = i + kLanes <= end;
+                for (std::int64_t t = i; !full && t < end; ++t) part[t - i] = w[t];
+                const Lanes x = load(full ? w + i : part);
+                const Lanes c = Isa::smaller(Isa::larger(x, low), high);
+                const Lanes steps = Isa::smaller(Isa::larger(whole(x, inverse), least), most);
+                clip = Isa::fma(Isa::sub(x, c), Isa::sub(x, c), clip);
+                rounding = add_error(c, steps, scale, rounding);
+                total = add_error(x, steps, scale, total);
+                row->clipped += __builtin_popcount(Isa::less(x, c) | Isa::less(c, x));
+            }
+            row->clip += static_cast<double>(Isa::sum(clip));
+            row->rounding += static_cast<double>(Isa::sum(rounding));
+            row->total += static_cast<double>(Isa::sum(total));
+        }
+    }
+
+    static void outside(const float* w, std::int64_t n, float low, float high, std::int32_t* columns,
+                        OutsideRow* row) {
+        const Lanes lows = splat(low), highs = splat(high);
+        Lanes least = splat(row->low), most = splat(row->high);
+        std::int64_t count = 0;
+        const auto look_at = [&](std::int64_t i) {
+            if (w[i] < low || w[i] > high) {
+                columns[count++] = static_cast<std::int32_t>(i);
+            } else {
+                row->low = lesser(row->low, w[i]);
+                row->high = greater(row->high, w[i]);
+            }
+        };
+        std::int64_t i = 0;
+        for (; i + kLanes <= n; i += kLanes) {
+            const Lanes x = load(w + i);
+            if ((Isa::less(x, lows) | Isa::less(highs, x)) == 0) {
+                least = Isa::smaller(least, x);
+                most = Isa::larger(most, x);
+            } else {
+                for (std::int64_t t = i; t < i + kLanes; ++t) look_at(t);
+            }
+        }
+        for (; i < n; ++i) look_at(i);
+        row->low = lesser(row->low, Isa::smallest(least));
+        row->high = greater(row->high, Isa::largest(most));
+        row->count = count;
+    }
+
+    static constexpr WeightKernels table(const char* name) {
+        return {name, powers, ranges, make_grids, grid_errors, candidate_errors, clip_errors, outside};
+    }
+};
+
+}  // namespace
+}  // namespace assay::compute

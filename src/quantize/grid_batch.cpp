@@ -1,0 +1,72 @@
+#include "quantize/grid_batch.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/error.h"
+#include "number/int_grid.h"
+
+namespace assay {
+namespace {
+
+compute::GridRule rule_of(const IntFormat& format) {
+    const auto top = static_cast<float>(format.top());
+    return {.top = top,
+            .steps = format.symmetric ? (top - 1) / 2 : top,
+            .symmetric = format.symmetric,
+            .rounding = format.scale == ScaleType::kF16    ? compute::ScaleRounding::kF16
+                        : format.scale == ScaleType::kBf16 ? compute::ScaleRounding::kBf16
+                                                           : compute::ScaleRounding::kNone,
+            .smallest = stored_scale(std::numeric_limits<float>::denorm_min(), format.scale)};
+}
+
+std::size_t rounded_up(std::size_t count) {
+    constexpr std::size_t kLanes = compute::kLanes;
+    return (count + kLanes - 1) / kLanes * kLanes;
+}
+
+// One group after the other: int_grid() throws where a scale overflows, or knows a way out.
+void make_carefully(const IntFormat& format, const float* low, const float* high, std::size_t count,
+                    const compute::Grids& out) {
+    for (std::size_t i = 0; i < count; ++i) {
+        const IntGrid grid = int_grid(format, low[i], high[i]);
+        const bool zeros = grid.scale == 0;
+        const float inverse =
+            zeros ? 0.0f : std::min(1 / grid.scale, std::numeric_limits<float>::max());
+        out.scale[i] = grid.scale;
+        out.inverse[i] = inverse;
+        out.least[i] = zeros ? 0.0f : std::min(0.0f, std::max(-grid.zero, std::nearbyint(low[i] * inverse)));
+        out.most[i] =
+            zeros ? 0.0f : std::max(0.0f, std::min(grid.top - grid.zero, std::nearbyint(high[i] * inverse)));
+        out.clamps[i / compute::kLanes] = 0xffff;
+    }
+}
+
+}  // namespace
+
+void make_grids(const IntFormat& format, const float* low, const float* high, std::size_t count,
+                const compute::Grids& out) {
+    const compute::GridRule rule = rule_of(format);
+    const std::size_t room = rounded_up(count);
+    if (!compute::weight_kernels().make_grids(&rule, low, high, static_cast<std::int64_t>(room), &out))
+        make_carefully(format, low, high, count, out);
+}
+
+void GridBatch::make(const IntFormat& format, std::span<const float> low, std::span<const float> high) {
+    if (low.size() != high.size()) throw InvalidArgument("a low and a high are expected for each group");
+    size_ = low.size();
+    room_ = rounded_up(size_);
+    values_.assign(6 * room_, 0.0f);
+    clamps_.resize(room_ / compute::kLanes);
+    std::copy(low.begin(), low.end(), values_.begin());
+    std::copy(high.begin(), high.end(), values_.begin() + static_cast<std::ptrdiff_t>(room_));
+    make_grids(format, values_.data(), values_.data() + room_, size_, grids());
+}
+
+compute::Grids GridBatch::grids() {
+    float* const v = values_.data() + 2 * room_;
+    return {v, v + room_, v + 2 * room_, v + 3 * room_, clamps_.data()};
+}
+
+}  // namespace assay

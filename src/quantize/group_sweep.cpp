@@ -1,0 +1,101 @@
+#include "quantize/group_sweep.h"
+
+#include <algorithm>
+
+#include "base/checked.h"
+#include "base/error.h"
+
+namespace assay {
+namespace {
+
+constexpr std::size_t kBits = kSweepBits.size(), kSizes = kSweepGroups.size();
+constexpr int kWholeRow = 40;  // a shift beyond any unit
+
+IntFormat format_of(std::size_t bits, std::size_t size, bool symmetric) {
+    return {.bits = kSweepBits[bits], .symmetric = symmetric, .tile = group_tile(kSweepGroups[size])};
+}
+
+// Groups of `size` hold 2^shift units.
+int shift_of(std::size_t size) {
+    int shift = 0;
+    while (compute::kRowUnit << shift < kSweepGroups[size]) ++shift;
+    return kSweepGroups[size] == 0 ? kWholeRow : shift;
+}
+
+}  // namespace
+
+std::vector<IntFormat> group_sweep_formats() {
+    std::vector<IntFormat> all;
+    for (bool symmetric : {false, true}) {
+        for (std::size_t size = 0; size < kSizes; ++size) {
+            for (std::size_t bits = 0; bits < kBits; ++bits)
+                all.push_back(format_of(bits, size, symmetric));
+        }
+    }
+    return all;
+}
+
+GroupSweepSums::GroupSweepSums(std::int64_t cols) : cols_(cols), squares_(2 * kSizes * kBits) {}
+
+void GroupSweepSums::find_ranges(const RowPanel& panel) {
+    const std::int64_t rows = panel.w.rows();
+    for (std::size_t size = 0; size < kSizes; ++size) {
+        Ranges& ranges = ranges_[size];
+        ranges.per_row = kSweepGroups[size] == 0 ? 1 : ceil_div(cols_, kSweepGroups[size]);
+        const auto all = static_cast<std::size_t>(rows * ranges.per_row);
+        if (size == 0) {  // the finest from the weights, the others each from the one before
+            ranges.low.resize(all);
+            ranges.high.resize(all);
+            for (std::int64_t r = 0; r < rows; ++r)
+                compute::weight_kernels().ranges(panel.w.row(r).data(), cols_, compute::kRowUnit,
+                                                 &ranges.low[static_cast<std::size_t>(r * ranges.per_row)],
+                                                 &ranges.high[static_cast<std::size_t>(r * ranges.per_row)]);
+            continue;
+        }
+        const Ranges& finer = ranges_[size - 1];
+        ranges.low.assign(all, compute::PowerRow{}.low);
+        ranges.high.assign(all, compute::PowerRow{}.high);
+        const std::int64_t parts = kSweepGroups[size] == 0 ? finer.per_row : 2;
+        for (std::int64_t r = 0; r < rows; ++r) {
+            for (std::int64_t g = 0; g < finer.per_row; ++g) {
+                const auto from = static_cast<std::size_t>(r * finer.per_row + g),
+                           to = static_cast<std::size_t>(r * ranges.per_row + g / parts);
+                ranges.low[to] = std::min(ranges.low[to], finer.low[from]);
+                ranges.high[to] = std::max(ranges.high[to], finer.high[from]);
+            }
+        }
+    }
+}
+
+void GroupSweepSums::add_errors(const RowPanel& panel, std::size_t size, bool symmetric) {
+    const Ranges& ranges = ranges_[size];
+    compute::GridRow row{.shift = shift_of(size)};
+    clamps_.clear();
+    for (std::size_t bits = 0; bits < kBits; ++bits) {
+        batches_[bits].make(format_of(bits, size, symmetric), ranges.low, ranges.high);
+        row.grids[bits] = batches_[bits].grids();
+        clamps_.resize(ranges.low.size() / compute::kLanes + 1);
+        for (std::size_t i = 0; i * compute::kLanes < ranges.low.size(); ++i)
+            clamps_[i] = static_cast<std::uint16_t>(clamps_[i] | row.grids[bits].clamps[i]);
+    }
+    row.clamps = clamps_.data();
+    double* const sums = &squares_[((symmetric ? kSizes : 0) + size) * kBits];
+    const std::int64_t units = ceil_div(cols_, compute::kRowUnit);
+    for (std::int64_t r = 0; r < panel.w.rows(); ++r) {
+        row.first = r * ranges.per_row;
+        compute::weight_kernels().grid_errors(panel.w.row(r).data(), units, &row, sums);
+    }
+}
+
+void GroupSweepSums::add(const RowPanel& panel) {
+    find_ranges(panel);
+    for (bool symmetric : {false, true}) {
+        for (std::size_t size = 0; size < kSizes; ++size) add_errors(panel, size, symmetric);
+    }
+}
+
+void GroupSweepSums::merge(const GroupSweepSums& other) {
+    for (std::size_t i = 0; i < squares_.size(); ++i) squares_[i] += other.squares_[i];
+}
+
+}  // namespace assay
