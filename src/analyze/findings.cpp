@@ -12,7 +12,7 @@
 #include "analyze/swap_sweep.h"
 #include "analyze/weight_findings.h"
 #include "base/error.h"
-#include "measure/input_energy.h"
+#include "measure/activations.h"
 #include "stats/false_discovery.h"
 
 namespace assay {
@@ -119,7 +119,7 @@ class Findings {
 
     // One pass for the energies, one sweep for all swaps.
     void measure() {
-        const auto energies = input_energies(
+        const Activations activations = measure_activations(
             model_, engine_, windows_.first(static_cast<std::size_t>(first_held_out_)), nominated_);
         SwapList swaps;
         for (std::size_t item : nominated_) {
@@ -128,7 +128,7 @@ class Findings {
                                               {.item = item,
                                                .grid = verdict.grid,
                                                .numerics = verdict.numerics,
-                                               .energies = energies.at(item)},
+                                               .energies = activations.input(item).channel_energy},
                                               options_.seed, swaps));
         }
         SweepResult sweep = sweep_swaps(model_, engine_, windows_, swaps.forks(), options_.seed);

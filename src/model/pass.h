@@ -21,7 +21,7 @@ class Tap {
   public:
     virtual ~Tap() = default;
     // Which rows of the chunk each expert of a block gets, before its linears; `slot` is the one that these
-    // name.
+    // name. The reference lives as long as the call.
     virtual void routed(int /*slot*/, const compute::Routing& /*routing*/) {}
     // output holds x wᵀ + bias (+ residual, where the block's program adds it in the same operation and
     // PassOptions do not part them). `rows` are the chunk's, or those that were routed to the item's expert.
