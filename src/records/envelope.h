@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "container/json.h"
+#include "records/activations.h"
 #include "records/blame.h"
+#include "records/calibration.h"
 #include "records/diagnose.h"
 #include "records/inspect.h"
 #include "records/perplexity.h"
@@ -28,7 +30,7 @@ struct InputFile {
 };
 
 using Result = std::variant<InspectResult, WeightsResult, PerplexityResult, SensitivityResult, DiagnoseResult,
-                            PredictResult, BlameResult>;
+                            PredictResult, BlameResult, ActivationsResult>;
 
 // The verb whose result this is: "inspect", "weights", …
 std::string_view command_of(const Result& result);
@@ -62,6 +64,7 @@ struct Envelope {
     double seconds = 0;
     std::optional<RunCost> cost;
     std::optional<NoiseFloor> noise_floor;
+    std::optional<CalibrationRecord> calibration;  // where a calibration set was used
     Result result;
 
     bool operator==(const Envelope&) const = default;
