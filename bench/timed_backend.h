@@ -85,6 +85,9 @@ class TimedBackend final : public compute::Backend {
                    Tensor& y) override {
         timed("experts", [&] { inner_->add_gated(b, x, gate, residual, y); });
     }
+    std::vector<compute::ActivationSums> activation_sums(const Batch& b, const Tensor& x) override {
+        return timed("activation statistics", [&] { return inner_->activation_sums(b, x); });
+    }
     std::vector<compute::SquaredError> squared_error(const Batch& b, const Tensor& x,
                                                      const Tensor& y) override {
         return timed("error propagation", [&] { return inner_->squared_error(b, x, y); });

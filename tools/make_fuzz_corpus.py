@@ -310,6 +310,22 @@ def scaled_weight_seeds():
     }
 
 
+def documents_seeds():
+    return {
+        "valid_lines": b'{"text": "one"}\n\n \r\n{"text": "t\\u00fc\\ud83d\\ude00", "id": 7}\r\n{"text": ""}',
+        "valid_long": ("\u20ac" * 9 + "\n" + "a" * 15 + "\n" + "\U0001f600" * 5).encode(),
+        "byte_order_mark": b'\xef\xbb\xbf{"text": "one"}\n',
+        "not_an_object": b'[]\n"text"\n7\nnull\n',
+        "bad_json": b'{"text": \n{"text": "x"} {}\n',
+        "no_member": b'{"content": "x"}\n{}\n',
+        "not_a_text": b'{"text": 7}\n{"text": null}\n{"text": ["x"]}\n',
+        "bad_utf8": b'{"text": "gr\xfc\xdf"}\n{"text": "fine"}\n',
+        "lone_surrogate": b'{"text": "\\ud800"}\n',
+        "deep_nesting": b'{"text": "x", "a": ' + b"[" * 200 + b"\n",
+        "utf16": "{\"text\": \"x\"}\n".encode("utf-16"),
+    }
+
+
 def treatment_seeds():
     texts = {
         "valid_int": "int4-g128", "valid_int_all": "int8-sym-b128x64(scale=bf16):rtn", "valid_int_tensor": "int2-tensor(scale=f32)",
@@ -466,7 +482,7 @@ def task_seeds():
 def main():
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent / "fuzz" / "corpus"
     for target, seeds in {"safetensors": safetensors_seeds(), "gguf": gguf_seeds(), "config": config_seeds(), "gguf_config": gguf_config_seeds(),
-                          "scaled_weight": scaled_weight_seeds(), "treatment": treatment_seeds(),
+                          "scaled_weight": scaled_weight_seeds(), "documents": documents_seeds(), "treatment": treatment_seeds(),
                           "tasks": task_seeds(), "tokenizer": tokenizer_seeds(), "tokenizer_gguf": tokenizer_gguf_seeds(),
                           "tokenizer_model": tokenizer_model_seeds()}.items():
         (folder / target).mkdir(parents=True, exist_ok=True)

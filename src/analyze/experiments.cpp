@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/rng.h"
-#include "measure/input_energy.h"
+#include "measure/activations.h"
 #include "quantize/interventions.h"
 
 namespace assay {

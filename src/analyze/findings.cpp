@@ -13,7 +13,7 @@
 #include "analyze/swap_sweep.h"
 #include "analyze/weight_findings.h"
 #include "base/error.h"
-#include "measure/input_energy.h"
+#include "measure/activations.h"
 #include "stats/false_discovery.h"
 
 namespace assay {
@@ -113,6 +113,8 @@ class Findings {
         return windows_.first(static_cast<std::size_t>(first_held_out_));
     }
 
+    std::span<const double> energies(std::size_t item) const { return activations_.input(item).channel_energy; }
+
     // The worst of the blocks' linears.
     std::vector<std::size_t> worst() const {
         std::vector<std::pair<double, std::size_t>> damages;
@@ -135,11 +137,11 @@ class Findings {
             if (model_.items()[i].role == LinearItem::Role::kBlock) items.push_back(i);
         }
         if (items.empty()) return {};
-        energies_ = input_energies(model_, engine_, deciding(), items);
+        activations_ = measure_activations(model_, engine_, deciding(), items);
         std::vector<ScreenedLinear> linears;
         for (std::size_t i : items)
             linears.push_back(
-                {i, energies_.at(i), !grid_decides(verdicts_.at(i).grid, options_.treatment.format)});
+                {i, energies(i), !grid_decides(verdicts_.at(i).grid, options_.treatment.format)});
         std::vector<Suspicion> out =
             screen_causes(model_, engine_, deciding(), options_.treatment.format, linears, options_.seed);
         std::stable_sort(out.begin(), out.end(),
@@ -171,7 +173,7 @@ class Findings {
                                               {.item = c.item,
                                                .grid = verdict.grid,
                                                .numerics = verdict.numerics,
-                                               .energies = energies_.at(c.item),
+                                               .energies = energies(c.item),
                                                .causes = c.causes},
                                               options_.seed, swaps));
         }
@@ -360,7 +362,7 @@ class Findings {
     std::map<std::string, std::size_t> index_;  // of the items looked at, by name
     std::map<std::size_t, WeightVerdict> verdicts_;
     std::map<std::size_t, std::vector<Finding>> of_weights_;
-    std::map<std::size_t, std::vector<double>> energies_;  // of the input channels, by item
+    Activations activations_;  // of the blocks' linears
     std::vector<Chosen> chosen_;
     std::vector<LinearPlan> plans_;  // of the chosen ones
     std::vector<Halves> swaps_;

@@ -10,7 +10,7 @@
 #include "analyze/paired_gain.h"
 #include "base/error.h"
 #include "base/rng.h"
-#include "measure/input_energy.h"
+#include "measure/activations.h"
 #include "measure/treatment_scores.h"
 #include "quantize/interventions.h"
 #include "stats/false_discovery.h"

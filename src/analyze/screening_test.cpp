@@ -6,7 +6,7 @@
 
 #include <cmath>
 
-#include "measure/input_energy.h"
+#include "measure/activations.h"
 #include "model/test_models.h"
 #include "quantize/interventions.h"
 
@@ -40,9 +40,9 @@ class ScreeningTest : public ::testing::Test {
         for (std::size_t i = 0; i < model.items().size(); ++i) {
             if (model.items()[i].role == LinearItem::Role::kBlock) items.push_back(i);
         }
-        const auto energies = input_energies(model, engine, windows_, items);
+        const Activations activations = measure_activations(model, engine, windows_, items);
         std::vector<ScreenedLinear> linears;
-        for (std::size_t i : items) linears.push_back({i, energies.at(i), of_weights});
+        for (std::size_t i : items) linears.push_back({i, activations.input(i).channel_energy, of_weights});
         suspicions_ = screen_causes(model, engine, windows_, parse_number_format("int3-g64"), linears, 4);
         std::vector<std::string> out;
         for (const Suspicion& s : suspicions_)

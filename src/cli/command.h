@@ -27,6 +27,7 @@ using Action = std::function<void(const Context&)>;
 void add_inspect(CLI::App& app, Action& chosen);
 void add_perplexity(CLI::App& app, Action& chosen);
 void add_weights(CLI::App& app, Action& chosen);
+void add_activations(CLI::App& app, Action& chosen);
 void add_sensitivity(CLI::App& app, Action& chosen);
 void add_blame(CLI::App& app, Action& chosen);
 void add_eval(CLI::App& app, Action& chosen);
@@ -38,6 +39,7 @@ void add_report(CLI::App& app, Action& chosen);
 // Options that several verbs share; each call binds them to the verb's own values.
 void add_model_options(CLI::App& verb, ModelOptions& options);
 void add_text_options(CLI::App& verb, EvaluationText& options);
+void add_calibration_options(CLI::App& verb, CalibrationText& options);
 void add_treatment_option(CLI::App& verb, std::string& treatment);
 void add_treatments_option(CLI::App& verb, std::vector<std::string>& treatments);
 void add_method_options(CLI::App& verb, std::string& method, std::int64_t& top, std::uint64_t& seed);

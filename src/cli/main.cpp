@@ -55,6 +55,7 @@ int main(int argc, char** argv) {
     assay::cli::add_inspect(app, chosen);
     assay::cli::add_perplexity(app, chosen);
     assay::cli::add_weights(app, chosen);
+    assay::cli::add_activations(app, chosen);
     assay::cli::add_sensitivity(app, chosen);
     assay::cli::add_blame(app, chosen);
     assay::cli::add_eval(app, chosen);

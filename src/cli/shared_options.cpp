@@ -68,6 +68,23 @@ void add_text_options(CLI::App& verb, EvaluationText& options) {
         ->capture_default_str();
 }
 
+void add_calibration_options(CLI::App& verb, CalibrationText& options) {
+    verb.add_option("--calibration", options.set,
+                    "text to calibrate on: a built-in set (c4, code, wiki, mixed: all three), or a .txt or "
+                    ".jsonl file, or a folder of them")
+        ->capture_default_str();
+    verb.add_option("--calibration-field", options.field, "member of each line of a .jsonl that has the text")
+        ->capture_default_str();
+    verb.add_option("--samples", options.samples, "calibration windows, at random places")
+        ->check(CLI::Range(1, 1 << 24))
+        ->capture_default_str();
+    verb.add_option("--length", options.length,
+                    "tokens of a calibration window, at most the model's context length")
+        ->check(CLI::Range(3, 1 << 24))
+        ->capture_default_str();
+    verb.add_option("--seed", options.seed, "of the choice of calibration windows")->capture_default_str();
+}
+
 void add_treatment_option(CLI::App& verb, std::string& treatment) {
     verb.add_option("--treatment", treatment,
                     "number format and method, such as int4-g64, int4-sym-g128:rtn, int8-channel, "

@@ -114,6 +114,17 @@ struct SquaredError {
     double reference = 0;  // sum a^2
 };
 
+// What one window's rows of a tensor look like, channel (column) by channel and row by row.
+struct ActivationSums {
+    std::vector<float> channel_max;      // [cols]: max |x|
+    std::vector<double> channel_energy;  // [cols]: Σ x²
+    std::vector<float> row_max;          // [the window's rows]: max |x|
+    double sum = 0;                      // over all elements: Σ x,
+    double magnitudes = 0;               // Σ |x|,
+    double cubes = 0;                    // Σ x³,
+    double fourths = 0;                  // Σ x⁴; NaN or infinite where an element is
+};
+
 // Every operation checks its shapes and throws InvalidArgument where they do not fit. Results of one backend
 // on one instruction set are the same bits for any thread count and any grouping of windows into batches; two
 // backends agree within rounding. Tensors of one backend must not be given to another.
@@ -190,6 +201,10 @@ class Backend {
 
     // Sums over each window's rows of (b - a)² and a², in double.
     virtual std::vector<SquaredError> squared_error(const Batch& batch, const Tensor& a, const Tensor& b) = 0;
+
+    // Of each window, one walk over its rows; sums in double, by Batch::tiles() in their order. What is not a
+    // number shows in the sums, not in the maxima. Shape x [rows, cols].
+    virtual std::vector<ActivationSums> activation_sums(const Batch& batch, const Tensor& x) = 0;
 
     // Tokens per part into which an output layer may be cut (any multiple of it).
     static constexpr std::int64_t kHeadPartTokens = 1024;

@@ -309,6 +309,93 @@ TEST_P(CpuBackendTest, SquaredErrorSumsEachWindow) {
     }
 }
 
+// Four windows: two tiles and a bit, one row, none, and a few rows.
+const Batch& ragged_batch() {
+    static const Batch batch({513, 1, 0, 7});
+    return batch;
+}
+
+void expect_same_bits(const ActivationSums& a, const ActivationSums& b) {
+    EXPECT_EQ(a.channel_max, b.channel_max);
+    EXPECT_EQ(a.channel_energy, b.channel_energy);
+    EXPECT_EQ(a.row_max, b.row_max);
+    EXPECT_EQ(a.sum, b.sum);
+    EXPECT_EQ(a.magnitudes, b.magnitudes);
+    EXPECT_EQ(a.cubes, b.cubes);
+    EXPECT_EQ(a.fourths, b.fourths);
+}
+
+TEST_P(CpuBackendTest, ActivationSumsAreThoseOfTheReference) {
+    const Batch& batch = ragged_batch();
+    for (std::int64_t cols : {1, 7, 8, 16, 33, 255}) {
+        const Matrix<float> x = random_matrix(batch.rows(), cols, 7, 30);
+        const auto expected = reference_->activation_sums(batch, to_device(*reference_, x));
+        const auto actual = cpu_->activation_sums(batch, to_device(*cpu_, x));
+        ASSERT_EQ(actual.size(), 4u);
+        for (std::size_t w = 0; w < 4; ++w) {
+            EXPECT_EQ(actual[w].channel_max, expected[w].channel_max);
+            EXPECT_EQ(actual[w].row_max, expected[w].row_max);
+            // Sums of at most 131k numbers in double, in another order.
+            const double size = expected[w].magnitudes + 1e-300;
+            EXPECT_NEAR(actual[w].sum, expected[w].sum, 1e-12 * size);
+            EXPECT_NEAR(actual[w].magnitudes, expected[w].magnitudes, 1e-12 * size);
+            EXPECT_NEAR(actual[w].cubes, expected[w].cubes, 1e-12 * size * 900);
+            EXPECT_NEAR(actual[w].fourths, expected[w].fourths, 1e-12 * size * 27000);
+            for (std::size_t c = 0; c < expected[w].channel_energy.size(); ++c)
+                EXPECT_NEAR(actual[w].channel_energy[c], expected[w].channel_energy[c],
+                            1e-12 * expected[w].channel_energy[c]);
+        }
+    }
+}
+
+TEST_P(CpuBackendTest, ActivationSumsOfKnownRows) {
+    for (Backend* backend : {cpu_.get(), reference_.get()}) {
+        Matrix<float> x(3, 9);
+        x.view()(0, 8) = -2;
+        x.view()(1, 3) = 3;
+        x.view()(2, 3) = -1;
+        const auto sums = backend->activation_sums(Batch({2, 1}), to_device(*backend, x));
+        EXPECT_EQ(sums[0].row_max, (std::vector<float>{2, 3}));
+        EXPECT_EQ(sums[0].channel_max, (std::vector<float>{0, 0, 0, 3, 0, 0, 0, 0, 2}));
+        EXPECT_EQ(sums[0].channel_energy, (std::vector<double>{0, 0, 0, 9, 0, 0, 0, 0, 4}));
+        EXPECT_EQ(sums[0].sum, 1);
+        EXPECT_EQ(sums[0].magnitudes, 5);
+        EXPECT_EQ(sums[0].cubes, 19);
+        EXPECT_EQ(sums[0].fourths, 97);
+        EXPECT_EQ(sums[1].channel_energy[3], 1);
+    }
+}
+
+TEST_P(CpuBackendTest, ActivationSumsDependOnNeitherThreadsNorBatching) {
+    const Batch& batch = ragged_batch();
+    const Matrix<float> x = random_matrix(batch.rows(), 70, 8);
+    const auto together = cpu_->activation_sums(batch, to_device(*cpu_, x));
+    for (int threads : {1, 3}) {
+        ThreadPool pool(threads);
+        const auto backend = make_cpu_backend(pool, {GetParam()});
+        for (std::int64_t w = 0; w < batch.windows(); ++w) {
+            Tensor part = backend->allocate(batch.window_rows(w), 70);
+            backend->upload(x.view().row_range(batch.window_first_row(w), batch.window_rows(w)), part);
+            expect_same_bits(backend->activation_sums(Batch({batch.window_rows(w)}), part)[0],
+                             together[static_cast<std::size_t>(w)]);
+        }
+    }
+}
+
+TEST_P(CpuBackendTest, ActivationSumsShowWhatIsNotANumber) {
+    for (Backend* backend : {cpu_.get(), reference_.get()}) {
+        for (const std::int64_t column : {2, 32}) {
+            for (const float bad : {std::nanf(""), INFINITY}) {
+                Matrix<float> x = random_matrix(2, 33, 9);
+                x.view()(1, column) = bad;
+                const auto sums = backend->activation_sums(Batch({1, 1}), to_device(*backend, x));
+                EXPECT_TRUE(std::isfinite(sums[0].fourths));
+                EXPECT_FALSE(std::isfinite(sums[1].fourths));
+            }
+        }
+    }
+}
+
 TEST_P(CpuBackendTest, BitsDependOnNeitherThreadsNorBatching) {
     const Matrix<float> x = random_matrix(700, 70, 5), w = random_matrix(90, 70, 6);
     const auto run = [&](int threads, bool together) {
@@ -352,6 +439,7 @@ TEST_P(CpuBackendTest, RefusesShapesThatDoNotFit) {
         EXPECT_THROW(backend->gated(Batch({2}), x, y, Activation::kSilu, y), InvalidArgument);
         EXPECT_THROW(backend->gated(Batch({2}), {x, 2, 4}, {x, 0, 4}, Activation::kSilu, y), InvalidArgument);
         EXPECT_THROW(backend->copy_rows(x, 1, y, 0, 2), InvalidArgument);
+        EXPECT_THROW(backend->activation_sums(Batch({3}), x), InvalidArgument);
         EXPECT_THROW(backend->gather_rows(x, std::vector<std::int64_t>{0, 2}, y), InvalidArgument);
         EXPECT_THROW(backend->route(Batch({2}), x, {6, false}), InvalidArgument);
         EXPECT_THROW(backend->attention(Batch({2}), x, x, x, {3, 2, 1, 1.0, 0, 0, {}}, y), InvalidArgument);

@@ -124,10 +124,11 @@ MemoryNeed need_of(const Workload& work, const compute::Backend& backend, int th
     const std::int64_t tokens = group_tokens(work, limits.state_bytes, backend);
     const std::int64_t rows = std::min(std::max(limits.chunk_rows, longest), tokens);
     MemoryNeed need;
-    need.base = base;
+    need.base = base + work.tap_bytes;
     need.block = block_bytes(work, backend, threads);
     need.activations = rows * widest_slots(model) * element * (work.forks.empty() ? 1 : 2);
     need.states = pass_state_bytes(model, backend, tokens, runs);
+    if (!work.predicts) return need;
     const std::int64_t heads = head_copies(work);
     need.head = head_part_tokens(model, backend, heads, limits.head_bytes) * model.config().hidden * element *
                 (heads + 1);
@@ -247,8 +248,9 @@ double predict_seconds(const Workload& work, const Rates& rates, const MemoryLim
         tokens += static_cast<double>(window.tokens.size());
         scored += static_cast<double>(window.tokens.size()) - 1 - static_cast<double>(window.context);
     }
-    const double head =
-        2 * static_cast<double>(model.config().vocabulary) * static_cast<double>(model.config().hidden);
+    const double head = work.predicts ? 2 * static_cast<double>(model.config().vocabulary) *
+                                            static_cast<double>(model.config().hidden)
+                                      : 0;
     const auto runs = static_cast<double>(runs_of(work));
     compute += scored * runs * heads * head / rates.head_flops;
     const std::int64_t together = work.scored > 0 ? score_chunk_rows(model, backend, limits, work.windows)

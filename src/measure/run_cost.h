@@ -19,8 +19,10 @@ struct Workload {
     std::int64_t runs = 1;           // whole runs beside each other
     std::vector<std::size_t> forks;  // swapped items, in one pass beside the single run
     std::span<const EvaluationWindow> windows;
-    std::int64_t scored = 0;  // treatments that a reverse pass scores; 0: there is none, else runs is 1
-    bool attributed = false;  // the scores also tell each linear's parts
+    std::int64_t scored = 0;     // treatments that a reverse pass scores; 0: there is none, else runs is 1
+    bool attributed = false;     // the scores also tell each linear's parts
+    bool predicts = true;        // the output layer scores the tokens
+    std::int64_t tap_bytes = 0;  // that taps hold
 };
 
 // A sweep of these items of the model: one fork each, and one more, of the first item, as the control.

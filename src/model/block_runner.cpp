@@ -70,9 +70,18 @@ BlockRunner::Rotary BlockRunner::upload(const RopeConfig& rope, std::int64_t lon
     return rotary;
 }
 
-void BlockRunner::run(const compute::Batch& batch, const BlockWeights& weights, Activations& slots) const {
+void BlockRunner::run(const compute::Batch& batch, const BlockWeights& weights, Activations& slots,
+                      const Watch& watch) const {
     const Step step{batch, weights, nullptr, slots, -1, nullptr, {}};
-    for (std::size_t i = 0; i < weights.program->ops.size(); ++i) execute(step, weights.program->ops[i], i);
+    for (std::size_t i = 0; i < weights.program->ops.size(); ++i) {
+        const BlockOp& op = weights.program->ops[i];
+        const bool apart = watch && op.kind == BlockOpKind::kLinear && op.residual >= 0;
+        BlockOp own = op;
+        if (apart) own.residual = -1;
+        execute(step, own, i);
+        if (watch) watch(i);
+        if (apart) backend_.add(slots[op.output], slots[op.residual], slots[op.output]);
+    }
 }
 
 void BlockRunner::run_swapped(const compute::Batch& batch, const BlockWeights& weights,

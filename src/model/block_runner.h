@@ -1,6 +1,7 @@
 // Runs a block's program on a backend: whole, or only what a swapped linear changes.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -47,8 +48,13 @@ class BlockRunner {
   public:
     BlockRunner(const Model& model, compute::Backend& backend, std::int64_t longest_window);
 
-    // All operations, from slots[input], which the caller has set, to slots[output].
-    void run(const compute::Batch& batch, const BlockWeights& weights, Activations& slots) const;
+    // Called after each operation with its index, before a linear's residual is added.
+    using Watch = std::function<void(std::size_t op)>;
+
+    // All operations, from slots[input], which the caller has set, to slots[output]. With `watch`, residuals
+    // are added to the outputs of linears in a step of their own.
+    void run(const compute::Batch& batch, const BlockWeights& weights, Activations& slots,
+             const Watch& watch = {}) const;
 
     // Of a block's attention, with the rotary tables that it takes.
     compute::AttentionSpec attention_spec(const BlockProgram& program) const;

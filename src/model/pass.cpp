@@ -148,9 +148,8 @@ class PassRun {
         for (std::size_t c = 0; c < chunks_.size(); ++c) {
             const TokenChunk& chunk = chunks_[c];
             base_[model_.block(block).input] = std::move(reference_.chunks[c]);
-            runner_.run(chunk.rows, loaded.weights, base_);
+            run_reference(block, chunk, loaded);
             done(chunk);
-            show_taps(block, chunk);
             advance_forks(block, c, loaded);
             reference_.chunks[c] = take_output(block, base_);
         }
@@ -166,17 +165,25 @@ class PassRun {
         return state;
     }
 
-    void show_taps(std::int64_t block, const TokenChunk& chunk) {
-        if (options_.tap == nullptr) return;
-        const BlockProgram& program = model_.block(block);
-        for (std::size_t i = 0; i < program.ops.size(); ++i) {
-            const BlockOp& op = program.ops[i];
-            if (op.kind == BlockOpKind::kLinear) {
-                options_.tap->linear(model_.item_of(block, i), rows_of(op, chunk.rows, base_),
-                                     base_[op.inputs[0].slot], base_[op.output]);
-            }
+    void run_reference(std::int64_t block, const TokenChunk& chunk, const LoadedBlock& loaded) {
+        const auto show = [&](std::size_t op) { show_operation(block, chunk, op); };
+        if (options_.residuals_apart) {
+            runner_.run(chunk.rows, loaded.weights, base_, show);
+        } else {
+            runner_.run(chunk.rows, loaded.weights, base_);
+            for (std::size_t op = 0; op < model_.block(block).ops.size(); ++op) show(op);
         }
-        options_.tap->block(block, chunk, base_[program.output]);
+        if (options_.tap != nullptr) options_.tap->block(block, chunk, base_[model_.block(block).output]);
+    }
+
+    void show_operation(std::int64_t block, const TokenChunk& chunk, std::size_t index) {
+        if (options_.tap == nullptr) return;
+        const BlockOp& op = model_.block(block).ops[index];
+        if (op.kind == BlockOpKind::kRoute) options_.tap->routed(op.output, base_.routing(op.output));
+        if (op.kind == BlockOpKind::kLinear) {
+            options_.tap->linear(model_.item_of(block, index), rows_of(op, chunk.rows, base_),
+                                 base_[op.inputs[0].slot], base_[op.output]);
+        }
     }
 
     void advance_forks(std::int64_t block, std::size_t c, const LoadedBlock& loaded) {
@@ -290,6 +297,8 @@ class PassRun {
 
 PassResult run_pass(const Model& model, const Engine& engine, std::span<const TokenChunk> chunks,
                     const PassOptions& options) {
+    if (options.residuals_apart && !options.forks.empty())
+        throw InvalidArgument("run_pass: forks round like a run whose residuals are not added apart");
     return PassRun(model, engine, chunks, options).run();
 }
 

@@ -20,8 +20,11 @@ namespace assay {
 class Tap {
   public:
     virtual ~Tap() = default;
-    // output holds x wᵀ + bias (+ residual, where the block's program adds it in the same operation). `rows`
-    // are the chunk's, or those that were routed to the item's expert.
+    // Which rows of the chunk each expert of a block gets, before its linears; `slot` is the one that these
+    // name. The reference lives as long as the call.
+    virtual void routed(int /*slot*/, const compute::Routing& /*routing*/) {}
+    // output holds x wᵀ + bias (+ residual, where the block's program adds it in the same operation and
+    // PassOptions do not part them). `rows` are the chunk's, or those that were routed to the item's expert.
     virtual void linear(const LinearItem& item, const compute::Batch& rows, const compute::Tensor& input,
                         const compute::Tensor& output) = 0;
     // The residual stream after a block; block -1: the embeddings.
@@ -38,6 +41,9 @@ struct PassOptions {
     const WeightOverlay* overlay = nullptr;  // of the reference run itself; null: the model as it is
     std::span<const Fork> forks;
     Tap* tap = nullptr;
+    // Residuals are added after the linears, so that the tap sees outputs without them: the same run but for
+    // rounding. Not beside forks, which start from values that are the same bits.
+    bool residuals_apart = false;
 };
 
 // The final hidden states of one run, after the last norm, of the scored positions; and its output layer.

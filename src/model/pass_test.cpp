@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "compute/testing.h"
 #include "model/architectures.h"
 #include "model/random_model.h"
 
@@ -165,6 +166,52 @@ TEST_P(PassTest, TapsSeeEveryLinearAndEveryBlock) {
     run({.tap = &tap});
     EXPECT_EQ(tap.linears, 14);
     EXPECT_EQ(tap.blocks, (std::vector<std::int64_t>{-1, 0, 1}));
+}
+
+// Keeps the outputs of the second block's down_proj.
+class DownTap final : public Tap {
+  public:
+    explicit DownTap(compute::Backend& backend) : backend_(backend) {}
+    void linear(const LinearItem& item, const compute::Batch&, const compute::Tensor& input,
+                const compute::Tensor& output) override {
+        if (item.name != "model.layers.1.mlp.down_proj") return;
+        inputs.push_back(compute::to_host(backend_, input));
+        outputs.push_back(compute::to_host(backend_, output));
+    }
+    void block(std::int64_t, const TokenChunk&, const compute::Tensor&) override {}
+    std::vector<Matrix<float>> inputs, outputs;
+
+  private:
+    compute::Backend& backend_;
+};
+
+TEST_P(PassTest, ATapSeesOutputsWithoutResidualsWhereTheyArePartedAndTheRunIsTheSame) {
+    ThreadPool pool(1);
+    const auto backend = compute::make_cpu_backend(pool);
+    DownTap with(*backend), apart(*backend);
+    const PassResult whole = run({.tap = &with});
+    const PassResult parted = run({.tap = &apart, .residuals_apart = true});
+    const Matrix<float> w = read_weight(model_->weights(), "model.layers.1.mlp.down_proj");
+    for (std::size_t c = 0; c < apart.outputs.size(); ++c) {
+        const Matrix<float>& x = apart.inputs[c];
+        Matrix<float> expected(x.rows(), w.rows());
+        for (std::int64_t t = 0; t < x.rows(); ++t) {
+            for (std::int64_t o = 0; o < w.rows(); ++o) {
+                double y = 0;
+                for (std::int64_t i = 0; i < x.cols(); ++i)
+                    y += static_cast<double>(x.view()(t, i)) * static_cast<double>(w.view()(o, i));
+                expected.view()(t, o) = static_cast<float>(y);
+            }
+        }
+        EXPECT_LT(compute::difference(expected, apart.outputs[c]), 1e-5);
+        EXPECT_GT(compute::difference(expected, with.outputs[c]), 1e-2);
+    }
+    EXPECT_LT(compute::difference(compute::to_host(*backend, whole.reference.chunks[0]),
+                                  compute::to_host(*backend, parted.reference.chunks[0])),
+              1e-5);
+    const Scale overlay("model.layers.1.mlp.down_proj", 1);
+    const std::vector<Fork> forks{{0, &overlay}};
+    EXPECT_THROW(run({.forks = forks, .residuals_apart = true}), InvalidArgument);
 }
 
 TEST(TokenChunks, KeepWindowsWholeAndScoreAfterTheContext) {

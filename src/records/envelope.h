@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "container/json.h"
+#include "records/activations.h"
 #include "records/blame.h"
+#include "records/calibration.h"
 #include "records/diagnose.h"
 #include "records/eval.h"
 #include "records/inspect.h"
@@ -29,7 +31,7 @@ struct InputFile {
 };
 
 using Result = std::variant<InspectResult, WeightsResult, PerplexityResult, SensitivityResult, DiagnoseResult,
-                            PredictResult, BlameResult, EvalResult>;
+                            PredictResult, BlameResult, EvalResult, ActivationsResult>;
 
 // The verb whose result this is: "inspect", "weights", …
 std::string_view command_of(const Result& result);
@@ -63,6 +65,7 @@ struct Envelope {
     double seconds = 0;
     std::optional<RunCost> cost;
     std::optional<NoiseFloor> noise_floor;
+    std::optional<CalibrationRecord> calibration;  // where a calibration set was used
     Result result;
 
     bool operator==(const Envelope&) const = default;

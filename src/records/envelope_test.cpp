@@ -173,6 +173,43 @@ EvalResult evaluation(bool compared) {
     return result;
 }
 
+ActivationsResult activations() {
+    const ActivationSide side{.rows = 1024,
+                              .channels = 576,
+                              .max = 3000,
+                              .mean_abs = 0.25,
+                              .kurtosis = 1e5,
+                              .ratio = 12000,
+                              .outlier_channels = 1,
+                              .massive_tokens = 2,
+                              .outliers = {{.channel = 7, .max = 3000, .windows = 2, .token_windows = 2}},
+                              .massive = {{.window = 1, .position = 0, .channel = 7, .value = -3000}},
+                              .alerts = {"max_mean_ratio", "massive_tokens"},
+                              .map = {0.5, 3000}};
+    return {.windows = 2,
+            .tokens = 1024,
+            .linears = {{.name = "model.layers.0.mlp.up_proj",
+                         .block = 0,
+                         .projection = "up_proj",
+                         .shares_input_with = "model.layers.0.mlp.gate_proj",
+                         .input = side,
+                         .output = {.rows = 1024}}}};
+}
+
+CalibrationRecord calibration() {
+    return {.set = "texts",
+            .sources = {{.name = "texts/a.jsonl", .sha256 = "00ff", .bytes = 99, .documents = 3}},
+            .seed = 4,
+            .samples = 5,
+            .samples_asked = 6,
+            .length = 512,
+            .length_asked = 2048,
+            .windows_sha256 = "ff00",
+            .bos_per_window = true,
+            .overlap_share = 0.125,
+            .warnings = {{.kind = "too_few_samples", .text = "the text gives 5 windows"}}};
+}
+
 Envelope envelope(Result result) {
     return {.settings = {{"threads", 2}, {"text", "wiki.txt"}},
             .inputs = {{.path = "config.json", .sha256 = "00ff"}},
@@ -193,11 +230,20 @@ void rejects(const std::string& text, const std::string& message) {
 
 TEST(Results, EveryVerbReadsBackIdentical) {
     const std::vector<Result> all = {inspection(),  weights(),   perplexity(false), perplexity(true),
-                                     sensitivity(), diagnosis(), evaluation(false), evaluation(true)};
+                                     sensitivity(), diagnosis(), evaluation(false), evaluation(true), activations()};
     for (const Result& result : all) {
         const Envelope written = envelope(result);
         EXPECT_EQ(parse_results(results_text(written), "test"), written) << command_of(result);
     }
+}
+
+TEST(Results, ACalibrationSetIsToldBesideTheResult) {
+    Envelope written = envelope(activations());
+    written.calibration = calibration();
+    EXPECT_EQ(parse_results(results_text(written), "test"), written);
+    const Json document = parse_json(results_text(written), "test");
+    EXPECT_EQ(document["calibration"]["warnings"][0]["kind"], "too_few_samples");
+    EXPECT_EQ(document["result"]["linears"][0]["input"]["ratio"], 12000);
 }
 
 TEST(Results, TheEnvelopeHasItsStableNames) {

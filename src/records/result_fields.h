@@ -2,6 +2,7 @@
 // docs/results-schema.md explains them.
 #pragma once
 
+#include "records/activation_fields.h"
 #include "records/blame.h"
 #include "records/diagnose.h"
 #include "records/envelope.h"
@@ -430,6 +431,7 @@ void fields(Visitor& visit, R& r) {
     visit("seconds", r.seconds);
     visit.if_present("cost", r.cost);
     visit.if_present("noise_floor", r.noise_floor);
+    visit.if_present("calibration", r.calibration);
 }
 
 }  // namespace assay

@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "report/activation_facts.h"
+#include "report/activation_maps.h"
 #include "report/blame_facts.h"
 #include "report/charts.h"
 #include "report/comparison_facts.h"
@@ -253,6 +255,62 @@ constexpr std::string_view kDefinitions = R"html(<section><h2>How the numbers ar
 </dl></section>
 )html";
 
+constexpr std::string_view kActivationDefinitions = R"html(<section><h2>How the numbers are defined</h2>
+<dl>
+<dt>x</dt><dd>one side of a linear over all positions of the windows: its input, or its output with its bias and without a residual; of an expert, the positions routed to it.</dd>
+<dt>max/mean</dt><dd>max |x| / mean |x| over all elements; an alert above 100.</dd>
+<dt>Outlier channel</dt><dd>its max |x| is over 6 times the mean of all channels' max |x|. Persistent: so within more than half of the windows, each by itself.</dd>
+<dt>Massive token</dt><dd>its largest |x| is at least 100 times the mean |x| of its window.</dd>
+<dt>Of one token</dt><dd>windows in which one token has more than half of the channel's Σx².</dd>
+<dt>f16 headroom</dt><dd>65504 / max |x|; below 1 the tensor overflows in f16.</dd>
+<dt>Kurtosis</dt><dd>mean (x − mean)⁴ / std⁴: 3 for Gaussian numbers.</dd>
+</dl></section>
+)html";
+
+constexpr std::size_t kShownSides = 60, kShownTokens = 20, kShownChannels = 20;
+
+std::string tiles(const ActivationsResult& result, const std::vector<SideOfLinear>& sides) {
+    std::string html =
+        "<div class=\"tiles\">\n" + tile("Linears", format_count(std::ssize(result.linears)),
+                                         fmt::format("{} tokens<br>{} windows", format_count(result.tokens),
+                                                     format_count(result.windows)));
+    if (!sides.empty()) {
+        const SideOfLinear& worst = sides.front();
+        html += tile("Largest max/mean", format_significant(worst.side().ratio.value_or(0)),
+                     html_escape(worst.linear->name) + (worst.is_input ? " input" : " output"));
+    }
+    return html + "</div>\n";
+}
+
+std::string sections(const ActivationsResult& result) {
+    const auto sides = sides_by_ratio(result);
+    std::string sentences;
+    for (const std::string& sentence : alert_sentences(result))
+        sentences += "<li>" + html_escape(sentence) + "</li>\n";
+    std::string html = tiles(result, sides) + "<ul class=\"conclusions\">\n" + sentences + "</ul>\n";
+    if (const std::string svg = activation_maps_svg(result); !svg.empty())
+        html +=
+            "<section><h2>Where activations are large</h2>\n<p class=\"note\">Channels across, blocks "
+            "down. A column through all blocks is an outlier channel; single cells are massive tokens or "
+            "channels of one block.</p>\n<div class=\"scroll\">" +
+            svg + "</div></section>\n";
+    return html +
+           rows_section("Largest max/mean", "Inputs that linears share stand with the first of them.",
+                        side_rows(sides, kShownSides)) +
+           rows_section("Massive tokens", "The largest; positions count from 0 within a window.",
+                        massive_rows(sides, kShownTokens)) +
+           rows_section("Outlier channels", "By their share of the side's energy Σx².",
+                        channel_rows(sides, kShownChannels));
+}
+
+std::string calibration_section(const Envelope& envelope) {
+    if (!envelope.calibration) return "";
+    std::string items;
+    for (const std::string& sentence : calibration_sentences(*envelope.calibration))
+        items += "<li>" + html_escape(sentence) + "</li>\n";
+    return "<section><h2>Calibration</h2>\n<ul class=\"conclusions\">\n" + items + "</ul></section>\n";
+}
+
 // Everything between the header and the settings.
 std::string sections(const SensitivityResult& result) {
     return warnings_html(result) + tiles(result) + conclusions_html(result) + heatmap_section(result) +
@@ -293,7 +351,8 @@ std::string sections(const EvalResult& result) {
                         flip_rows(result, kShownFlips));
 }
 
-std::string page(const Envelope& envelope, const std::string& about, const std::string& content) {
+std::string page(const Envelope& envelope, const std::string& about, const std::string& content,
+                 std::string_view definitions = kDefinitions) {
     const std::string version = html_escape(envelope.version);
     const std::string title = html_escape(about);
     const std::string subject =
@@ -311,7 +370,7 @@ std::string page(const Envelope& envelope, const std::string& about, const std::
     html += "<header><div class=\"mark\">Assay " + version + " · " +
             std::string(command_of(envelope.result)) + "</div><h1>" + title + "</h1>" + subject +
             "</header>\n";
-    html += content + settings_section(envelope) + std::string(kDefinitions);
+    html += content + calibration_section(envelope) + settings_section(envelope) + std::string(definitions);
     html += "<footer>Made by assay " + version +
             " from its results alone; results.json holds every number with its "
             "per-window sums.</footer>\n";
@@ -330,9 +389,11 @@ std::string html_report(const Envelope& envelope) {
         return page(envelope, breaks(result->sensitivity.treatment), sections(*result));
     if (const auto* result = std::get_if<EvalResult>(&envelope.result))
         return page(envelope, "Accuracy on " + result->task, sections(*result));
+    if (const auto* result = std::get_if<ActivationsResult>(&envelope.result))
+        return page(envelope, "What goes through the linears", sections(*result), kActivationDefinitions);
     throw InvalidArgument("there is no page for results of assay " +
                           std::string(command_of(envelope.result)) +
-                          "; pages are made from those of diagnose, sensitivity, blame and eval");
+                          "; pages are made from those of diagnose, sensitivity, blame, eval and activations");
 }
 
 }  // namespace assay

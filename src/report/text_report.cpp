@@ -8,6 +8,7 @@
 #include <numeric>
 #include <unordered_map>
 
+#include "report/activation_facts.h"
 #include "report/blame_facts.h"
 #include "report/comparison_facts.h"
 #include "report/conclusions.h"
@@ -302,6 +303,25 @@ std::string body(const EvalResult& result, const TextOptions& options) {
            rows_text("Flips", flip_rows(result, options.top)) + "\n";
 }
 
+constexpr std::size_t kShownTokens = 10, kShownChannels = 10;
+
+std::string body(const ActivationsResult& result, const TextOptions& options) {
+    const auto sides = sides_by_ratio(result);
+    return fmt::format("{} linears on {} tokens in {} windows\n", format_count(std::ssize(result.linears)),
+                       format_count(result.tokens), format_count(result.windows)) +
+           sentences_text(alert_sentences(result)) +
+           rows_text("Inputs and outputs by max/mean (inputs that linears share: with the first of them)",
+                     side_rows(sides, options.top)) +
+           rest_line(sides.size(), std::min(options.top, sides.size())) +
+           rows_text("Largest massive tokens (positions count from 0 in their window)",
+                     massive_rows(sides, kShownTokens)) +
+           rows_text("Outlier channels with most energy", channel_rows(sides, kShownChannels)) + "\n";
+}
+
+std::string calibration_text(const std::optional<CalibrationRecord>& calibration) {
+    return calibration ? sentences_text(calibration_sentences(*calibration)) : "";
+}
+
 std::string noise_text(const std::optional<NoiseFloor>& noise) {
     if (!noise) return "";
     return fmt::format("Rounding alone moves the predictions by {:.2g} nats of KL ({} beside {}).\n",
@@ -322,8 +342,8 @@ std::string cost_text(const std::optional<RunCost>& cost) {
 
 std::string text_report(const Envelope& envelope, const TextOptions& options) {
     return std::visit([&](const auto& result) { return body(result, options); }, envelope.result) +
-           noise_text(envelope.noise_floor) + "Took " + format_duration(envelope.seconds) +
-           cost_text(envelope.cost) + ".\n";
+           calibration_text(envelope.calibration) + noise_text(envelope.noise_floor) + "Took " +
+           format_duration(envelope.seconds) + cost_text(envelope.cost) + ".\n";
 }
 
 }  // namespace assay

@@ -1,13 +1,22 @@
-// The bytes of ASSAY_EVALUATION_TEXT as read-only data; see builtin_text.h.
+// Files as read-only data: the bytes of each lie between NAME_begin and NAME_end; see builtin_text.h.
     .section .rodata
-    .global assay_builtin_text_begin
-    .global assay_builtin_text_end
-    .type assay_builtin_text_begin, @object
-    .type assay_builtin_text_end, @object
-assay_builtin_text_begin:
-    .incbin ASSAY_EVALUATION_TEXT
-assay_builtin_text_end:
+
+    .macro carry name, file
+    .global \name\()_begin
+    .global \name\()_end
+    .type \name\()_begin, @object
+    .type \name\()_end, @object
+\name\()_begin:
+    .incbin "\file"
+\name\()_end:
     .byte 0
-    .size assay_builtin_text_begin, assay_builtin_text_end - assay_builtin_text_begin
-    .size assay_builtin_text_end, 1
+    .size \name\()_begin, \name\()_end - \name\()_begin
+    .size \name\()_end, 1
+    .endm
+
+    carry assay_evaluation_text, ASSAY_EVALUATION_TEXT
+    carry assay_calibration_c4, ASSAY_CALIBRATION_C4
+    carry assay_calibration_code, ASSAY_CALIBRATION_CODE
+    carry assay_calibration_wiki, ASSAY_CALIBRATION_WIKI
+
     .section .note.GNU-stack, "", @progbits

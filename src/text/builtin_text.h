@@ -1,6 +1,7 @@
-// The evaluation text inside the program, so that measuring needs no download.
+// Texts inside the program, so that measuring needs no download.
 #pragma once
 
+#include <span>
 #include <string_view>
 
 namespace assay {
@@ -11,5 +12,13 @@ std::string_view builtin_evaluation_text();
 
 // Its name in results: "wikitext-2-raw test".
 std::string_view builtin_evaluation_text_name();
+
+struct BuiltinCalibrationText {
+    std::string_view name;   // "c4", "code", "wiki"
+    std::string_view lines;  // JSON objects, one a line, with a member "text"
+};
+
+// The files data/calibration/NAME.jsonl; its README tells what they are and their licences.
+std::span<const BuiltinCalibrationText> builtin_calibration_texts();
 
 }  // namespace assay

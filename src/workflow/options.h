@@ -33,6 +33,17 @@ struct EvaluationText {
     bool bos_per_window = false;         // of gptq: each window starts with BOS where the tokenizer uses it
 };
 
+// Text that methods and statistics learn from, apart from what they are measured on.
+struct CalibrationText {
+    // c4, code, wiki or mixed (all three), which the program carries; or a .txt or .jsonl file, or a folder
+    // of such files.
+    std::string set = "mixed";
+    std::string field = "text";  // member of each line of a .jsonl
+    std::int64_t samples = 128;  // windows
+    std::int64_t length = 2048;  // tokens of each; at most the model's context length
+    std::uint64_t seed = 0;
+};
+
 struct PerplexityOptions {
     ModelOptions model;
     EvaluationText text;
@@ -46,6 +57,13 @@ struct WeightsOptions {
     ModelOptions model;
     std::string treatment = "int4-g128";
     std::string linears = "";  // regular expression, searched in names; empty: all
+};
+
+struct ActivationsOptions {
+    ModelOptions model;
+    EvaluationText text;          // where it names a text or ids, these; else
+    CalibrationText calibration;  // windows of this
+    std::string linears = "";
 };
 
 struct SweepOptions {  // sensitivity and diagnose

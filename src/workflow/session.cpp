@@ -146,6 +146,26 @@ Evaluation Session::evaluation_of_text(const EvaluationText& options) {
     }
 }
 
+std::vector<EvaluationWindow> Session::calibration(const CalibrationText& options,
+                                                   std::span<const EvaluationWindow> evaluation) {
+    Calibration built = build_calibration(model(), load_tokenizer(files_), options, evaluation);
+    for (const auto& file : built.files) add_input(file);
+    const CalibrationRecord& record = built.record;
+    settings_["calibration"] = options.set;
+    settings_["calibration_field"] = options.field;
+    settings_["samples"] = options.samples;
+    settings_["length"] = options.length;
+    settings_["seed"] = options.seed;
+    settings_["calibration_sha256"] = record.windows_sha256;
+    if (record.length < record.length_asked) {
+        progress_.note(fmt::format("calibration windows have {} tokens, the model's context, not {}",
+                                   record.length, record.length_asked));
+    }
+    for (const auto& warning : record.warnings) progress_.note(fmt::format("calibration: {}", warning.text));
+    calibration_ = std::move(built.record);
+    return std::move(built.windows);
+}
+
 std::vector<std::size_t> Session::select_items(const std::string& expression) {
     std::vector<std::size_t> selected;
     try {
@@ -237,6 +257,7 @@ double Session::measure_noise(std::span<const EvaluationWindow> windows) {
 Envelope Session::finish(Result result) {
     Envelope envelope;
     envelope.noise_floor = noise_;
+    envelope.calibration = calibration_;
     envelope.settings = settings_;
     envelope.cost = cost();
     if (parts_) parts_->remove();

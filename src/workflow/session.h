@@ -12,6 +12,7 @@
 #include "model/pass.h"
 #include "records/envelope.h"
 #include "text/tokenizer.h"
+#include "workflow/calibration.h"
 #include "workflow/evaluation.h"
 #include "workflow/options.h"
 
@@ -39,6 +40,12 @@ class Session {
     // The windows that `options` ask for, checked against the model; remembers them for the envelope.
     // Throws InvalidArgument for options that do not go together.
     Evaluation evaluation(const EvaluationText& options);
+
+    // Calibration windows as `options` ask for them, beside the windows that will be measured on (none: the
+    // built-in text), which they should not overlap. Notes what is wrong with them, and remembers where they
+    // come from for the envelope.
+    std::vector<EvaluationWindow> calibration(const CalibrationText& options,
+                                              std::span<const EvaluationWindow> evaluation = {});
 
     // Indexes of the items whose names contain a match of the regular expression (empty: all).
     // Throws InvalidArgument for a bad expression or no match.
@@ -70,6 +77,7 @@ class Session {
     PassMeter meter_;
     RunCost predicted_;
     std::optional<NoiseFloor> noise_;
+    std::optional<CalibrationRecord> calibration_;
     std::unique_ptr<PartCache> parts_;  // null: nothing is kept
 };
 

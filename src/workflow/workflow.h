@@ -22,6 +22,10 @@ Envelope measure_perplexity(const PerplexityOptions& options, Progress& progress
 // Moments, outliers and reconstruction errors of the selected linears; needs no text.
 Envelope measure_weights(const WeightsOptions& options, Progress& progress, const CancelToken& cancel);
 
+// What goes into the selected linears and comes out of them, on calibration windows or a text.
+Envelope measure_activations(const ActivationsOptions& options, Progress& progress,
+                             const CancelToken& cancel);
+
 // Sensitivity of the selected linears under each treatment.
 Envelope measure_sensitivity(const SweepOptions& options, Progress& progress, const CancelToken& cancel);
 

@@ -37,6 +37,17 @@ struct HeadTile {
     std::vector<float> target_logits;
 };
 
+void add_tile(const ActivationTask& tile, ActivationSums& window) {
+    for (std::size_t c = 0; c < window.channel_max.size(); ++c) {
+        window.channel_max[c] = std::max(window.channel_max[c], static_cast<float>(tile.channel_max[c]));
+        window.channel_energy[c] += tile.channel_energy[c];
+    }
+    window.sum += tile.sum;
+    window.magnitudes += tile.magnitudes;
+    window.cubes += tile.cubes;
+    window.fourths += tile.fourths;
+}
+
 }  // namespace
 
 CpuBackend::CpuBackend(ThreadPool& pool, const CpuOptions& options)
@@ -217,6 +228,38 @@ std::vector<SquaredError> CpuBackend::squared_error(const Batch& batch, const Te
         }
     });
     return sums;
+}
+
+std::vector<ActivationSums> CpuBackend::activation_sums(const Batch& batch, const Tensor& x) {
+    check_same_shape("activation_sums", batch, std::vector<const Tensor*>{&x});
+    const auto cols = static_cast<std::size_t>(x.cols());
+    std::vector<ActivationSums> windows(static_cast<std::size_t>(batch.windows()));
+    std::vector<float> row_max(static_cast<std::size_t>(batch.rows()));
+    std::vector<std::vector<double>> channels(batch.tiles().size());  // maxima, then energies
+    std::vector<ActivationTask> tasks(batch.tiles().size());
+    pool_.for_each(std::ssize(tasks), [&](std::int64_t i) {
+        const Tile tile = batch.tiles()[static_cast<std::size_t>(i)];
+        std::vector<double>& own = channels[static_cast<std::size_t>(i)];
+        own.assign(2 * cols, 0.0);
+        ActivationTask& task = tasks[static_cast<std::size_t>(i)];
+        task = {.x = data(x) + tile.first_row * x.cols(),
+                .rows = tile.rows,
+                .cols = x.cols(),
+                .channel_max = own.data(),
+                .channel_energy = own.data() + cols,
+                .row_max = row_max.data() + tile.first_row};
+        kernels_.activation_sums(&task);
+    });
+    std::size_t next = 0;
+    for (std::int64_t w = 0; w < batch.windows(); ++w) {
+        ActivationSums& out = windows[static_cast<std::size_t>(w)];
+        out.channel_max.assign(cols, 0.0f);
+        out.channel_energy.assign(cols, 0.0);
+        const std::int64_t first = batch.window_first_row(w), end = first + batch.window_rows(w);
+        out.row_max.assign(row_max.begin() + first, row_max.begin() + end);
+        for (; next < tasks.size() && batch.tiles()[next].first_row < end; ++next) add_tile(tasks[next], out);
+    }
+    return windows;
 }
 
 std::unique_ptr<PackedHead> CpuBackend::pack_head(MatrixView<const float> w, double softcap) {

@@ -75,6 +75,7 @@ class CpuBackend final : public Backend {
     void add_gated(const Batch& batch, const Tensor& x, const Tensor& gate, const Tensor& residual,
                    Tensor& y) override;
     std::vector<SquaredError> squared_error(const Batch& batch, const Tensor& a, const Tensor& b) override;
+    std::vector<ActivationSums> activation_sums(const Batch& batch, const Tensor& x) override;
     std::unique_ptr<PackedHead> pack_head(MatrixView<const float> w, double softcap) override;
     std::unique_ptr<TokenScorer> make_scorer(const Batch& batch, std::size_t inputs,
                                              std::span<const std::int32_t> targets) override;

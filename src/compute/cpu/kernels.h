@@ -99,6 +99,16 @@ struct GradientKernels {
     void (*add_outer)(const float* g, const float* x, std::int64_t rows, double* sums);
 };
 
+// Some rows of a tensor, for Backend::activation_sums(): added to what the caller has set.
+struct ActivationTask {
+    const float* x = nullptr;  // [rows, cols]
+    std::int64_t rows = 0, cols = 0;
+    double* channel_max = nullptr;     // [cols]
+    double* channel_energy = nullptr;  // [cols]
+    float* row_max = nullptr;          // [rows]
+    double sum = 0, magnitudes = 0, cubes = 0, fourths = 0;
+};
+
 struct Kernels {
     const char* name;
     GradientKernels gradients;
@@ -113,6 +123,7 @@ struct Kernels {
     void (*add_scaled)(const float* x, std::int64_t n, float weight, float* sum);
     // Adds Σ (b - a)² to error and Σ a² to reference.
     void (*squared_error)(const float* a, const float* b, std::int64_t n, double* error, double* reference);
+    void (*activation_sums)(ActivationTask* task);
     // Floats of scratch that a task needs, and the task itself. The scratch is 64-byte aligned.
     std::int64_t (*attention_scratch)(const AttentionTask& task);
     void (*attention)(const AttentionTask& task, float* scratch);

@@ -172,6 +172,53 @@ struct KernelSet {
         *reference += s;
     }
 
+    static DoubleVec load_doubles(const double* p) {
+        DoubleVec v;
+        __builtin_memcpy(&v, p, sizeof(v));
+        return v;
+    }
+    static void store_doubles(double* p, DoubleVec v) { __builtin_memcpy(p, &v, sizeof(v)); }
+    // a where one of them is not a number.
+    static DoubleVec larger(DoubleVec a, DoubleVec b) { return b > a ? b : a; }
+
+    // Row by row, in double; the channels' maxima and energies of a tile stay in the first cache.
+    static void activation_sums(ActivationTask* t) {
+        constexpr int kStep = kWidth / 2;
+        DoubleVec sum{}, magnitudes{}, cubes{}, fourths{};
+        for (std::int64_t r = 0; r < t->rows; ++r) {
+            const float* x = t->x + r * t->cols;
+            DoubleVec tops{};
+            std::int64_t c = 0;
+            for (; c + kStep <= t->cols; c += kStep) {
+                const DoubleVec v = widen(x + c), size = larger(v, -v), square = v * v;
+                sum += v;
+                magnitudes += size;
+                cubes += square * v;
+                fourths += square * square;
+                tops = larger(tops, size);
+                store_doubles(t->channel_max + c, larger(load_doubles(t->channel_max + c), size));
+                store_doubles(t->channel_energy + c, load_doubles(t->channel_energy + c) + square);
+            }
+            double top = 0;
+            for (int i = 0; i < kStep; ++i) top = tops[i] > top ? tops[i] : top;
+            for (; c < t->cols; ++c) {
+                const double v = x[c], size = v < 0 ? -v : v;
+                t->sum += v;
+                t->magnitudes += size;
+                t->cubes += v * v * v;
+                t->fourths += v * v * (v * v);
+                top = size > top ? size : top;
+                if (size > t->channel_max[c]) t->channel_max[c] = size;
+                t->channel_energy[c] += v * v;
+            }
+            t->row_max[r] = static_cast<float>(top);
+        }
+        t->sum += sum_lanes(sum);
+        t->magnitudes += sum_lanes(magnitudes);
+        t->cubes += sum_lanes(cubes);
+        t->fourths += sum_lanes(fourths);
+    }
+
     // Operands of c[kRows, kPanel] = a[kRows, depth] · panel[depth, kPanel].
     struct Product {
         const float* a = nullptr;
@@ -430,8 +477,9 @@ struct KernelSet {
     }
 
     static constexpr Kernels table(const char* name, const GradientKernels& gradients) {
-        return {name,       gradients,     rms_norm,          gated<silu>, gated<gelu_tanh>, softcap,
-                add_scaled, squared_error, attention_scratch, attention,   add_logits,       add_divergence};
+        return {name,      gradients,  rms_norm,      gated<silu>,     gated<gelu_tanh>,
+                softcap,   add_scaled, squared_error, activation_sums, attention_scratch,
+                attention, add_logits, add_divergence};
     }
 };
 

@@ -233,6 +233,33 @@ std::vector<SquaredError> ReferenceBackend::squared_error(const Batch& batch, co
     return sums;
 }
 
+std::vector<ActivationSums> ReferenceBackend::activation_sums(const Batch& batch, const Tensor& x) {
+    check_same_shape("activation_sums", batch, std::vector<const Tensor*>{&x});
+    std::vector<ActivationSums> windows(static_cast<std::size_t>(batch.windows()));
+    const auto cols = static_cast<std::size_t>(x.cols());
+    for (std::int64_t w = 0; w < batch.windows(); ++w) {
+        ActivationSums& out = windows[static_cast<std::size_t>(w)];
+        out.channel_max.assign(cols, 0.0f);
+        out.channel_energy.assign(cols, 0.0);
+        for (std::int64_t r = 0; r < batch.window_rows(w); ++r) {
+            const auto row = view(x).row(batch.window_first_row(w) + r);
+            float top = 0;
+            for (std::size_t c = 0; c < cols; ++c) {
+                const double v = row[c], size = std::abs(v);
+                out.sum += v;
+                out.magnitudes += size;
+                out.cubes += v * v * v;
+                out.fourths += v * v * v * v;
+                out.channel_energy[c] += v * v;
+                out.channel_max[c] = std::max(out.channel_max[c], static_cast<float>(size));
+                top = std::max(top, static_cast<float>(size));
+            }
+            out.row_max.push_back(top);
+        }
+    }
+    return windows;
+}
+
 std::unique_ptr<PackedHead> ReferenceBackend::pack_head(MatrixView<const float> w, double softcap) {
     auto packed = std::make_unique<ReferenceHead>();
     packed->w = widen(w);
