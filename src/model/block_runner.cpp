@@ -75,6 +75,12 @@ void BlockRunner::run(const compute::Batch& batch, const BlockWeights& weights, 
     for (std::size_t i = 0; i < weights.program->ops.size(); ++i) execute(step, weights.program->ops[i], i);
 }
 
+void BlockRunner::run_some(const compute::Batch& batch, const BlockWeights& weights,
+                           std::span<const std::size_t> ops, Activations& slots) const {
+    const Step step{batch, weights, nullptr, slots, -1, nullptr, {}};
+    for (std::size_t i : ops) execute(step, weights.program->ops[i], i);
+}
+
 void BlockRunner::run_swapped(const compute::Batch& batch, const BlockWeights& weights,
                               const Activations& base, int op, const compute::PackedLinear& swapped,
                               Activations& own) const {

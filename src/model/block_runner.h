@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "compute/backend.h"
@@ -49,6 +50,10 @@ class BlockRunner {
 
     // All operations, from slots[input], which the caller has set, to slots[output].
     void run(const compute::Batch& batch, const BlockWeights& weights, Activations& slots) const;
+
+    // The same of some operations (indexes, in their order) whose inputs are there.
+    void run_some(const compute::Batch& batch, const BlockWeights& weights, std::span<const std::size_t> ops,
+                  Activations& slots) const;
 
     // Of a block's attention, with the rotary tables that it takes.
     compute::AttentionSpec attention_spec(const BlockProgram& program) const;
