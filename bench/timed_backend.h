@@ -162,6 +162,10 @@ class TimedBackend final : public compute::Backend {
                                      std::span<const double> weights) override {
         return timed("scores", [&] { return inner_->weighted_gradient(g, x, weights); });
     }
+    void add_gram(const Batch& b, const Tensor& x, std::span<const double> weights,
+                  compute::SymmetricMatrix& sums) override {
+        timed("statistics", [&] { inner_->add_gram(b, x, weights, sums); });
+    }
 
   private:
     class TimedScorer final : public compute::TokenScorer {

@@ -16,6 +16,8 @@
 
 namespace assay::compute {
 
+class SymmetricMatrix;  // compute/symmetric_matrix.h
+
 // Columns [first, first + cols) of a tensor: one part of a fused projection's output, or all of it.
 struct Columns {
     Columns(const Tensor& whole) : tensor(&whole), cols(whole.cols()) {}
@@ -287,6 +289,11 @@ class Backend {
     // Σ_t weights[t] g_t x_tᵀ  [out, in], in double beyond short chains.
     virtual Matrix<double> weighted_gradient(const Tensor& g, const Tensor& x,
                                              std::span<const double> weights) = 0;
+
+    // sums += Σ_t weights[t] x_t x_tᵀ  [n, n], in double beyond short chains of rows of one window: the same
+    // bits however windows come in batches. Shape x [rows, n], weights [rows], or empty: all 1.
+    virtual void add_gram(const Batch& batch, const Tensor& x, std::span<const double> weights,
+                          SymmetricMatrix& sums) = 0;
 };
 
 // Own kernels for AVX-512 or AVX2, and for bf16 products AMX or AVX512_BF16, chosen at run time. Throws Error

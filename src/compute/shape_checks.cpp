@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "compute/symmetric_matrix.h"
 
 namespace assay::compute {
 namespace {
@@ -277,6 +278,13 @@ void check_weighted_gradient(const Tensor& g, const Tensor& x, std::span<const d
         throw InvalidArgument(
             fmt::format("weighted_gradient: {} weights for {} rows", weights.size(), g.rows()));
     }
+}
+
+void check_gram(const Batch& batch, const Tensor& x, std::span<const double> weights,
+                const SymmetricMatrix& sums) {
+    expect("gram", "x", x, batch.rows(), sums.size());
+    if (!weights.empty() && static_cast<std::int64_t>(weights.size()) != x.rows())
+        throw InvalidArgument(fmt::format("gram: {} weights for {} rows", weights.size(), x.rows()));
 }
 
 void check_host_shape(const char* operation, const Tensor& tensor, std::int64_t rows, std::int64_t cols) {

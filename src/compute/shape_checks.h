@@ -55,6 +55,8 @@ void check_label_gradient(const Batch& batch, const HeadInput& part, const Label
 void check_change_dots(std::span<const RowSegment> segments, const Tensor& g, const Tensor& x,
                        std::span<const PackedChange* const> changes);
 void check_weighted_gradient(const Tensor& g, const Tensor& x, std::span<const double> weights);
+void check_gram(const Batch& batch, const Tensor& x, std::span<const double> weights,
+                const SymmetricMatrix& sums);
 void check_host_shape(const char* operation, const Tensor& tensor, std::int64_t rows, std::int64_t cols);
 
 // The columns that an operation writes, as ones that are read.

@@ -48,6 +48,17 @@ ReversibleBlock BlockLoader::load_reversible(std::int64_t block) const {
     return loaded;
 }
 
+BlockWeights BlockLoader::load_some(std::int64_t block, std::span<const std::size_t> ops) const {
+    BlockWeights weights;
+    weights.program = &model_.block(block);
+    weights.linears.resize(weights.program->ops.size());
+    weights.norms.resize(weights.program->ops.size());
+    engine_.pool.for_each(std::ssize(ops), [&](std::int64_t i) {
+        load_operand(block, ops[static_cast<std::size_t>(i)], weights);
+    });
+    return weights;
+}
+
 LoadedBlock BlockLoader::load(std::int64_t block) const {
     LoadedBlock loaded;
     loaded.weights.program = &model_.block(block);

@@ -31,6 +31,9 @@ class BlockLoader {
     // The model's own weights, without overlays, packed for both directions; else as load().
     ReversibleBlock load_reversible(std::int64_t block) const;
 
+    // The operands of some operations only (indexes); without forks.
+    BlockWeights load_some(std::int64_t block, std::span<const std::size_t> ops) const;
+
     // In parallel over the operands. Throws as read_weight() and the overlays do.
     LoadedBlock load(std::int64_t block) const;
 

@@ -84,6 +84,12 @@ void BlockRunner::run(const compute::Batch& batch, const BlockWeights& weights, 
     }
 }
 
+void BlockRunner::run_some(const compute::Batch& batch, const BlockWeights& weights,
+                           std::span<const std::size_t> ops, Activations& slots) const {
+    const Step step{batch, weights, nullptr, slots, -1, nullptr, {}};
+    for (std::size_t i : ops) execute(step, weights.program->ops[i], i);
+}
+
 void BlockRunner::run_swapped(const compute::Batch& batch, const BlockWeights& weights,
                               const Activations& base, int op, const compute::PackedLinear& swapped,
                               Activations& own) const {

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "compute/backend.h"
@@ -55,6 +56,10 @@ class BlockRunner {
     // are added to the outputs of linears in a step of their own.
     void run(const compute::Batch& batch, const BlockWeights& weights, Activations& slots,
              const Watch& watch = {}) const;
+
+    // The same of some operations (indexes, in their order) whose inputs are there.
+    void run_some(const compute::Batch& batch, const BlockWeights& weights, std::span<const std::size_t> ops,
+                  Activations& slots) const;
 
     // Of a block's attention, with the rotary tables that it takes.
     compute::AttentionSpec attention_spec(const BlockProgram& program) const;

@@ -4,8 +4,8 @@
 #include <chrono>
 #include <utility>
 
-#include "base/error.h"
 #include "model/block_loader.h"
+#include "model/embedding.h"
 #include "model/prefetcher.h"
 
 namespace assay {
@@ -97,44 +97,16 @@ class PassRun {
             if (!changes_embedding(this->item(options_.forks[f]))) continue;
             const Matrix<float> table = treated_weight(model_, item, options_.forks[f].overlay);
             for (std::size_t c = 0; c < chunks_.size(); ++c)
-                fork_streams_[f].chunks[c] = embed_chunk(chunks_[c], &table);
+                fork_streams_[f].chunks[c] = embed_chunk(model_, backend_, chunks_[c], &table);
         }
         Matrix<float> table;
         const bool treated = options_.overlay != nullptr && options_.overlay->treats(item);
         if (treated) table = treated_weight(model_, item, options_.overlay);
         for (const TokenChunk& chunk : chunks_) {
-            reference_.chunks.push_back(embed_chunk(chunk, treated ? &table : nullptr));
+            reference_.chunks.push_back(embed_chunk(model_, backend_, chunk, treated ? &table : nullptr));
             if (options_.tap != nullptr) options_.tap->block(-1, chunk, reference_.chunks.back());
         }
         model_.weights().release(std::string(kEmbeddingName) + ".weight");
-    }
-
-    // Rows of `table`, or of the stored embedding where it is null: then only the rows that occur are read.
-    Tensor embed_chunk(const TokenChunk& chunk, const Matrix<float>* table) {
-        Matrix<float> rows(chunk.rows.rows(), model_.config().hidden);
-        const std::string name = std::string(kEmbeddingName) + ".weight";
-        std::int64_t row = 0;
-        for (const TokenWindow& window : chunk.windows) {
-            for (std::int32_t token : window) {
-                if (token < 0 || token >= model_.config().vocabulary) {
-                    throw FormatError(
-                        "token id " + std::to_string(token) + " is outside the model's vocabulary of " +
-                        std::to_string(model_.config().vocabulary) + "; the ids belong to another tokenizer");
-                }
-                const auto out = rows.view().row_range(row++, 1);
-                if (table == nullptr)
-                    model_.weights().read(name, token, out);
-                else
-                    std::copy(table->row(token).begin(), table->row(token).end(), out.row(0).begin());
-            }
-        }
-        const auto scale = static_cast<float>(model_.config().embedding_scale);
-        if (scale != 1.0f) {
-            for (float& v : rows.values()) v *= scale;
-        }
-        Tensor state = backend_.allocate(rows.rows(), rows.cols());
-        backend_.upload(rows.view(), state);
-        return state;
     }
 
     void run_block(std::int64_t block) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "model/block_loader.h"
-#include "model/block_states.h"
+#include "model/kept_states.h"
 #include "model/prefetcher.h"
 
 namespace assay {

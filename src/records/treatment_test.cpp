@@ -4,6 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "base/error.h"
 
 namespace assay {
@@ -19,7 +24,9 @@ TEST(Treatment, NamesItsMethodWhenPrinted) {
 
 TEST(Treatment, ParsesBackToTheSameTreatment) {
     for (const char* text : {"int4-g64(scale=f32):rtn", "int4-sym-g128", "int8-channel", "fp8-e4m3",
-                             "fp8-e5m2-b128x128(scale=f32):rtn", "mxfp4", "nvfp4:rtn"}) {
+                             "fp8-e5m2-b128x128(scale=f32):rtn", "mxfp4", "nvfp4:rtn", "mxfp4:clip",
+                             "int4-g64:gptq", "int4-g64:gptq(act-order,damp=0.05,static-groups=no)",
+                             "int3-sym-channel:gptq(clip,true-sequential)", "int2-g32:gptq(damp=0.1)"}) {
         const Treatment treatment = parse_treatment(text);
         EXPECT_EQ(parse_treatment(to_string(treatment)), treatment) << text;
     }
@@ -30,8 +37,9 @@ TEST(Treatment, HandsOptionsToTheFormat) {
 }
 
 TEST(Treatment, ListsTheKnownMethodsWhenOneIsUnknown) {
-    EXPECT_THAT([] { parse_treatment("int4-g64:sparkle"); },
-                ThrowsMessage<InvalidArgument>(HasSubstr("unknown method \"sparkle\"; known are rtn")));
+    EXPECT_THAT(
+        [] { parse_treatment("int4-g64:sparkle"); },
+        ThrowsMessage<InvalidArgument>(HasSubstr("unknown method \"sparkle\"; known are rtn, clip, gptq")));
 }
 
 TEST(Treatment, RejectsAnEmptyMethod) {
@@ -41,6 +49,58 @@ TEST(Treatment, RejectsAnEmptyMethod) {
 TEST(Treatment, RejectsOptionsOfAMethodThatHasNone) {
     EXPECT_THAT([] { parse_treatment("int4-g64:rtn(fast)"); },
                 ThrowsMessage<InvalidArgument>(HasSubstr("method rtn takes no options")));
+}
+
+TEST(Treatment, PrintsOptionsByNameAndOnlyWhereTheyAreNotAsUsual) {
+    for (const auto& [text, canonical] : std::vector<std::pair<const char*, const char*>>{
+             {"int4-g64:gptq(act-order,damp=0.01,static-groups)", "int4-g64:gptq(act-order)"},
+             {"int4-g64:gptq(static-groups=no,act-order=yes)", "int4-g64:gptq(act-order,static-groups=no)"},
+             {"int4-g64:gptq(static-groups=no)", "int4-g64:gptq"},
+             {"int4-g64:gptq(static-groups)", "int4-g64:gptq(static-groups)"},
+             {"int4-g64:gptq(damp=1e-1,clip,act-order=no)", "int4-g64:gptq(clip,damp=0.1)"}}) {
+        EXPECT_EQ(to_string(parse_treatment(text)), canonical);
+        EXPECT_EQ(parse_treatment(text), parse_treatment(canonical));
+    }
+}
+
+TEST(Treatment, OptionsAreAsGivenOrAsUsual) {
+    const Treatment plain = parse_treatment("int4-g64:gptq"),
+                    ordered = parse_treatment("int4-g64:gptq(act-order,damp=0.2)");
+    EXPECT_EQ(option(plain, "damp"), 0.01);
+    EXPECT_EQ(option(plain, "act-order"), 0);
+    EXPECT_EQ(option(plain, "static-groups"), 0);
+    EXPECT_EQ(option(ordered, "damp"), 0.2);
+    EXPECT_EQ(option(ordered, "act-order"), 1);
+    EXPECT_EQ(option(ordered, "static-groups"), 1);
+    EXPECT_THROW(option(ordered, "sparkle"), InvalidArgument);
+    EXPECT_THROW(option(parse_treatment("int4-g64"), "damp"), InvalidArgument);
+}
+
+TEST(Treatment, RejectsWhatIsNoOption) {
+    for (const auto& [options, why] : std::vector<std::pair<const char*, const char*>>{
+             {"", "no option \"\"; it has act-order, clip, damp"},
+             {"sparkle", "no option \"sparkle\""},
+             {"clip,clip=no", "option clip is given twice"},
+             {"clip=maybe", "clip=yes or clip=no"},
+             {"damp", "option damp is a number from 0 to 1, such as damp=0.01"},
+             {"damp=", "option damp is a number"},
+             {"damp=0.1x", "option damp is a number"},
+             {"damp=nan", "option damp is a number"},
+             {"damp=-1", "option damp is a number"},
+             {"clip,", "no option \"\""}}) {
+        EXPECT_THAT([o = options] { parse_treatment("int4-g64:gptq(" + std::string(o) + ")"); },
+                    ThrowsMessage<InvalidArgument>(HasSubstr(why)));
+    }
+    EXPECT_THROW(parse_treatment("int4-g64:gptq(clip"), InvalidArgument);
+    EXPECT_THROW(parse_treatment("int4-g64:gptq(clip)x"), InvalidArgument);
+}
+
+TEST(Treatment, MethodsSayWhetherTheyNeedCalibration) {
+    for (const Method& method : methods()) {
+        EXPECT_EQ(method.calibrated, method.name == "gptq") << method.name;
+        EXPECT_TRUE(std::is_sorted(method.options.begin(), method.options.end(),
+                                   [](const auto& a, const auto& b) { return a.name < b.name; }));
+    }
 }
 
 TEST(Treatment, RejectsAnUnknownFormat) {

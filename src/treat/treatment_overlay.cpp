@@ -1,15 +1,45 @@
 #include "treat/treatment_overlay.h"
 
+#include <string_view>
+
 #include "base/error.h"
+#include "quantize/interventions.h"
 #include "quantize/rtn.h"
 
 namespace assay {
+namespace {
+
+using WeightMethod = void (*)(MatrixView<float> w, const NumberFormat& format, ThreadPool& pool);
+
+struct WeightMethodRow {
+    std::string_view name;
+    WeightMethod apply;
+};
+
+constexpr WeightMethodRow kWeightMethods[] = {
+    {"rtn",
+     [](MatrixView<float> w, const NumberFormat& format, ThreadPool& pool) { rtn(w, format, w, pool); }},
+    {"clip", round_clipped},
+};
+
+// The methods that look at nothing but the weights.
+WeightMethod weight_method(const Treatment& treatment) {
+    for (const WeightMethodRow& row : kWeightMethods) {
+        if (row.name == treatment.method) return row.apply;
+    }
+    throw InvalidArgument(
+        "method " + std::string(method_of(treatment).name) +
+        " looks at the linears' inputs: it needs calibration windows, which this measurement "
+        "does not take");
+}
+
+}  // namespace
 
 void apply_treatment(const Treatment& treatment, const LinearItem& item, MatrixView<float> w,
                      ThreadPool& pool) {
-    if (treatment.method != "rtn") throw InvalidArgument("method " + treatment.method + " cannot be applied");
+    const auto apply = weight_method(treatment);
     try {
-        rtn(w, treatment.format, w, pool);
+        apply(w, treatment.format, pool);
     } catch (const NumericError& e) {
         throw NumericError(item.name + ": " + e.what());
     }
@@ -21,7 +51,7 @@ void TreatmentOverlay::apply(const LinearItem& item, MatrixView<float> w) const 
 }
 
 bool TreatmentOverlay::row_wise() const {
-    return treatment_.method == "rtn" && rows_are_independent(treatment_.format);
+    return !method_of(treatment_).calibrated && rows_are_independent(treatment_.format);
 }
 
 }  // namespace assay

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "model/test_models.h"
 #include "number/intk.h"
+#include "quantize/interventions.h"
 
 namespace assay {
 namespace {
@@ -49,12 +50,25 @@ TEST(TreatmentOverlay, AnErrorNamesTheItem) {
     }
 }
 
-TEST(TreatmentOverlay, RefusesAMethodThatItCannotApply) {
-    Treatment treatment = parse_treatment("int4-g16");
-    treatment.method = "gptq";
+TEST(TreatmentOverlay, ClipRoundsInClippedRangesRowByRow) {
+    const Model model = random_model(small_llama_config());
+    const LinearItem& item = model.items().front();
+    const TreatmentOverlay overlay(parse_treatment("int4-g16:clip"), [](const LinearItem&) { return true; });
+    Matrix<float> w = read_weight(model.weights(), item.name), clipped = w, rounded = w;
+    ThreadPool pool(1);
+    overlay.apply(item, w.view());
+    round_clipped(clipped.view(), parse_number_format("int4-g16"), pool);
+    apply_treatment(parse_treatment("int4-g16"), item, rounded.view(), pool);
+    EXPECT_TRUE(std::equal(w.values().begin(), w.values().end(), clipped.values().begin()));
+    EXPECT_FALSE(std::equal(w.values().begin(), w.values().end(), rounded.values().begin()));
+    EXPECT_TRUE(overlay.row_wise());
+}
+
+TEST(TreatmentOverlay, RefusesAMethodThatNeedsCalibration) {
     ThreadPool pool(1);
     Matrix<float> w(2, 16);
-    EXPECT_THROW(apply_treatment(treatment, {}, w.view(), pool), InvalidArgument);
+    EXPECT_THAT([&] { apply_treatment(parse_treatment("int4-g16:gptq"), {}, w.view(), pool); },
+                ::testing::ThrowsMessage<InvalidArgument>(HasSubstr("needs calibration windows")));
 }
 
 }  // namespace

@@ -107,6 +107,8 @@ class CpuBackend final : public Backend {
                                std::span<const PackedChange* const> changes) override;
     Matrix<double> weighted_gradient(const Tensor& g, const Tensor& x,
                                      std::span<const double> weights) override;
+    void add_gram(const Batch& batch, const Tensor& x, std::span<const double> weights,
+                  SymmetricMatrix& sums) override;
 
   private:
     friend class CpuScorer;

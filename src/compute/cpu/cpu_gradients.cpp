@@ -190,4 +190,10 @@ Matrix<double> CpuBackend::weighted_gradient(const Tensor& g, const Tensor& x,
                                              weights);
 }
 
+void CpuBackend::add_gram(const Batch& batch, const Tensor& x, std::span<const double> weights,
+                          SymmetricMatrix& sums) {
+    check_gram(batch, x, weights, sums);
+    outer_products_.add_gram(batch, {data(x), x.rows(), x.cols()}, weights, sums);
+}
+
 }  // namespace assay::compute

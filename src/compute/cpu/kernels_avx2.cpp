@@ -1,13 +1,14 @@
 // Built with -march=x86-64-v3: 16 registers of 8 floats.
 #include <immintrin.h>
 
+#include "compute/cpu/dense_impl.h"
 #include "compute/cpu/kernels_gradients_impl.h"
 
 namespace assay::compute {
 namespace {
 
 struct Avx2 {
-    static constexpr int kWidth = 8, kRows = 6, kVectors = 2;
+    static constexpr int kWidth = 8, kRows = 6, kVectors = 2, kDoubleRows = 4;
     typedef float Vec __attribute__((vector_size(32)));
     typedef int Ints __attribute__((vector_size(32)));
     typedef float HalfVec __attribute__((vector_size(16)));
@@ -23,5 +24,6 @@ struct Avx2 {
 }  // namespace
 
 const Kernels kAvx2Kernels = KernelSet<Avx2>::table("avx2", GradientKernelSet<Avx2>::table());
+const DenseKernels kAvx2Dense = DenseKernelSet<Avx2>::table();
 
 }  // namespace assay::compute

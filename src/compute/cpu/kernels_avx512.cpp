@@ -1,13 +1,14 @@
 // Built with -march=x86-64-v4: 32 registers of 16 floats.
 #include <immintrin.h>
 
+#include "compute/cpu/dense_impl.h"
 #include "compute/cpu/kernels_gradients_impl.h"
 
 namespace assay::compute {
 namespace {
 
 struct Avx512 {
-    static constexpr int kWidth = 16, kRows = 12, kVectors = 2;
+    static constexpr int kWidth = 16, kRows = 12, kVectors = 2, kDoubleRows = 8;
     typedef float Vec __attribute__((vector_size(64)));
     typedef int Ints __attribute__((vector_size(64)));
     typedef float HalfVec __attribute__((vector_size(32)));
@@ -24,5 +25,6 @@ struct Avx512 {
 }  // namespace
 
 const Kernels kAvx512Kernels = KernelSet<Avx512>::table("avx512", GradientKernelSet<Avx512>::table());
+const DenseKernels kAvx512Dense = DenseKernelSet<Avx512>::table();
 
 }  // namespace assay::compute

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/checked.h"
+#include "compute/symmetric_matrix.h"
 
 namespace assay::compute {
 
@@ -23,10 +24,11 @@ struct OuterProducts::Operands {
 
 namespace {
 
-constexpr std::int64_t kChainRows = 64;    // of a piece
-constexpr std::int64_t kGroupRows = 1024;  // packed at once: a panel of x stays in the second cache
-constexpr std::int64_t kTilesPerTask = 8;  // along either side
-constexpr std::int64_t kRowsPerTask = 16;  // of packing
+constexpr std::int64_t kChainRows = 64;           // of a piece
+constexpr std::int64_t kGroupRows = 1024;         // packed at once: a panel of x stays in the second cache
+constexpr std::int64_t kTilesPerTask = 8;         // along either side
+constexpr std::int64_t kRowsPerTask = 16;         // of packing
+static_assert(SymmetricMatrix::kTile % 32 == 0);  // a tile's row lies in one tile of the matrix
 
 // A change as tiles [tile_rows, tile_columns], zero past its ends, row of tiles after row of tiles.
 struct CpuChange final : PackedChange {
@@ -51,6 +53,21 @@ std::vector<TileRange> tile_ranges(std::int64_t out_tiles, std::int64_t in_tiles
     }
     return ranges;
 }
+
+// A piece of a symmetric matrix's lower triangle, [height, width] from row and column on.
+struct TriangleTile {
+    SymmetricMatrix& sums;
+    std::int64_t row, column, height, width;
+
+    // Calls work(numbers in the matrix, numbers in a copy [height, width], count) for each row that has any.
+    template <class Work>
+    void for_each_row(double* copy, const Work& work) const {
+        for (std::int64_t r = row; r < std::min(row + height, sums.size()); ++r, copy += width) {
+            const std::int64_t count = std::min(width, r + 1 - column);
+            if (count > 0) work(&sums(r, column), copy, count);
+        }
+    }
+};
 
 // Row `values` as row `index` of panels [rows, width], zero past the last column.
 void pack_row(std::span<const float> values, std::int64_t index, std::int64_t rows, std::int64_t width,
@@ -219,6 +236,58 @@ void OuterProducts::add_gradient(const Operands& operands, Matrix<double>& sums)
                             tile[static_cast<std::size_t>(r * width + c)];
                     }
                 }
+            }
+        }
+    });
+}
+
+void OuterProducts::add_gram(const Batch& batch, MatrixView<const float> x, std::span<const double> weights,
+                             SymmetricMatrix& sums) {
+    std::vector<Piece> pieces;
+    std::vector<std::int64_t> rows;
+    const auto flush = [&] {
+        Operands operands = pack(x, x, rows, weights);
+        add_gram(pieces, operands, sums);
+        scratch_.put(std::move(operands.memory));
+        pieces.clear();
+        rows.clear();
+    };
+    for (std::int64_t w = 0; w < batch.windows(); ++w) {
+        for (std::int64_t first = 0; first < batch.window_rows(w); first += kChainRows) {
+            const std::int64_t count = std::min(kChainRows, batch.window_rows(w) - first);
+            if (static_cast<std::int64_t>(rows.size()) + count > kGroupRows) flush();
+            pieces.push_back({w, batch.window_first_row(w) + first, count});
+            rows.resize(rows.size() + static_cast<std::size_t>(count));
+            std::iota(rows.end() - count, rows.end(), pieces.back().first);
+        }
+    }
+    if (!pieces.empty()) flush();
+}
+
+// Each element takes its pieces one after the other, from the sum of all pieces before: however they are
+// grouped.
+void OuterProducts::add_gram(std::span<const Piece> pieces, const Operands& operands, SymmetricMatrix& sums) {
+    const std::int64_t height = kernels_.tile_rows, width = kernels_.tile_columns;
+    const std::vector<TileRange> ranges = tile_ranges(operands.out_tiles, operands.in_tiles);
+    pool_.for_each(static_cast<std::int64_t>(ranges.size()), [&](std::int64_t index) {
+        const TileRange& range = ranges[static_cast<std::size_t>(index)];
+        std::vector<double> tile(static_cast<std::size_t>(height * width));
+        for (std::int64_t i = range.in_begin; i < range.in_end; ++i) {
+            for (std::int64_t o = range.out_begin; o < range.out_end; ++o) {
+                if ((o + 1) * height <= i * width) continue;  // above the diagonal
+                const TriangleTile own{sums, o * height, i * width, height, width};
+                own.for_each_row(tile.data(),
+                                 [](double* in, double* copy, std::int64_t n) { std::copy_n(in, n, copy); });
+                const float* g = operands.g + o * operands.rows * height;
+                const float* x = operands.x + i * operands.rows * width;
+                for (const Piece& piece : pieces) {
+                    kernels_.add_outer(g, x, piece.rows, tile.data());
+                    g += piece.rows * height;
+                    x += piece.rows * width;
+                }
+                own.for_each_row(tile.data(), [](double* out, double* copy, std::int64_t n) {
+                    std::copy_n(copy, n, out);
+                });
             }
         }
     });

@@ -26,6 +26,9 @@ class OuterProducts {
     Matrix<double> weighted_gradient(MatrixView<const float> g, MatrixView<const float> x,
                                      std::span<const double> weights);
 
+    void add_gram(const Batch& batch, MatrixView<const float> x, std::span<const double> weights,
+                  SymmetricMatrix& sums);
+
   private:
     struct Piece;
     struct Operands;
@@ -36,6 +39,7 @@ class OuterProducts {
     void add_change_dots(std::span<const Piece> pieces, const Operands& operands,
                          std::span<const float* const> changes, Matrix<double>& sums);
     void add_gradient(const Operands& operands, Matrix<double>& sums);
+    void add_gram(std::span<const Piece> pieces, const Operands& operands, SymmetricMatrix& sums);
 
     ThreadPool& pool_;
     const GradientKernels& kernels_;

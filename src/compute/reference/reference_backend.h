@@ -118,6 +118,8 @@ class ReferenceBackend final : public Backend {
                                std::span<const PackedChange* const> changes) override;
     Matrix<double> weighted_gradient(const Tensor& g, const Tensor& x,
                                      std::span<const double> weights) override;
+    void add_gram(const Batch& batch, const Tensor& x, std::span<const double> weights,
+                  SymmetricMatrix& sums) override;
 
     // Logits of one row and a head, after its softcap.
     static std::vector<double> row_logits(const HeadInput& input, std::int64_t row);

@@ -3,6 +3,7 @@
 
 #include "compute/reference/reference_backend.h"
 #include "compute/shape_checks.h"
+#include "compute/symmetric_matrix.h"
 
 namespace assay::compute {
 namespace {
@@ -274,6 +275,17 @@ Matrix<double> ReferenceBackend::weighted_gradient(const Tensor& g, const Tensor
             add_scaled(view(x).row(t), weights[static_cast<std::size_t>(t)] * view(g)(t, o), sums.row(o));
     }
     return sums;
+}
+
+void ReferenceBackend::add_gram(const Batch& batch, const Tensor& x, std::span<const double> weights,
+                                SymmetricMatrix& sums) {
+    check_gram(batch, x, weights, sums);
+    for (std::int64_t t = 0; t < x.rows(); ++t) {
+        const double weight = weights.empty() ? 1 : weights[static_cast<std::size_t>(t)];
+        for (std::int64_t r = 0; r < x.cols(); ++r) {
+            for (std::int64_t c = 0; c <= r; ++c) sums(r, c) += weight * view(x)(t, r) * view(x)(t, c);
+        }
+    }
 }
 
 }  // namespace assay::compute

@@ -1,0 +1,99 @@
+#include "measure/hessians.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "measure/runs.h"
+
+namespace assay {
+namespace {
+
+const BlockOp& operation_of(const Model& model, const LinearItem& item) {
+    if (item.block < 0) throw InvalidArgument(item.name + " has no input inside a block");
+    return model.block(item.block).ops[static_cast<std::size_t>(item.op)];
+}
+
+}  // namespace
+
+std::vector<SharedInput> shared_inputs(const Model& model, std::span<const std::size_t> items) {
+    std::vector<std::size_t> order(items.begin(), items.end());
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+        return model.items().at(a).block < model.items().at(b).block;
+    });
+    std::vector<SharedInput> inputs;
+    for (std::size_t i : order) {
+        const LinearItem& item = model.items()[i];
+        const int slot = operation_of(model, item).inputs.at(0).slot;
+        const auto found = std::find_if(inputs.begin(), inputs.end(), [&](const SharedInput& input) {
+            return input.block == item.block && input.slot == slot;
+        });
+        if (found == inputs.end())
+            inputs.push_back({item.block, slot, {i}});
+        else
+            found->items.push_back(i);
+    }
+    return inputs;
+}
+
+HessianTap::HessianTap(const Model& model, compute::Backend& backend, std::vector<SharedInput> inputs,
+                       const PositionWeights* weights)
+    : model_(model), backend_(backend), weights_(weights) {
+    for (SharedInput& input : inputs) {
+        const std::size_t first = input.items.at(0);
+        const LinearItem& item = model.items()[first];
+        if (weights != nullptr && operation_of(model, item).routing >= 0)
+            throw InvalidArgument(item.name + ": positions that are routed to experts cannot be weighed");
+        const std::int64_t size = item.in;
+        entries_.push_back({{std::move(input), compute::SymmetricMatrix(size), 0}, first, 0});
+    }
+}
+
+void HessianTap::add(const LinearItem& item, const compute::Batch& rows, const compute::Tensor& input) {
+    const auto index = static_cast<std::size_t>(&item - model_.items().data());
+    const auto found = std::find_if(entries_.begin(), entries_.end(),
+                                    [&](const Entry& entry) { return entry.first_item == index; });
+    if (found == entries_.end()) return;
+    const std::vector<double> weights = weights_of(*found, rows);
+    backend_.add_gram(rows, input, weights, found->hessian.sums);
+    found->hessian.positions += rows.rows();
+}
+
+std::vector<double> HessianTap::weights_of(Entry& entry, const compute::Batch& rows) const {
+    std::vector<double> weights;
+    for (std::int64_t w = 0; weights_ != nullptr && w < rows.windows(); ++w, ++entry.windows) {
+        if (entry.windows >= weights_->size() ||
+            std::ssize((*weights_)[entry.windows]) != rows.window_rows(w)) {
+            throw InvalidArgument(fmt::format("{}: the weights do not fit window {} of {} positions",
+                                              model_.items()[entry.first_item].name, entry.windows,
+                                              rows.window_rows(w)));
+        }
+        const std::vector<double>& own = (*weights_)[entry.windows];
+        weights.insert(weights.end(), own.begin(), own.end());
+    }
+    return weights;
+}
+
+std::vector<Hessian> HessianTap::take() {
+    std::vector<Hessian> hessians;
+    for (Entry& entry : entries_) hessians.push_back(std::move(entry.hessian));
+    entries_.clear();
+    return hessians;
+}
+
+std::vector<Hessian> measure_hessians(const Model& model, const Engine& engine,
+                                      std::span<const EvaluationWindow> windows,
+                                      std::span<const std::size_t> items, const PositionWeights* weights) {
+    if (windows.empty()) throw InvalidArgument("statistics of inputs need windows");
+    HessianTap tap(model, engine.backend, shared_inputs(model, items), weights);
+    const std::size_t group = windows_per_group(model, engine.backend, windows, 1, engine.limits.state_bytes);
+    for (std::size_t first = 0; first < windows.size(); first += group) {
+        const auto part = windows.subspan(first, std::min(group, windows.size() - first));
+        run_pass(model, engine, make_chunks(part, engine.limits.chunk_rows), {.tap = &tap});
+    }
+    return tap.take();
+}
+
+}  // namespace assay

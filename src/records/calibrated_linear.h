@@ -1,0 +1,25 @@
+// What a calibrated treatment did to a linear.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace assay {
+
+struct CalibratedLinear {
+    std::string name;
+    std::string treatment;
+    std::int64_t positions = 0;       // of the calibration windows that its statistics are of
+    double damping = 0;               // added to the statistics' diagonal, as a share of its mean
+    std::int64_t damping_raised = 0;  // how often it had to be, from the treatment's own
+    std::int64_t dead_columns = 0;    // input channels that were 0 at all positions
+    // Output error Σ_t ‖E x_t‖² with the damping, as a share of that of round to nearest; none where that is
+    // 0 or there are no statistics.
+    std::optional<double> error_ratio;
+    std::optional<std::string> fallback;  // why it was rounded to nearest instead
+
+    bool operator==(const CalibratedLinear&) const = default;
+};
+
+}  // namespace assay

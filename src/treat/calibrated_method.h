@@ -1,0 +1,30 @@
+// Calibrated methods, applied: from a linear's weight and the statistics of its input to its codes.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "measure/hessians.h"
+#include "model/pass.h"
+#include "quantize/encoded_weight.h"
+#include "records/calibrated_linear.h"
+#include "records/treatment.h"
+
+namespace assay {
+
+struct CalibratedWeight {
+    EncodedWeight weight;
+    CalibratedLinear report;
+};
+
+// Throws InvalidArgument for a treatment whose method looks at no inputs, or whose format it cannot choose
+// codes of.
+void expect_calibrated(const Treatment& treatment);
+
+// The linears of one input, in their order, each treated from the model's own weights. Notes on the engine's
+// progress every linear that had to be rounded to nearest instead, with the reason.
+// Throws NumericError, naming the item, for weights that cannot be rounded; else as expect_calibrated().
+std::vector<CalibratedWeight> treat_linears(const Model& model, const Engine& engine,
+                                            const Treatment& treatment, const Hessian& hessian);
+
+}  // namespace assay
