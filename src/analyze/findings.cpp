@@ -113,7 +113,9 @@ class Findings {
         return windows_.first(static_cast<std::size_t>(first_held_out_));
     }
 
-    std::span<const double> energies(std::size_t item) const { return activations_.input(item).channel_energy; }
+    std::span<const double> energies(std::size_t item) const {
+        return activations_.input(item).channel_energy;
+    }
 
     // The worst of the blocks' linears.
     std::vector<std::size_t> worst() const {

@@ -229,8 +229,9 @@ void rejects(const std::string& text, const std::string& message) {
 }
 
 TEST(Results, EveryVerbReadsBackIdentical) {
-    const std::vector<Result> all = {inspection(),  weights(),   perplexity(false), perplexity(true),
-                                     sensitivity(), diagnosis(), evaluation(false), evaluation(true), activations()};
+    const std::vector<Result> all = {inspection(),      weights(),        perplexity(false),
+                                     perplexity(true),  sensitivity(),    diagnosis(),
+                                     evaluation(false), evaluation(true), activations()};
     for (const Result& result : all) {
         const Envelope written = envelope(result);
         EXPECT_EQ(parse_results(results_text(written), "test"), written) << command_of(result);

@@ -391,9 +391,9 @@ std::string html_report(const Envelope& envelope) {
         return page(envelope, "Accuracy on " + result->task, sections(*result));
     if (const auto* result = std::get_if<ActivationsResult>(&envelope.result))
         return page(envelope, "What goes through the linears", sections(*result), kActivationDefinitions);
-    throw InvalidArgument("there is no page for results of assay " +
-                          std::string(command_of(envelope.result)) +
-                          "; pages are made from those of diagnose, sensitivity, blame, eval and activations");
+    throw InvalidArgument(
+        "there is no page for results of assay " + std::string(command_of(envelope.result)) +
+        "; pages are made from those of diagnose, sensitivity, blame, eval and activations");
 }
 
 }  // namespace assay
