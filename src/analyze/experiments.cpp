@@ -71,6 +71,9 @@ class Planner {
             else
                 add_cause_of_weights(cause);
         }
+        if (facts_.calibrated != nullptr)
+            plan_.calibrated = remedy(to_string(calibrated_treatment(format_)),
+                                      swaps_.add(facts_.item, facts_.calibrated), 0);
         if (const auto more = with_more_bits(format_)) plan_.more_bits.push_back(stored_in(*more));
         plan_.more_bits.push_back(remedy("16 bits", std::nullopt, 2 * item_.out * item_.in - base_bytes_));
         if (const auto own = format_of(facts_.grid)) plan_.own_grid = stored_in(*own);
@@ -187,6 +190,15 @@ std::size_t SwapList::add(std::size_t item, WeightChange change) {
     overlays_.emplace_back(std::move(change));
     forks_.push_back({item, &overlays_.back()});
     return forks_.size() - 1;
+}
+
+std::size_t SwapList::add(std::size_t item, const WeightOverlay* overlay) {
+    forks_.push_back({item, overlay});
+    return forks_.size() - 1;
+}
+
+Treatment calibrated_treatment(const NumberFormat& format) {
+    return parse_treatment(to_string(format) + ":gptq(act-order)");
 }
 
 bool grid_decides(const std::optional<WeightGrid>& grid, const NumberFormat& format) {

@@ -24,6 +24,7 @@ class SwapList {
   public:
     // Returns the swap's index. Where the change throws a NumericError, the item is named.
     std::size_t add(std::size_t item, WeightChange change);
+    std::size_t add(std::size_t item, const WeightOverlay* overlay);  // which must outlive the list
     const std::vector<Fork>& forks() const { return forks_; }
 
   private:
@@ -67,6 +68,7 @@ struct LinearPlan {
     std::vector<PlannedCause> causes;
     std::vector<PlannedRemedy> remedies;
     std::vector<std::size_t> more_bits;      // remedies that only spend bits
+    std::optional<std::size_t> calibrated;   // remedy: codes chosen by the inputs' statistics
     std::optional<std::size_t> own_grid;     // remedy: the grid that the weights lie on
     std::optional<std::size_t> wider_scale;  // remedy: scales of a type with more exponent bits
 };
@@ -76,12 +78,14 @@ struct LinearFacts {
     std::size_t item = 0;
     std::optional<WeightGrid> grid;
     WeightNumerics numerics;
-    std::span<const double> energies;  // of its input channels
-    std::vector<Cause> causes;         // that it is suspected of
+    std::span<const double> energies;           // of its input channels
+    std::vector<Cause> causes;                  // that it is suspected of
+    const WeightOverlay* calibrated = nullptr;  // the same format with codes chosen by the inputs' statistics
 };
 
 // Adds a linear's swaps:
-//   the treatment f, and each remedy: f with more bits; for each cause that is suspected its intervention
+//   the treatment f, and each remedy: f with more bits, with codes chosen by the inputs' statistics; for each
+//   cause that is suspected its intervention
 //     (analyze/weight_changes.h), and for outliers the other two, too
 //   W + noise of the size of f(W) - W in each row, kNoiseDraws times
 //   for each suspected cause, kNoiseDraws times: noise with the local sizes of the errors of rounding without
@@ -94,8 +98,11 @@ LinearPlan plan_experiments(const Model& model, const Treatment& treatment, cons
                             std::uint64_t seed, SwapList& swaps);
 
 // Swaps that plan_experiments() adds for one linear: at most, and where it is suspected of one cause.
-inline constexpr std::size_t kMostSwaps = 8 + kNoiseDraws * 11;
-inline constexpr std::size_t kUsualSwaps = 4 + kNoiseDraws * 5;
+inline constexpr std::size_t kMostSwaps = 9 + kNoiseDraws * 11;
+inline constexpr std::size_t kUsualSwaps = 5 + kNoiseDraws * 5;
+
+// The format with codes chosen by the statistics of the inputs: GPTQ, columns by energy.
+Treatment calibrated_treatment(const NumberFormat& format);
 
 // Whether the grid explains how the weights round in the format: it has at most one bit more.
 bool grid_decides(const std::optional<WeightGrid>& grid, const NumberFormat& format);

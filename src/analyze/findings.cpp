@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <utility>
 
 #include "analyze/experiments.h"
@@ -14,13 +15,16 @@
 #include "analyze/weight_findings.h"
 #include "base/error.h"
 #include "measure/activations.h"
+#include "stats/bootstrap.h"
 #include "stats/false_discovery.h"
+#include "treat/encoded_weights.h"
 
 namespace assay {
 namespace {
 
 constexpr double kMostNoiseRatio = 2;     // "only bits help" needs the ratio known within this factor
 constexpr double kShareOfBestGain = 0.5;  // a cheaper remedy must gain so much of the best one
+constexpr double kCalibrationGain = 0.2;  // of the output error, from which on it should show elsewhere
 constexpr std::size_t kSuspects = 2;      // linears that show a cause most, beside the worst
 
 using Blocks = std::vector<BlockSums>;
@@ -53,7 +57,12 @@ Blocks without_damage(Blocks blocks) {
 // One cause's test on one linear, before the false discoveries are controlled.
 struct TestedCause {
     std::size_t linear = 0;  // index into the plans
-    std::size_t cause = 0;   // index into the plan's causes
+    std::string cause;
+    std::size_t remedy = 0;            // index into the plan's remedies: the intervention alone
+    std::vector<std::size_t> fitting;  // remedies that may be offered
+    std::string sentence;  // what the intervention is compared with: "{}" stands for the twin's gain
+    std::vector<LogRatio> own, twins;
+    LuckSums luck;  // of the differences of the two, where it is not that of all causes together
     CauseTest test;
     double q_value = 1;
     bool claimed = false;
@@ -166,21 +175,39 @@ class Findings {
         }
     }
 
+    // GPTQ of the worst linears.
+    void calibrate_worst() {
+        std::vector<std::size_t> worst;
+        for (const Chosen& c : chosen_) {
+            if (c.is_worst) worst.push_back(c.item);
+        }
+        const bool possible = std::holds_alternative<IntFormat>(options_.treatment.format);
+        if (worst.empty() || options_.calibration.empty() || !possible) return;
+        const std::vector<Treatment> treatments{calibrated_treatment(options_.treatment.format)};
+        calibrated_ = std::move(calibrate(model_, engine_, options_.calibration, worst, treatments).front());
+    }
+
     // One sweep for all swaps.
     void measure() {
+        calibrate_worst();
         SwapList swaps;
         for (const Chosen& c : chosen_) {
             const WeightVerdict& verdict = verdicts_.at(c.item);
+            const bool calibrated = calibrated_ && calibrated_->treats(model_.items()[c.item]);
             plans_.push_back(plan_experiments(model_, options_.treatment,
                                               {.item = c.item,
                                                .grid = verdict.grid,
                                                .numerics = verdict.numerics,
                                                .energies = energies(c.item),
-                                               .causes = c.causes},
+                                               .causes = c.causes,
+                                               .calibrated = calibrated ? &*calibrated_ : nullptr},
                                               options_.seed, swaps));
         }
         SweepResult sweep = sweep_swaps(model_, engine_, windows_, swaps.forks(), options_.seed);
-        for (const SwapMeasurement& swap : sweep.swaps) swaps_.push_back(split(swap.blocks, first_held_out_));
+        for (SwapMeasurement& swap : sweep.swaps) {
+            swaps_.push_back(split(swap.blocks, first_held_out_));
+            output_errors_.push_back(std::move(swap.output_errors));
+        }
         test_all();
     }
 
@@ -194,25 +221,74 @@ class Findings {
         return out;
     }
 
-    void test_all() {
-        LuckSums luck;
-        std::vector<std::vector<LogRatio>> own, twins;
+    // The real errors beside noise of the same size, draw by draw.
+    std::vector<LogRatio> noise_ratios(const LinearPlan& plan) const {
+        std::vector<LogRatio> out;
+        for (std::size_t swap : plan.noise) out.push_back(ratio(swap, plan.base));
+        return out;
+    }
+
+    static std::vector<double> values(const std::vector<LogRatio>& ratios) {
+        std::vector<double> out;
+        for (const LogRatio& r : ratios) out.push_back(r.value);
+        return out;
+    }
+
+    // Fills tested_; returns the luck of noise draws.
+    LuckSums gather_tests() {
+        LuckSums draws;
         for (std::size_t p = 0; p < plans_.size(); ++p) {
-            for (std::size_t c = 0; c < plans_[p].causes.size(); ++c) {
-                const PlannedCause& cause = plans_[p].causes[c];
-                own.push_back(ratios(cause.before, cause.after));
-                twins.push_back(ratios(cause.twin_before, cause.twin_after));
-                std::vector<double> draws;
-                for (std::size_t r = 0; r < own.back().size(); ++r)
-                    draws.push_back(twins.back()[r].value - own.back()[r].value);
-                luck.add(draws);
-                tested_.push_back({.linear = p, .cause = c, .test = {}});
+            const LinearPlan& plan = plans_[p];
+            for (const PlannedCause& cause : plan.causes) {
+                const bool channels = cause.cause == Cause::kSalientChannels;
+                tested_.push_back(
+                    {.linear = p,
+                     .cause = std::string(name_of(cause.cause)),
+                     .remedy = cause.remedy,
+                     .fitting = cause.remedies,
+                     .sentence = channels ? " of the damage of errors of these sizes; as many random channels"
+                                          : " of the damage of errors of these sizes beside that of loud "
+                                            "channels; of Gaussian weights'",
+                     .own = ratios(cause.before, cause.after),
+                     .twins = ratios(cause.twin_before, cause.twin_after)});
             }
+            draws.add(values(noise_ratios(plan)));
         }
+        return draws;
+    }
+
+    // The luck of two independent draws of errors lies in GPTQ's ratio.
+    void gather_calibrated(const LuckSums& draws) {
+        for (std::size_t p = 0; p < plans_.size(); ++p) {
+            const LinearPlan& plan = plans_[p];
+            if (!plan.calibrated) continue;
+            const LogRatio own = ratio(plan.base, *plan.remedies[*plan.calibrated].swap);
+            tested_.push_back(
+                {.linear = p,
+                 .cause = "correlated_inputs",
+                 .remedy = *plan.calibrated,
+                 .fitting = {*plan.calibrated},
+                 .sentence = " of the damage; without correlations it is round to nearest, which takes",
+                 .own = {own},
+                 .twins = {{.value = 0, .influence = std::vector<double>(own.influence.size(), 0.0)}},
+                 .luck = {2 * draws.squares, draws.freedom}});
+        }
+    }
+
+    void test_all() {
+        const LuckSums draws = gather_tests();
+        LuckSums luck;
+        for (const TestedCause& t : tested_) {
+            std::vector<double> differences;
+            for (std::size_t r = 0; r < t.own.size(); ++r)
+                differences.push_back(t.twins[r].value - t.own[r].value);
+            luck.add(differences);
+        }
+        gather_calibrated(draws);
         std::vector<double> p_values;
-        for (std::size_t i = 0; i < tested_.size(); ++i) {
-            tested_[i].test = test_cause(own[i], twins[i], luck, kLeastExcess);
-            p_values.push_back(tested_[i].test.p_value);
+        for (TestedCause& t : tested_) {
+            t.test = test_cause(t.own, t.twins, t.luck.freedom > 0 ? t.luck : luck, kLeastExcess);
+            p_values.push_back(t.test.p_value);
         }
         if (tested_.empty()) return;
         const Discoveries found = benjamini_hochberg(p_values, kFalseDiscoveryRate);
@@ -233,6 +309,7 @@ class Findings {
         });
         add_remedies_of_weights(p);
         for (const TestedCause* t : claims) out_.push_back(claim(*t));
+        add_starved(p);
         const bool coarse = grid_decides(verdicts_.at(plans_[p].item).grid, options_.treatment.format);
         if (claims.empty() && !coarse && chosen_[p].is_worst) add_only_bits(p);
     }
@@ -283,33 +360,72 @@ class Findings {
 
     Finding claim(const TestedCause& t) const {
         const LinearPlan& plan = plans_[t.linear];
-        const PlannedCause& cause = plan.causes[t.cause];
-        Finding out = describe(plan.item, std::string(name_of(cause.cause)));
-        const std::string& intervention = plan.remedies[cause.remedy].name;
-        const bool channels = cause.cause == Cause::kSalientChannels;
-        out.evidence.sentence = fmt::format(
-            "{} takes {:.0f} % of the damage of errors of these sizes{}; {} {:.0f} % (q = {:.2g}).",
-            intervention, 100 * t.test.gain, channels ? "" : " beside that of loud channels",
-            channels ? "as many random channels" : "of Gaussian weights'", 100 * t.test.twin_gain, t.q_value);
+        Finding out = describe(plan.item, t.cause);
+        const std::string& intervention = plan.remedies[t.remedy].name;
+        out.evidence.sentence = fmt::format("{} takes {:.0f} %{} {:.0f} % (q = {:.2g}).", intervention,
+                                            100 * t.test.gain, t.sentence, 100 * t.test.twin_gain, t.q_value);
         out.evidence.numbers = {{"intervention", intervention}, {"kl", mean_kl(swaps_[plan.base].decided)},
                                 {"gain_share", t.test.gain},    {"twin_gain_share", t.test.twin_gain},
-                                {"draws", cause.before.size()}, {"blocks", swaps_[plan.base].decided.size()},
+                                {"draws", t.own.size()},        {"blocks", swaps_[plan.base].decided.size()},
                                 {"p_value", t.test.p_value},    {"q_value", t.q_value}};
-        if (!offer(plan, cause.remedies, out) && !offer(plan, plan.more_bits, out))
+        if (!offer(plan, t.fitting, out) && !offer(plan, plan.more_bits, out))
             out.remedy = "none of those measured helps on other windows";
         return out;
     }
 
+    // GPTQ's gain on the calibration windows that the measured ones do not show.
+    void add_starved(std::size_t p) {
+        const LinearPlan& plan = plans_[p];
+        if (!plan.calibrated) return;
+        const std::string& name = model_.items()[plan.item].name;
+        for (const CalibratedLinear& report : calibrated_->reports()) {
+            if (report.name != name || !report.error_ratio || 1 - *report.error_ratio < kCalibrationGain)
+                continue;
+            std::vector<double> before, after;
+            for (const auto& e : output_errors_[plan.base]) before.push_back(e.error);
+            for (const auto& e : output_errors_[*plan.remedies[*plan.calibrated].swap])
+                after.push_back(e.error);
+            const double calibration_gain = 1 - *report.error_ratio;
+            const double gain = 1 - ratio_of_sums(after, before);
+            const auto interval = bootstrap_ratio(after, before, options_.seed);
+            if (!interval || 1 - interval->low >= calibration_gain / 2) continue;
+            Finding out = describe(plan.item, "starved_calibration");
+            out.evidence.sentence = fmt::format(
+                "GPTQ takes {:.0f} % of the output error away on the calibration text, but {:.0f} % (95 %: "
+                "{:.0f} to "
+                "{:.0f}) on this text; {} positions for {} inputs.",
+                100 * calibration_gain, 100 * gain, 100 * (1 - interval->high), 100 * (1 - interval->low),
+                report.positions, model_.items()[plan.item].in);
+            out.evidence.numbers = {{"calibration_gain_share", calibration_gain},
+                                    {"gain_share", gain},
+                                    {"gain_share_ci95", {1 - interval->high, 1 - interval->low}},
+                                    {"positions", report.positions},
+                                    {"inputs", model_.items()[plan.item].in}};
+            out.remedy = "more calibration text, or text more like this";
+            out_.push_back(std::move(out));
+        }
+    }
+
+    static double ratio_of_sums(const std::vector<double>& a, const std::vector<double>& b) {
+        return std::accumulate(a.begin(), a.end(), 0.0) / std::accumulate(b.begin(), b.end(), 0.0);
+    }
+
+    // 95 % interval of Σ a / Σ b over windows.
+    static std::optional<Interval> bootstrap_ratio(const std::vector<double>& a, const std::vector<double>& b,
+                                                   std::uint64_t seed) {
+        return bootstrap(std::ssize(a),
+                         [&](std::span<const double> draws) {
+                             return std::inner_product(draws.begin(), draws.end(), a.begin(), 0.0) /
+                                    std::inner_product(draws.begin(), draws.end(), b.begin(), 0.0);
+                         },
+                         {.seed = seed});
+    }
+
     void add_only_bits(std::size_t p) {
         const LinearPlan& plan = plans_[p];
-        std::vector<LogRatio> noise;
-        std::vector<double> draws;
-        for (std::size_t swap : plan.noise) {
-            noise.push_back(ratio(swap, plan.base));
-            draws.push_back(noise.back().value);
-        }
+        const std::vector<LogRatio> noise = noise_ratios(plan);
         LuckSums luck;
-        luck.add(draws);
+        luck.add(values(noise));
         const auto interval = mean_ratio_ci95(noise, luck);
         if (!interval || interval->low > 1 || interval->high < 1 || interval->high > kMostNoiseRatio ||
             interval->low < 1 / kMostNoiseRatio)
@@ -366,8 +482,10 @@ class Findings {
     std::map<std::size_t, std::vector<Finding>> of_weights_;
     Activations activations_;  // of the blocks' linears
     std::vector<Chosen> chosen_;
-    std::vector<LinearPlan> plans_;  // of the chosen ones
+    std::vector<LinearPlan> plans_;             // of the chosen ones
+    std::optional<EncodedWeights> calibrated_;  // of the worst ones
     std::vector<Halves> swaps_;
+    std::vector<std::vector<compute::SquaredError>> output_errors_;  // of each swap, by window
     std::vector<TestedCause> tested_;
     std::vector<Finding> out_;
 };

@@ -19,6 +19,8 @@ struct FindingsOptions {
     std::size_t most = 5;            // linears whose damage is explained by swaps, the worst
     double noise_floor = 0;          // damage that rounding alone makes, nats per token
     std::uint64_t seed = 0;
+    // For GPTQ's statistics; other ones than those that measure. None: its causes are left out.
+    std::span<const EvaluationWindow> calibration;
 };
 
 // Of all items: "numerics" (quantize/weight_checks.h) and "already_quantized" (stored in a type of few bits,
@@ -30,6 +32,14 @@ struct FindingsOptions {
 //   salient_channels, weight_outliers, varying_range, wasted_range: claimed where the intervention takes more
 //     of the damage away than on the null twin, by kLeastExcess of what is left at least (test_cause();
 //     Benjamini–Hochberg at kFalseDiscoveryRate over all linears and causes)
+//   correlated_inputs: of the worst ones, in integer formats: claimed where GPTQ, with the inputs' statistics
+//   of the
+//     calibration windows, does less damage than round to nearest by kLeastExcess at least, more than the
+//     luck of two draws of errors explains (in the same Benjamini–Hochberg)
+//   starved_calibration: of the worst ones: GPTQ takes at least kCalibrationGain of the squared output error
+//   away on
+//     the calibration windows, and on the measured ones, by a 95 % interval over windows, less than half of
+//     that share
 //   only_bits_help: of the worst ones, none of these, the weights are on no coarse grid, and damage / damage
 //   of
 //     noise of the same size in each row has a 95 % interval that holds 1 and lies within [1/2, 2]

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <deque>
 #include <map>
 #include <set>
 #include <utility>
@@ -14,6 +13,7 @@
 #include "measure/runs.h"
 #include "measure/summary.h"
 #include "stats/bootstrap.h"
+#include "treat/encoded_weights.h"
 #include "treat/treatment_overlay.h"
 
 namespace assay {
@@ -321,12 +321,11 @@ SensitivityResult measure_changes(const Model& model, const Engine& engine,
 SensitivityResult measure_sensitivity(const Model& model, const Engine& engine,
                                       std::span<const EvaluationWindow> windows,
                                       const SensitivityOptions& options) {
-    std::deque<TreatmentOverlay> overlays;  // changes point at them
+    const auto overlays =
+        make_overlays(model, engine, options.calibration, options.items, options.treatments);
     std::vector<NamedChange> changes;
-    for (const Treatment& t : options.treatments) {
-        overlays.emplace_back(t, [](const LinearItem&) { return true; });
-        changes.push_back({to_string(t), &overlays.back()});
-    }
+    for (std::size_t f = 0; f < overlays.size(); ++f)
+        changes.push_back({to_string(options.treatments[f]), overlays[f].get()});
     return measure_changes(model, engine, windows, changes, options);
 }
 

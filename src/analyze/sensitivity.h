@@ -26,9 +26,10 @@ struct SensitivityOptions {
     // Of hybrid: windows that are scored and measured; the others only as long as swaps are undecided. 0:
     // all.
     std::size_t first_windows = 0;
-    double noise_floor = 0;  // damage that rounding alone makes, nats per token
-    std::uint64_t seed = 0;  // of the labels and the intervals
-    bool parts = false;      // tell scored linears' damage by row, channel and head (measure/attribution.h)
+    double noise_floor = 0;                         // damage that rounding alone makes, nats per token
+    std::uint64_t seed = 0;                         // of the labels and the intervals
+    std::span<const EvaluationWindow> calibration;  // of treatments that are calibrated
+    bool parts = false;  // tell scored linears' damage by row, channel and head (measure/attribution.h)
 };
 
 // Rows and channels that a record of a linear's parts keeps: those with the largest shares.

@@ -22,9 +22,9 @@ class NoChange final : public WeightOverlay {
 // Everything one fork yields, over all groups of windows.
 struct ForkSums {
     RunScores scores;
-    compute::SquaredError output_error;
-    std::vector<compute::SquaredError> propagation;  // per block
-    std::vector<double> changed_routes;              // per block: positions
+    std::vector<compute::SquaredError> output_errors;  // per window
+    std::vector<compute::SquaredError> propagation;    // per block
+    std::vector<double> changed_routes;                // per block: positions
 };
 
 class Sweep {
@@ -66,9 +66,13 @@ class Sweep {
         append_scores(read_scores(numbers), first, reference_);
         for (ForkSums& fork : sums_) append_scores(read_scores(numbers), first, fork.scores);
         for (ForkSums& fork : sums_) {
-            add_errors(numbers, fork.output_error);
+            read_errors(numbers, fork.output_errors);
             fork.propagation.resize(static_cast<std::size_t>(numbers.next_count()));
-            for (auto& block : fork.propagation) add_errors(numbers, block);
+            for (auto& block : fork.propagation) {
+                std::vector<compute::SquaredError> windows;
+                read_errors(numbers, windows);
+                for (const compute::SquaredError& w : windows) add(w, block);
+            }
             const std::vector<double> routes = numbers.next_list();
             fork.changed_routes.resize(routes.size());
             for (std::size_t b = 0; b < routes.size(); ++b) fork.changed_routes[b] += routes[b];
@@ -92,11 +96,16 @@ class Sweep {
         for (const compute::SquaredError& w : windows) numbers.insert(numbers.end(), {w.error, w.reference});
     }
 
-    static void add_errors(NumberReader& numbers, compute::SquaredError& total) {
-        for (std::int64_t windows = numbers.next_count(); windows > 0; --windows) {
-            total.error += numbers.next();
-            total.reference += numbers.next();
+    static void read_errors(NumberReader& numbers, std::vector<compute::SquaredError>& windows) {
+        for (std::int64_t left = numbers.next_count(); left > 0; --left) {
+            const double error = numbers.next();
+            windows.push_back({error, numbers.next()});
         }
+    }
+
+    static void add(const compute::SquaredError& window, compute::SquaredError& total) {
+        total.error += window.error;
+        total.reference += window.reference;
     }
 
     static double ratio(const compute::SquaredError& s) {
@@ -107,8 +116,12 @@ class Sweep {
         const ForkSums& sums = sums_[fork];
         SwapMeasurement out;
         out.blocks = sums.scores.blocks;
-        if (model_.items()[forks_[fork].item].block >= 0)
-            out.relative_output_error = ratio(sums.output_error);
+        if (model_.items()[forks_[fork].item].block >= 0) out.output_errors = sums.output_errors;
+        if (!out.output_errors.empty()) {
+            compute::SquaredError total;
+            for (const compute::SquaredError& w : out.output_errors) add(w, total);
+            out.relative_output_error = ratio(total);
+        }
         for (const auto& block : sums.propagation) out.propagation.push_back(ratio(block));
         for (double changed : sums.changed_routes) out.route_changes.push_back(changed / positions);
         return out;

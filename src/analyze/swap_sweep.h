@@ -16,7 +16,8 @@ namespace assay {
 // What one swap did, over all windows.
 struct SwapMeasurement {
     std::vector<BlockSums> blocks;
-    std::optional<double> relative_output_error;  // ‖ΔY‖/‖Y‖ of a block's linear, Y its output
+    std::optional<double> relative_output_error;       // ‖ΔY‖/‖Y‖ of a block's linear, Y its output
+    std::vector<compute::SquaredError> output_errors;  // ‖ΔY‖² and ‖Y‖² of each window, where it is one
     std::vector<double> propagation;  // ‖h_fork - h_ref‖/‖h_ref‖ after the swap's block and each later one
     // Share of positions that go to other experts, in the same blocks; empty in models without experts.
     std::vector<double> route_changes;

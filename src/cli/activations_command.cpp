@@ -21,6 +21,8 @@ void add_activations(CLI::App& app, Action& chosen) {
         "MODEL --text book.txt --window 512 --max-windows 16 --linears down_proj");
     add_model_options(verb, values->options.model);
     add_calibration_options(verb, values->options.calibration);
+    verb.add_option("--seed", values->options.calibration.seed, "of the choice of calibration windows")
+        ->capture_default_str();
     EvaluationText& text = values->options.text;
     verb.add_option("--text", text.text, "a UTF-8 text file, in windows one after another, instead of a set");
     verb.add_option("--ids", text.ids,

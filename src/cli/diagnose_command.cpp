@@ -27,6 +27,7 @@ void add_diagnose(CLI::App& app, Action& chosen) {
                     "linears whose damage is explained by further swaps, the worst of those measured")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
+    add_calibration_options(verb, values->options.calibration);
     add_output_folder_option(verb, values->output);
     add_json_option(verb, values->json);
     verb.callback([&chosen, values] {

@@ -16,7 +16,9 @@ void add_sensitivity(CLI::App& app, Action& chosen) {
     verb.footer(
         "Examples:\n  assay sensitivity MODEL --treatment int4-g64 --treatment int8-channel\n  assay "
         "sensitivity "
-        "MODEL --method exact --linears 'layers\\.0\\.|down_proj' --json sweep.json");
+        "MODEL --method exact --linears 'layers\\.0\\.|down_proj' --json sweep.json\n  assay sensitivity "
+        "MODEL "
+        "--metric task:continuation --top 8");
     add_model_options(verb, values->options.model);
     add_text_options(verb, values->options.text);
     add_treatments_option(verb, values->options.treatments);
@@ -28,6 +30,20 @@ void add_sensitivity(CLI::App& app, Action& chosen) {
             "two neighbours is open: the paired 95 % interval of their difference holds 0 and is wider than "
             "± 10 % of the larger damage")
         ->check(CLI::PositiveNumber);
+    SweepOptions& options = values->options;
+    verb.add_option("--metric", options.metric,
+                    "kl: swaps are measured by their damage; task:TASK: by a task's accuracy, TASK as of "
+                    "`assay eval`: "
+                    "mmlu, continuation, or a file of questions")
+        ->capture_default_str();
+    verb.add_option("--task-data", options.task_data, "of task:mmlu: folder with dev/ and test/");
+    verb.add_option("--shots", options.shots,
+                    "of task:mmlu: solved examples before each question; without it 5")
+        ->check(CLI::Range(0, 1000));
+    verb.add_option("--subjects", options.subjects, "of task:mmlu: only subjects that match");
+    verb.add_option("--max-questions", options.max_questions, "of a task: at most so many; 0: all")
+        ->check(CLI::Range(0, 1 << 30));
+    add_calibration_options(verb, options.calibration);
     add_json_option(verb, values->json);
     verb.callback([&chosen, values] {
         chosen = [values](const Context& context) {

@@ -82,7 +82,6 @@ void add_calibration_options(CLI::App& verb, CalibrationText& options) {
                     "tokens of a calibration window, at most the model's context length")
         ->check(CLI::Range(3, 1 << 24))
         ->capture_default_str();
-    verb.add_option("--seed", options.seed, "of the choice of calibration windows")->capture_default_str();
 }
 
 void add_treatment_option(CLI::App& verb, std::string& treatment) {

@@ -166,6 +166,7 @@ void fields(Visitor& visit, R& r) {
     visit("damage_per_output_error", r.damage_per_output_error);
     visit("propagation", r.propagation);
     visit("route_changes", r.route_changes);
+    visit("task", r.task);
     visit("windows", r.windows);
     visit("blocks", r.blocks);
 }
@@ -174,6 +175,15 @@ template <class Visitor, RecordOf<Control> R>
 void fields(Visitor& visit, R& r) {
     visit("kl", r.kl);
     visit("identical", r.identical);
+}
+
+template <class Visitor, RecordOf<TaskBaseline> R>
+void fields(Visitor& visit, R& r) {
+    visit("task", r.task);
+    visit("metric", r.metric);
+    visit("questions", r.questions);
+    visit("accuracy", r.accuracy);
+    visit("accuracy_ci95", r.accuracy_ci95);
 }
 
 template <class Visitor, RecordOf<PlanPrediction> R>
@@ -193,6 +203,7 @@ void fields(Visitor& visit, R& r) {
     visit("linears", r.linears);
     visit("control", r.control);
     visit("together", r.together);
+    visit("task", r.task);
 }
 
 template <class Visitor, RecordOf<TensorDifference> R>

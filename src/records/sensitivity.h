@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/interval.h"
+#include "records/eval.h"
 #include "records/perplexity.h"
 
 namespace assay {
@@ -75,6 +76,8 @@ struct SensitivityLinear {
     std::vector<double> propagation;
     // In the same blocks, share of positions that go to other experts; none in models without experts.
     std::optional<std::vector<double>> route_changes;
+    std::optional<EvalComparison>
+        task;                         // where swaps are measured by a task: this one's beside the reference
     std::vector<WindowSums> windows;  // with kl_sum; the baseline's nll_sum is in baseline.windows
     std::vector<BlockSums> blocks;  // the same sums, finer: the intervals come from these and the baseline's
 
@@ -87,6 +90,16 @@ struct Control {
     bool identical = false;  // every window's sums equal the baseline's, bit for bit
 
     bool operator==(const Control&) const = default;
+};
+
+// The reference's answers to the task that swaps are measured by.
+struct TaskBaseline {
+    std::string task, metric;  // as EvalResult has them
+    std::int64_t questions = 0;
+    double accuracy = 0;
+    std::optional<Interval> accuracy_ci95;
+
+    bool operator==(const TaskBaseline&) const = default;
 };
 
 // What the scores say of the blocks' linears treated together; nats per token.
@@ -108,6 +121,7 @@ struct SensitivityResult {
     std::optional<Control> control;          // where anything was measured
     // Treatment by treatment; none without scores.
     std::optional<std::vector<PlanPrediction>> together;
+    std::optional<TaskBaseline> task;  // where swaps are measured by a task
 
     bool operator==(const SensitivityResult&) const = default;
 };

@@ -17,7 +17,7 @@ constexpr double kConcentrated = 0.5;
 // does.
 constexpr double kWeakCorrelation = 0.3;
 constexpr double kTellingCorrelation = 0.7;
-constexpr std::size_t kNamedLinears = 3;
+constexpr std::size_t kNamedLinears = 3, kToldSwaps = 20;
 
 std::string where_it_sits(const DiagnoseResult& result) {
     const std::size_t all = result.sensitivity.linears.size();
@@ -118,6 +118,24 @@ std::string what_the_rest_does(const BlameResult& result) {
                   : ".");
 }
 
+std::string task_text(const SensitivityResult& result) {
+    return fmt::format("Swaps are measured by {} ({}, {} questions): the reference answers {} right {}.",
+                       result.task->task, result.task->metric, result.task->questions,
+                       format_percent(result.task->accuracy),
+                       format_percent_interval(result.task->accuracy_ci95));
+}
+
+std::string swap_text(const SensitivityLinear& linear) {
+    const EvalComparison& c = *linear.task;
+    return fmt::format(
+        "{} in {}: {:+.2f} points {}; {} answers turn wrong, {} right (McNemar p = {:.2g}); probability of "
+        "the right "
+        "choice {}.",
+        linear.name, linear.treatment, 100 * c.accuracy_difference,
+        format_percent_interval(c.accuracy_difference_ci95), c.flips_to_wrong, c.flips_to_right, c.mcnemar_p,
+        format_plus_minus(c.right_probability_difference, c.right_probability_difference_ci95));
+}
+
 }  // namespace
 
 std::vector<std::string> warnings_of(const SensitivityResult& result) {
@@ -130,6 +148,11 @@ std::vector<std::string> warnings_of(const SensitivityResult& result) {
 
 std::vector<std::string> conclusions_of(const SensitivityResult& result) {
     std::vector<std::string> sentences;
+    if (result.task) sentences.push_back(task_text(result));
+    std::size_t told = 0;
+    for (const SensitivityLinear& linear : result.linears) {
+        if (linear.task && told++ < kToldSwaps) sentences.push_back(swap_text(linear));
+    }
     for (const PlanPrediction& p : result.together.value_or(std::vector<PlanPrediction>{}))
         sentences.push_back(fmt::format("All {} linears of the blocks under {} together, predicted: {}.",
                                         p.linears, p.treatment, prediction_text(p)));

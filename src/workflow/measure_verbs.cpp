@@ -7,14 +7,17 @@
 #include "analyze/findings.h"
 #include "analyze/ranking.h"
 #include "analyze/sensitivity.h"
+#include "analyze/task_effects.h"
 #include "base/error.h"
 #include "measure/runs.h"
 #include "measure/summary.h"
+#include "text/task_windows.h"
 #include "treat/model_differences.h"
 #include "treat/treatment_overlay.h"
 #include "treat/weight_errors.h"
 #include "workflow/other_models.h"
 #include "workflow/session.h"
+#include "workflow/task_files.h"
 #include "workflow/workflow.h"
 
 namespace assay {
@@ -106,6 +109,64 @@ SensitivityOptions sensitivity_options(Session& session, const SweepOptions& opt
     return out;
 }
 
+bool has_calibrated(const SensitivityOptions& options) {
+    return std::any_of(options.treatments.begin(), options.treatments.end(),
+                       [](const Treatment& t) { return method_of(t).calibrated; });
+}
+
+// Calibrated methods treat linears of blocks.
+void leave_blocks_linears(const Model& model, SensitivityOptions& options) {
+    std::erase_if(options.items, [&](std::size_t i) { return !is_block_linear(model.items()[i]); });
+    if (options.items.empty())
+        throw InvalidArgument("calibrated methods treat linears of blocks; --linears matches none of them");
+}
+
+constexpr std::string_view kTaskPrefix = "task:";
+
+EvalOptions task_of(const SweepOptions& options) {
+    if (!options.metric.starts_with(kTaskPrefix))
+        throw InvalidArgument("--metric " + options.metric + " is unknown; kl and task:TASK exist");
+    EvalOptions task;
+    task.task = options.metric.substr(kTaskPrefix.size());
+    task.task_data = options.task_data;
+    task.text = options.text.text;
+    task.shots = options.shots;
+    task.subjects = options.subjects;
+    task.max_questions = options.max_questions;
+    task.seed = options.seed;
+    return task;
+}
+
+// Scores rank; swaps are measured by the task: those of the worst, or with the exact method all.
+SensitivityResult task_sensitivity(Session& session, const SweepOptions& options, SensitivityOptions chosen,
+                                   const Evaluation& text, std::span<const EvaluationWindow> calibration) {
+    if (chosen.method == SensitivityMethod::kScore)
+        throw InvalidArgument("--metric task:… measures swaps: it needs --method hybrid or exact");
+    const LoadedTask loaded = load_task(task_of(options));
+    for (const auto& file : loaded.files) session.add_input(file);
+    const Model& model = session.model();
+    const TaskWindows asked = task_windows(loaded.task, session.tokenizer(), model.config().max_positions);
+    session.set("metric", options.metric);
+    session.set("questions", loaded.task.questions.size());
+    const std::size_t most =
+        chosen.method == SensitivityMethod::kExact ? 0 : std::max<std::size_t>(1, chosen.top);
+    std::vector<std::size_t> swaps;
+    for (std::size_t f = 0; f < chosen.treatments.size(); ++f)
+        swaps.insert(swaps.end(), chosen.items.begin(),
+                     most == 0 ? chosen.items.end()
+                               : chosen.items.begin() +
+                                     static_cast<std::ptrdiff_t>(std::min(most, chosen.items.size())));
+    chosen.method = SensitivityMethod::kScore;
+    session.prepare({score_workload(model, chosen.treatments.size(), text.windows, chosen.parts),
+                     sweep_workload(model, std::move(swaps), asked.windows)});
+    chosen.noise_floor = session.measure_noise(text.windows);
+    SensitivityResult result = measure_sensitivity(model, session.engine(), text.windows, chosen);
+    result.baseline = labelled(std::move(result.baseline), text);
+    add_task_effects(model, session.engine(), {loaded.task, loaded.metric, asked.windows}, chosen.treatments,
+                     calibration, most, result);
+    return result;
+}
+
 // What measuring the sensitivity to so many treatments will take.
 std::vector<Workload> sensitivity_work(const Model& model, const SensitivityOptions& options,
                                        std::size_t treatments, std::span<const EvaluationWindow> windows) {
@@ -137,13 +198,15 @@ SensitivityResult sensitivity(Session& session, const Evaluation& text, Sensitiv
 }
 
 std::vector<Finding> findings(Session& session, const Evaluation& text, const SensitivityOptions& chosen,
-                              const SensitivityResult& sensitivity, std::int64_t most) {
+                              const SensitivityResult& sensitivity, std::int64_t most,
+                              std::span<const EvaluationWindow> calibration) {
     return find_causes(session.model(), session.engine(), text.windows, sensitivity,
                        {.treatment = chosen.treatments.front(),
                         .items = chosen.items,
                         .most = static_cast<std::size_t>(most),
                         .noise_floor = session.measure_noise(text.windows),
-                        .seed = chosen.seed});
+                        .seed = chosen.seed,
+                        .calibration = calibration});
 }
 
 }  // namespace
@@ -188,6 +251,14 @@ Envelope measure_sensitivity(const SweepOptions& options, Progress& progress, co
         session.set("extend_to", *options.extend_to);
     }
     const Evaluation text = session.evaluation(wanted);
+    std::vector<EvaluationWindow> calibration;
+    if (has_calibrated(chosen)) {
+        leave_blocks_linears(session.model(), chosen);
+        calibration = session.calibration(options.calibration, text.windows);
+        chosen.calibration = calibration;
+    }
+    if (options.metric != "kl")
+        return session.finish(task_sensitivity(session, options, chosen, text, calibration));
     session.prepare(sensitivity_work(session.model(), chosen, chosen.treatments.size(), text.windows));
     return session.finish(sensitivity(session, text, chosen));
 }
@@ -221,6 +292,10 @@ Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelT
     session.set("findings", options.findings);
     const Treatment& treatment = chosen.treatments.front();
     const Evaluation text = session.evaluation(options.text);
+    // Of findings' GPTQ; other text than that which measures.
+    std::vector<EvaluationWindow> calibration;
+    if (options.findings > 0 && std::holds_alternative<IntFormat>(treatment.format))
+        calibration = session.calibration(options.calibration, text.windows);
     std::vector<Workload> work =
         sensitivity_work(session.model(), chosen, chosen.treatments.size(), text.windows);
     work.push_back(runs_of(session.model(), 2, text));
@@ -237,7 +312,7 @@ Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelT
     result.shares = damage_shares(result.sensitivity.linears);
     result.rank_correlation_weight_error_damage =
         weight_error_correlation(result.weights.linears, result.sensitivity.linears);
-    result.findings = findings(session, text, chosen, result.sensitivity, options.findings);
+    result.findings = findings(session, text, chosen, result.sensitivity, options.findings, calibration);
     return session.finish(std::move(result));
 }
 

@@ -71,7 +71,14 @@ struct SweepOptions {  // sensitivity and diagnose
     EvaluationText text{.window = 256, .max_windows = 8, .context = 64, .bos_per_window = true};
     std::vector<std::string> treatments{"int4-g128"};  // of diagnose: one
     std::string method = "hybrid";                     // or exact, score: analyze/sensitivity.h
-    std::int64_t top = 4;                              // of hybrid: the worst that are measured
+    // Of sensitivity: kl, or task:TASK, TASK as EvalOptions has it, and what goes with it there.
+    std::string metric = "kl";
+    std::optional<std::filesystem::path> task_data;
+    std::optional<std::int64_t> shots, max_questions;
+    std::string subjects = "";
+    CalibrationText calibration{.samples = 32,
+                                .length = 512};  // of calibrated treatments, and findings' GPTQ
+    std::int64_t top = 4;                        // of hybrid: the worst that are measured
     // Of hybrid sensitivity: swaps go on over up to so many windows while their order is open; none:
     // max_windows.
     std::optional<std::int64_t> extend_to;
