@@ -25,7 +25,7 @@ namespace {
 constexpr double kMostNoiseRatio = 2;     // "only bits help" needs the ratio known within this factor
 constexpr double kShareOfBestGain = 0.5;  // a cheaper remedy must gain so much of the best one
 constexpr double kCalibrationGain = 0.2;  // of the output error, from which on it should show elsewhere
-constexpr std::size_t kSuspects = 2;      // linears that show a cause most, beside the worst
+constexpr std::size_t kSuspects = 2;      // linears that show a cause most, and that it costs most
 
 using Blocks = std::vector<BlockSums>;
 
@@ -141,7 +141,7 @@ class Findings {
         return out;
     }
 
-    // What the scores of all linears of blocks suspect, those first that show a cause most.
+    // What the scores of all linears of blocks suspect.
     std::vector<Suspicion> screen() {
         std::vector<std::size_t> items;
         for (std::size_t i : options_.items) {
@@ -153,25 +153,44 @@ class Findings {
         for (std::size_t i : items)
             linears.push_back(
                 {i, energies(i), !grid_decides(verdicts_.at(i).grid, options_.treatment.format)});
-        std::vector<Suspicion> out =
-            screen_causes(model_, engine_, deciding(), options_.treatment.format, linears, options_.seed);
-        std::stable_sort(out.begin(), out.end(),
-                         [](const Suspicion& a, const Suspicion& b) { return a.left < b.left; });
-        return out;
+        return screen_causes(model_, engine_, deciding(), options_.treatment.format, linears, options_.seed);
     }
 
-    // The worst linears with all causes that they are suspected of, and for each cause those that show it
-    // most.
+    // The worst linears with all causes that they are suspected of; and of the others, for each cause, those
+    // that show it most, and those that it costs most.
     void choose() {
         for (std::size_t item : worst()) chosen_.push_back({item, {}, true});
-        std::map<Cause, std::size_t> suspects;
-        for (const Suspicion& s : screen()) {
-            auto place = std::find_if(chosen_.begin(), chosen_.end(),
-                                      [&](const Chosen& c) { return c.item == s.item; });
-            const bool is_worst = place != chosen_.end() && place->is_worst;
-            if (!is_worst && (!(s.kl > options_.noise_floor) || suspects[s.cause]++ >= kSuspects)) continue;
+        const std::vector<Suspicion> all = screen();
+        std::map<Cause, std::vector<const Suspicion*>> others;
+        for (const Suspicion& s : all) {
+            const auto place = place_of(s.item);
+            if (place != chosen_.end())
+                place->causes.push_back(s.cause);
+            else if (s.kl > options_.noise_floor)
+                others[s.cause].push_back(&s);
+        }
+        for (auto& [cause, suspicions] : others) {
+            add_first(suspicions, [](const Suspicion& s) { return s.left; });
+            add_first(suspicions, [](const Suspicion& s) { return -s.kl * (1 - s.left); });
+        }
+    }
+
+    std::vector<Chosen>::iterator place_of(std::size_t item) {
+        return std::find_if(chosen_.begin(), chosen_.end(), [&](const Chosen& c) { return c.item == item; });
+    }
+
+    // Chooses the kSuspects with the least keys, with their cause.
+    template <class Key>
+    void add_first(std::vector<const Suspicion*>& suspicions, const Key& key) {
+        std::stable_sort(suspicions.begin(), suspicions.end(),
+                         [&](const Suspicion* a, const Suspicion* b) { return key(*a) < key(*b); });
+        for (std::size_t i = 0; i < std::min(kSuspects, suspicions.size()); ++i) {
+            const Suspicion& s = *suspicions[i];
+            auto place = place_of(s.item);
             if (place == chosen_.end()) place = chosen_.insert(place, {s.item, {}, false});
-            place->causes.push_back(s.cause);
+            const auto& causes = place->causes;
+            if (std::find(causes.begin(), causes.end(), s.cause) == causes.end())
+                place->causes.push_back(s.cause);
         }
     }
 
@@ -509,7 +528,7 @@ std::vector<Workload> findings_workload(const Model& model, std::span<const std:
         const LinearItem &x = model.items()[a], &y = model.items()[b];
         return x.out * x.in > y.out * y.in;
     });
-    const std::size_t suspects = kSuspects * std::size(kCauses);
+    const std::size_t suspects = 2 * kSuspects * std::size(kCauses);
     largest.resize(std::min(largest.size(), static_cast<std::size_t>(most) + suspects));
     std::vector<std::size_t> swaps;
     for (std::size_t i : largest) swaps.insert(swaps.end(), kUsualSwaps, i);

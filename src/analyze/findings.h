@@ -27,7 +27,8 @@ struct FindingsOptions {
 // or on a grid). Of those that `sensitivity` measured and that do not rise above the noise floor:
 // "no_measurable_damage". Scores of all linears of blocks nominate (analyze/screening.h); swaps, all in one
 // sweep (analyze/experiments.h), decide: of the worst `most` linears that the sensitivity measured and that
-// rise above the noise floor, and for each cause of the two that show it most:
+// rise above the noise floor, and for each cause of the two that show it most
+// and the two that it costs most:
 //
 //   salient_channels, weight_outliers, varying_range, wasted_range: claimed where the intervention takes more
 //     of the damage away than on the null twin, by kLeastExcess of what is left at least (test_cause();

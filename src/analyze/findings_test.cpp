@@ -61,7 +61,8 @@ class FindingsTest : public ::testing::Test {
                             .items = options.items,
                             .most = most,
                             .noise_floor = noise_floor_,
-                            .seed = seed_});
+                            .seed = seed_,
+                            .calibration = calibration_});
     }
 
     static std::vector<std::string> causes(const std::vector<Finding>& findings) {
@@ -90,6 +91,7 @@ class FindingsTest : public ::testing::Test {
     MemoryLimits limits_;
     double noise_floor_ = 0;
     std::uint64_t seed_ = 1;
+    std::vector<EvaluationWindow> calibration_;
     std::vector<EvaluationWindow> windows_ =
         with_context(random_windows({200, 200, 200, 200, 200, 200}, 97), 8);
 };
@@ -206,6 +208,34 @@ TEST_F(FindingsTest, SubnormalScalesAreMendedByAWiderType) {
     EXPECT_EQ(finding.bytes, 0);
 }
 
+TEST_F(FindingsTest, CorrelatedInputsAreFoundWithGptqAsTheRemedy) {
+    // The inputs of down_proj hardly vary but along one direction: rows of up and gate are nearly one row.
+    for (const char* name : {"model.layers.0.mlp.up_proj", "model.layers.0.mlp.gate_proj"}) {
+        Matrix<float>& w = weight(name);
+        for (std::int64_t r = 1; r < w.rows(); ++r) {
+            for (std::int64_t c = 0; c < w.cols(); ++c)
+                w.view()(r, c) = w.view()(0, c) + 0.2f * w.view()(r, c);
+        }
+    }
+    calibration_ = with_context(random_windows({200, 200, 200, 200, 200, 200, 200, 200}, 97, 77), 0);
+    const auto findings = find(kDown);
+    const Finding& finding = of_cause(findings, "correlated_inputs");
+    EXPECT_EQ(finding.remedy, "int3-g128:gptq(act-order)");
+    EXPECT_EQ(finding.bytes, 0);
+    expect_help(finding, 0.3);
+    EXPECT_THAT(causes(findings), Not(Contains("starved_calibration")));
+}
+
+TEST_F(FindingsTest, CalibrationOnTooLittleTextIsTold) {
+    calibration_ = with_context(random_windows({24}, 97, 77), 0);  // 24 positions, 256 inputs
+    const auto findings = find(kDown);
+    const Finding& finding = of_cause(findings, "starved_calibration");
+    EXPECT_EQ(finding.evidence.numbers["positions"], 24);
+    EXPECT_EQ(finding.evidence.numbers["inputs"], 256);
+    EXPECT_LT(finding.evidence.numbers["gain_share_ci95"][1].get<double>(),
+              finding.evidence.numbers["calibration_gain_share"].get<double>() / 2);
+}
+
 TEST_F(FindingsTest, BelowTheNoiseFloorThereIsNothingToExplain) {
     noise_floor_ = 100;
     const auto findings = find(kUp);
@@ -231,17 +261,22 @@ TEST_F(FindingsTest, TheWorkCoversAllSwapsOfTheLargestLinears) {
     std::iota(items.begin(), items.end(), std::size_t{0});
     const auto work = findings_workload(model, items, 2, windows_);
     ASSERT_EQ(work.size(), 2u);
+    const auto largest = static_cast<std::size_t>(std::count_if(
+        model.items().begin(), model.items().end(), [](const LinearItem& i) { return i.block >= 0; }));
     EXPECT_EQ(work[0].scored, kScreenedChanges);
-    EXPECT_EQ(work[1].forks.size(), 10 * kUsualSwaps + 1);  // two worst, two for each of four causes
+    EXPECT_EQ(work[1].forks.size(),
+              std::min<std::size_t>(18, largest) * kUsualSwaps + 1);  // two worst, four for each cause
     EXPECT_THAT(findings_workload(model, items, 0, windows_), IsEmpty());
     SwapList swaps;
     const std::vector<double> energies(128, 1.0);
+    const ScaleOverlay calibrated("any", 1);
     plan_experiments(model, treatment_,
                      {.item = items[4],
                       .grid = WeightGrid{.bits = 8, .group = 64, .share = 1, .holds_zero = true},
                       .numerics = {.subnormal_scales = 1},
                       .energies = energies,
-                      .causes = {std::begin(kCauses), std::end(kCauses)}},
+                      .causes = {std::begin(kCauses), std::end(kCauses)},
+                      .calibrated = &calibrated},
                      1, swaps);
     EXPECT_EQ(swaps.forks().size(), kMostSwaps);
 }
