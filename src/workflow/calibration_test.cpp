@@ -87,7 +87,7 @@ TEST_F(WorkflowCalibrationTest, BuiltInSetsAreThereByName) {
     ASSERT_EQ(c4.record.sources.size(), 1u);
     EXPECT_EQ(c4.record.sources[0].name, "built-in: c4");
     EXPECT_EQ(c4.record.sources[0].sha256,  // data/calibration/README.md
-              "4b66ec2841ebd28a72d8f6af85003469d492cb9fe12824ccbf64553784c0ca45");
+              "062fd589a8cc7857c68203a61099669b1721d24a22b91506b7ed158c775d3531");
     EXPECT_EQ(all.record.sources.size(), 3u);
     EXPECT_THAT(all.files, IsEmpty());
 }
