@@ -268,6 +268,10 @@ class Calibration(CliTest):
             self.assertIn(says, done.err)
             self.assertIn(says, done.out)
 
+    def test_does_not_go_with_a_text_of_ones_own(self):
+        done = assay_program.run("activations", self.bytewise, "--calibration", "c4", *self.text)
+        self.assertEqual(done.code, USAGE)
+
     def test_of_text_that_cannot_be_read_is_refused(self):
         empty = self.inputs / "empty"
         empty.mkdir()

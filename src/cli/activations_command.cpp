@@ -22,9 +22,12 @@ void add_activations(CLI::App& app, Action& chosen) {
     add_model_options(verb, values->options.model);
     add_calibration_options(verb, values->options.calibration);
     EvaluationText& text = values->options.text;
-    verb.add_option("--text", text.text, "a UTF-8 text file, in windows one after another, instead of a set");
+    CLI::Option* calibration = verb.get_option("--calibration");
+    verb.add_option("--text", text.text, "a UTF-8 text file, in windows one after another, instead of a set")
+        ->excludes(calibration);
     verb.add_option("--ids", text.ids,
-                    "a JSON array of windows, each an array of token ids, instead of a set");
+                    "a JSON array of windows, each an array of token ids, instead of a set")
+        ->excludes(calibration);
     verb.add_option("--window", text.window, "tokens of a window of --text; without it 2048")
         ->check(CLI::Range(2, 1 << 24));
     verb.add_option("--max-windows", text.max_windows, "of --text and --ids at most so many; 0: all")
