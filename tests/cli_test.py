@@ -35,6 +35,10 @@ WEIGHTS = {
     "sqnr_db", "mean", "std", "max_abs", "outlier_fraction_3s", "outlier_fraction_4s", "outlier_fraction_6s", "range_ratio",
     "quantization_waste",
 }  # fmt: skip
+ACTIVATIONS = {
+    "max", "mean_abs", "mean", "std", "kurtosis", "ratio", "mean_channel_max", "outlier_channels", "outlier_energy_share",
+    "persistent_channels", "f16_headroom", "massive_tokens", "massive_first_tokens", "outliers", "massive", "alerts", "map",
+}  # fmt: skip
 SWAP = {
     "name", "treatment", "basis", "kl", "kl_ci95", "delta_nll", "delta_ppl", "relative_delta_ppl", "rank", "category",
     "recommendation", "propagation",
@@ -71,7 +75,7 @@ class Json(CliTest):
 
     def envelope(self, verb, *arguments):
         document = self.run_json(verb, *arguments)
-        self.assertEqual(document.keys() - {"cost", "noise_floor"}, {"assay", "schema", "command", "settings", "inputs", "seconds", "result"})
+        self.assertEqual(document.keys() - {"cost", "noise_floor", "calibration"}, {"assay", "schema", "command", "settings", "inputs", "seconds", "result"})
         self.assertEqual((document["schema"], document["command"]), (1, verb))
         for file in document["inputs"]:
             self.assertRegex(file["sha256"], r"\A[0-9a-f]{64}\Z")
@@ -93,6 +97,7 @@ class Json(CliTest):
                     check(item, f"{path}.{key}")
 
         check(document["result"], document["command"])
+        check(document.get("calibration", {}), "calibration")
 
     def assert_has(self, value, names):
         self.assertEqual(names - value.keys(), set())
@@ -183,6 +188,17 @@ class Json(CliTest):
             self.assertAlmostEqual(linear["sqnr_db"], -20 * math.log10(linear["relative_error"]), delta=1e-9)
             self.assertEqual(linear["effective_bits"], 4 + (16 + 4) / 32)  # int4, an f16 scale and a zero point a group
 
+    def test_of_activations(self):
+        for model in (self.model, TINY / "qwen2-moe"):
+            with self.subTest(model.name):
+                result = self.envelope("activations", model, *self.text)
+                self.assertEqual((result["windows"], result["tokens"]), (3, 288))
+                for linear in result["linears"]:
+                    for side in ("input", "output"):
+                        self.assert_has(linear[side], ACTIVATIONS)
+                    routed = ".experts." in linear["name"]
+                    self.assertTrue(linear["input"]["rows"] < 288 if routed else linear["input"]["rows"] == 288, linear["name"])
+
     def test_of_sensitivity(self):
         result = self.envelope("sensitivity", self.model, *self.exact)
         self.assert_has(result, {"baseline", "linears"})
@@ -248,6 +264,74 @@ class Json(CliTest):
         self.assertEqual(names, {"config.json", "model.safetensors.index.json", "ids.json"} | shards)
 
 
+class Calibration(CliTest):
+    """Calibration sets, on a model with a token a byte and a context of 512."""
+
+    def setUp(self):
+        super().setUp()
+        bytewise = ModelFolder(self.inputs / "bytes")
+        bytewise.add_byte_tokenizer()
+        self.bytewise = bytewise.path
+
+    def document(self, *options):
+        return self.run_json("activations", self.bytewise, *options)
+
+    def test_is_a_built_in_set_where_nothing_is_said(self):
+        document = self.document("--samples", 4, "--length", 64)
+        told = document["calibration"]
+        self.assertEqual([s["name"] for s in told["sources"]], ["built-in: c4", "built-in: code", "built-in: wiki"])
+        self.assertEqual((told["set"], told["samples"], told["length"]), ("mixed", 4, 64))
+        self.assertEqual(document["settings"]["calibration_sha256"], told["windows_sha256"])
+        self.assertEqual(document["result"]["tokens"], 256)
+        self.assertNotIn("calibration", self.run_json("activations", self.bytewise, *self.text))
+
+    def test_is_as_long_as_the_models_context_allows(self):
+        told = self.document("--samples", 2, "--linears", "layers.0.*q_proj")["calibration"]
+        self.assertEqual((told["length"], told["length_asked"]), (512, 2048))
+
+    def test_of_files_has_their_hashes_and_depends_on_the_seed_alone(self):
+        texts = self.inputs / "texts"
+        texts.mkdir()
+        lines = "".join(json.dumps({"content": f"Line {i}: " + "what a lovely day it is " * i}) + "\n" for i in range(40))
+        (texts / "a.jsonl").write_text(lines)
+        (texts / "b.txt").write_text("Ein Text, étrange et très court. " * 40)
+        options = ["--calibration", texts, "--calibration-field", "content", "--samples", 6, "--length", 100]
+        first, again, other = (self.document(*options, "--seed", seed, "--threads", n) for seed, n in ((1, 1), (1, 2), (2, 2)))
+        self.assertEqual(without_timing(first), without_timing(again))
+        self.assertNotEqual(first["calibration"]["windows_sha256"], other["calibration"]["windows_sha256"])
+        self.assertEqual([s["documents"] for s in first["calibration"]["sources"]], [40, 1])
+        hashes = {file["path"]: file["sha256"] for file in first["inputs"]}
+        for source in first["calibration"]["sources"]:
+            self.assertEqual(hashes[source["name"]], source["sha256"])
+
+    def test_tells_what_is_wrong_with_it(self):
+        text = self.write("repeats.txt", "the same words again and again, " * 200)
+        done = self.run_ok("activations", self.bytewise, "--calibration", text, "--length", 128, "--samples", 500)
+        for says in ("were asked for; give more text", "repeat more than 50 %", "share more than 20 %"):
+            self.assertIn(says, done.err)
+            self.assertIn(says, done.out)
+
+    def test_does_not_go_with_a_text_of_ones_own(self):
+        done = assay_program.run("activations", self.bytewise, "--calibration", "c4", *self.text)
+        self.assertEqual(done.code, USAGE)
+
+    def test_of_text_that_cannot_be_read_is_refused(self):
+        empty = self.inputs / "empty"
+        empty.mkdir()
+        for path, field, code, says in (
+            (empty, "text", BAD_INPUT, ["holds no .txt and no .jsonl file"]),
+            (self.inputs / "none", "text", USAGE, ["no such file or folder", "c4, code, wiki and mixed"]),
+            (self.write("latin.txt", b"gr\xfc\xdf"), "text", BAD_INPUT, ["latin.txt", "0xfc is not UTF-8"]),
+            (self.write("mixed.jsonl", b'{"text": "fine"}\n{"text": "gr\xfc\xdf"}\n'), "text", BAD_INPUT, ["mixed.jsonl, line 2"]),
+            (self.write("a.jsonl", '{"content": "x"}\n'), "text", BAD_INPUT, ["line 1 has no member", "--calibration-field"]),
+            (self.write("short.txt", "ten letters"), "text", BAD_INPUT, ["has 11 tokens, too few for one window of 64"]),
+            (self.write("text.csv", "a,b"), "text", BAD_INPUT, ["text.csv", ".txt or .jsonl"]),
+        ):
+            with self.subTest(path.name):
+                options = ["--calibration", path, "--calibration-field", field, "--length", 64]
+                self.assert_refuses(code, ["activations", self.bytewise, *options], says)
+
+
 class Blame(CliTest):
     def test_of_models_of_other_shapes_is_refused_with_the_first_difference(self):
         other = TINY / "llama-rope-linear-f16"
@@ -285,6 +369,8 @@ class Memory(CliTest):
         wide = self.run_json("perplexity", self.model, "--ids", ids, "--treatment", TREATMENT)
         narrow = self.run_json("perplexity", self.model, "--ids", ids, "--treatment", TREATMENT, "--memory", "0.15")
         self.assertEqual(wide["result"], narrow["result"])
+        wide, narrow = (self.result("activations", self.model, "--ids", ids, "--memory", gib) for gib in (0, "0.11"))
+        self.assertEqual(wide, narrow)
 
     def test_that_is_too_little_is_refused_with_what_is_needed(self):
         ids = self.write_ids(some_windows(1))
@@ -304,9 +390,10 @@ class Memory(CliTest):
 
 class Numbers(CliTest):
     def test_are_the_same_for_any_number_of_threads(self):
-        for verb in (["perplexity"], ["sensitivity"], ["diagnose", "-o", "report"]):
+        for verb in (["perplexity"], ["activations"], ["sensitivity"], ["diagnose", "-o", "report"]):
             with self.subTest(verb[0]):
-                arguments = [verb[0], self.model, *self.sweep, *verb[1:]]
+                asked = self.text if verb[0] == "activations" else self.sweep
+                arguments = [verb[0], self.model, *asked, *verb[1:]]
                 one, two, three = (self.run_json(*arguments, "--threads", n) for n in (1, 2, 3))
                 self.assertEqual([d["settings"]["threads"] for d in (one, two, three)], [1, 2, 3])
                 self.assertEqual(without_timing(one), without_timing(two))

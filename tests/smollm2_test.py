@@ -130,6 +130,32 @@ class Weights(SmolLM2Test):
                     self.assert_relative(linears[name][field], expected[scheme][theirs], 1e-5, f"{name} {treatment} {field}")
 
 
+class Activations(SmolLM2Test):
+    def test_of_all_linears_are_those_of_the_oracle(self):
+        text = ROOT / "data" / "wikitext-2-raw" / "wiki.test.raw"
+        result = self.result("activations", self.folder, "--text", text, "--window", 512, "--max-windows", 4)
+        linears, expected = {a["name"]: a for a in result["linears"]}, oracle("activation_stats.json")["linears"]
+        self.assertEqual((len(expected), linears.keys()), (210, expected.keys()))
+        for name, sides in expected.items():
+            for side, stats in sides.items():
+                ours, what = linears[name][side], f"{name} {side}"
+                self.assertEqual((ours["rows"], ours["channels"]), (2048, stats["channels"]), what)
+                for field, theirs in (("max", "max_abs"), ("mean_abs", "mean_abs"), ("std", "std"), ("mean_channel_max",) * 2):
+                    self.assert_relative(ours[field], stats[theirs], 1e-4, f"{what} {field}")
+                self.assertAlmostEqual(ours["mean"], stats["mean"], delta=1e-4 * stats["std"], msg=what)
+                # No channel lies within 1e-4 of the limit in any of them: the file would say near_threshold.
+                self.assertNotIn("near_threshold", stats)
+                self.assertEqual(ours["outlier_channels"], stats["outlier_channels"], what)
+
+    def test_tell_the_massive_tokens_of_the_two_known_blocks(self):
+        result = self.result("activations", self.folder, "--samples", 3, "--length", 256, "--linears", "down_proj")
+        linears = {a["name"]: a["output"] for a in result["linears"]}
+        for block in (11, 28):
+            side = linears[f"model.layers.{block}.mlp.down_proj"]
+            self.assertEqual(side["massive_windows"], 3)
+            self.assertEqual({(t["position"], t["channel"]) for t in side["massive"][:3]}, {(0, 507)})
+
+
 class ExactSwaps(SmolLM2Test):
     def assert_swaps(self, scheme, treatment):
         expected = oracle("rtn_swap.json")

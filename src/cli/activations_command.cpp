@@ -24,9 +24,12 @@ void add_activations(CLI::App& app, Action& chosen) {
     verb.add_option("--seed", values->options.calibration.seed, "of the choice of calibration windows")
         ->capture_default_str();
     EvaluationText& text = values->options.text;
-    verb.add_option("--text", text.text, "a UTF-8 text file, in windows one after another, instead of a set");
+    CLI::Option* calibration = verb.get_option("--calibration");
+    verb.add_option("--text", text.text, "a UTF-8 text file, in windows one after another, instead of a set")
+        ->excludes(calibration);
     verb.add_option("--ids", text.ids,
-                    "a JSON array of windows, each an array of token ids, instead of a set");
+                    "a JSON array of windows, each an array of token ids, instead of a set")
+        ->excludes(calibration);
     verb.add_option("--window", text.window, "tokens of a window of --text; without it 2048")
         ->check(CLI::Range(2, 1 << 24));
     verb.add_option("--max-windows", text.max_windows, "of --text and --ids at most so many; 0: all")

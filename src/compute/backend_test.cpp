@@ -327,7 +327,7 @@ void expect_same_bits(const ActivationSums& a, const ActivationSums& b) {
 
 TEST_P(CpuBackendTest, ActivationSumsAreThoseOfTheReference) {
     const Batch& batch = ragged_batch();
-    for (std::int64_t cols : {1, 7, 8, 16, 33, 255}) {
+    for (std::int64_t cols : {1, 7, 8, 16, 33, 255, 1500}) {
         const Matrix<float> x = random_matrix(batch.rows(), cols, 7, 30);
         const auto expected = reference_->activation_sums(batch, to_device(*reference_, x));
         const auto actual = cpu_->activation_sums(batch, to_device(*cpu_, x));
@@ -335,15 +335,15 @@ TEST_P(CpuBackendTest, ActivationSumsAreThoseOfTheReference) {
         for (std::size_t w = 0; w < 4; ++w) {
             EXPECT_EQ(actual[w].channel_max, expected[w].channel_max);
             EXPECT_EQ(actual[w].row_max, expected[w].row_max);
-            // Sums of at most 131k numbers in double, in another order.
+            // Chains of at most 64 numbers in f32 round by 64 · 2^-24 at most.
             const double size = expected[w].magnitudes + 1e-300;
-            EXPECT_NEAR(actual[w].sum, expected[w].sum, 1e-12 * size);
-            EXPECT_NEAR(actual[w].magnitudes, expected[w].magnitudes, 1e-12 * size);
+            EXPECT_NEAR(actual[w].sum, expected[w].sum, 4e-6 * size);
+            EXPECT_NEAR(actual[w].magnitudes, expected[w].magnitudes, 4e-6 * size);
             EXPECT_NEAR(actual[w].cubes, expected[w].cubes, 1e-12 * size * 900);
             EXPECT_NEAR(actual[w].fourths, expected[w].fourths, 1e-12 * size * 27000);
             for (std::size_t c = 0; c < expected[w].channel_energy.size(); ++c)
                 EXPECT_NEAR(actual[w].channel_energy[c], expected[w].channel_energy[c],
-                            1e-12 * expected[w].channel_energy[c]);
+                            4e-6 * expected[w].channel_energy[c]);
         }
     }
 }

@@ -71,11 +71,13 @@ class ActivationTap final : public Tap {
         for (std::int64_t w = 0; w < rows.windows(); ++w) {
             const compute::ActivationSums& window = sums[static_cast<std::size_t>(w)];
             const std::int64_t number = chunk_window_ + w;
-            if (!std::isfinite(window.fourths)) {
-                throw NumericError(fmt::format("{}: its {} in window {} holds NaN or Inf", item.name, side,
-                                               first_ + number));
+            const std::vector<std::int64_t> massive = tensor.add(window);
+            if (!std::isfinite(window.fourths) || !std::isfinite(tensor.sums.squares)) {
+                throw NumericError(
+                    fmt::format("{}: its {} in window {} holds NaN, Inf or numbers beyond 1e19", item.name,
+                                side, first_ + number));
             }
-            for (const std::int64_t row : tensor.add(window)) {
+            for (const std::int64_t row : massive) {
                 const std::int64_t at = rows.window_first_row(w) + row;
                 const std::int64_t position = expert_rows_ == nullptr ? row : (*expert_rows_)[at] - chunk_row;
                 if (position == 0) ++tensor.massive_first_tokens;

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <functional>
@@ -9,7 +10,6 @@
 
 #include "base/error.h"
 #include "compute/testing.h"
-#include "container/temporary_folder.h"
 #include "model/model_files.h"
 #include "model/test_models.h"
 
@@ -33,8 +33,10 @@ std::size_t index_of(const Model& model, const std::string& name) {
     return i;
 }
 
-class ActivationsTest : public TemporaryFolder {
+class ActivationsTest : public ::testing::Test {
   protected:
+    ~ActivationsTest() override { std::filesystem::remove_all(folder_); }
+
     Activations measure(int threads = 2) {
         TestEngine engine(threads);
         engine.limits = limits_;
@@ -42,6 +44,8 @@ class ActivationsTest : public TemporaryFolder {
     }
 
     Model model_ = random_model(small_llama_config());
+    std::filesystem::path folder_ =
+        std::filesystem::temp_directory_path() / ("assay-activations-" + std::to_string(::getpid()));
     MemoryLimits limits_;
     std::vector<std::size_t> items_ = linears_of(model_);
     std::vector<EvaluationWindow> windows_ = with_context(random_windows({40, 13, 30}, 97), 5);

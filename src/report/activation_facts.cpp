@@ -21,11 +21,11 @@ struct Alert {
 };
 
 constexpr std::array<Alert, 5> kAlerts = {
-    {{"f16_overflow", "go beyond 65504, the largest f16 number"},
-     {"f16_close", "go beyond a quarter of the largest f16 number"},
-     {"massive_tokens", "have tokens with at least 100 times the mean |x| of their window"},
-     {"persistent_channels", "have the same outlier channels in most windows"},
-     {"max_mean_ratio", "have a largest |x| over 100 times the mean"}}};
+    {{"f16_overflow", "Beyond 65504, the largest f16 number"},
+     {"f16_close", "Beyond a quarter of the largest f16 number"},
+     {"massive_tokens", "With tokens of at least 100 times the mean |x| of their window"},
+     {"persistent_channels", "With the same outlier channels in most windows"},
+     {"max_mean_ratio", "With a largest |x| over 100 times the mean"}}};
 
 bool raises(const ActivationSide& side, std::string_view code) {
     return std::find(side.alerts.begin(), side.alerts.end(), code) != side.alerts.end();
@@ -85,8 +85,9 @@ std::vector<std::string> alert_sentences(const ActivationsResult& result) {
             first += s.side().massive_first_tokens;
         }
         if (inputs + outputs == 0) continue;
-        std::string sentence =
-            fmt::format("{} and {} {}", plural(inputs, "input"), plural(outputs, "output"), alert.sentence);
+        std::string sentence = fmt::format("{}: ", alert.sentence);
+        if (inputs > 0) sentence += plural(inputs, "input") + (outputs > 0 ? ", " : "");
+        if (outputs > 0) sentence += plural(outputs, "output");
         if (alert.code == "massive_tokens" && tokens > 0)
             sentence += fmt::format("; {} of these tokens are a window's first",
                                     format_percent(static_cast<double>(first) / static_cast<double>(tokens)));

@@ -253,5 +253,20 @@ TEST(BuiltinCalibration, TextsAreDocumentsInLines) {
     EXPECT_THAT(names, ElementsAre("c4", "code", "wiki"));
 }
 
+TEST(BuiltinCalibration, TextsTogetherRaiseNoWarningAtTheDefaults) {
+    const auto folder = std::filesystem::path(ASSAY_TEST_DATA) / "tokenizers" / "smollm2";
+    const Tokenizer tokenizer = Tokenizer::from_json(read_file(folder / "tokenizer.json"), "smollm2");
+    std::vector<TextSource> sources;
+    for (const BuiltinCalibrationText& text : builtin_calibration_texts())
+        sources.push_back({std::string(text.name), text.lines, true});
+    const SamplingOptions options;
+    const SampledWindows sampled = sample_windows(
+        DocumentSet(sources, "text", sampling_piece_bytes(options.length)), tokenizer, options);
+    const auto evaluation = tokenizer.encode(builtin_evaluation_text(), false);
+    const auto warnings =
+        calibration_warnings(sampled, look_for_faults(sampled.windows, evaluation), {.asked = options});
+    for (const CalibrationWarning& warning : warnings) ADD_FAILURE() << warning.text;
+}
+
 }  // namespace
 }  // namespace assay

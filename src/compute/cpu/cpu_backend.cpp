@@ -37,16 +37,34 @@ struct HeadTile {
     std::vector<float> target_logits;
 };
 
-void add_tile(const ActivationTask& tile, ActivationSums& window) {
-    for (std::size_t c = 0; c < window.channel_max.size(); ++c) {
-        window.channel_max[c] = std::max(window.channel_max[c], static_cast<float>(tile.channel_max[c]));
-        window.channel_energy[c] += tile.channel_energy[c];
+// What a tile's rows amount to.
+struct ActivationTile {
+    void resize(std::size_t cols) {
+        constexpr auto kPadding = static_cast<std::size_t>(ActivationTask::kPadding);
+        const std::size_t padded = (cols + kPadding - 1) / kPadding * kPadding;
+        floats.assign(2 * padded, 0.0f);
+        energies.assign(cols, 0.0);
+        task.cols = static_cast<std::int64_t>(cols);
+        task.channel_max = floats.data();
+        task.chain = floats.data() + padded;
+        task.channel_energy = energies.data();
     }
-    window.sum += tile.sum;
-    window.magnitudes += tile.magnitudes;
-    window.cubes += tile.cubes;
-    window.fourths += tile.fourths;
-}
+
+    void add_to(ActivationSums& window) const {
+        for (std::size_t c = 0; c < energies.size(); ++c) {
+            window.channel_max[c] = std::max(window.channel_max[c], floats[c]);
+            window.channel_energy[c] += energies[c];
+        }
+        window.sum += task.sum;
+        window.magnitudes += task.magnitudes;
+        window.cubes += task.cubes;
+        window.fourths += task.fourths;
+    }
+
+    ActivationTask task;
+    std::vector<float> floats;
+    std::vector<double> energies;
+};
 
 }  // namespace
 
@@ -235,20 +253,15 @@ std::vector<ActivationSums> CpuBackend::activation_sums(const Batch& batch, cons
     const auto cols = static_cast<std::size_t>(x.cols());
     std::vector<ActivationSums> windows(static_cast<std::size_t>(batch.windows()));
     std::vector<float> row_max(static_cast<std::size_t>(batch.rows()));
-    std::vector<std::vector<double>> channels(batch.tiles().size());  // maxima, then energies
-    std::vector<ActivationTask> tasks(batch.tiles().size());
-    pool_.for_each(std::ssize(tasks), [&](std::int64_t i) {
+    std::vector<ActivationTile> tiles(batch.tiles().size());
+    pool_.for_each(std::ssize(tiles), [&](std::int64_t i) {
         const Tile tile = batch.tiles()[static_cast<std::size_t>(i)];
-        std::vector<double>& own = channels[static_cast<std::size_t>(i)];
-        own.assign(2 * cols, 0.0);
-        ActivationTask& task = tasks[static_cast<std::size_t>(i)];
-        task = {.x = data(x) + tile.first_row * x.cols(),
-                .rows = tile.rows,
-                .cols = x.cols(),
-                .channel_max = own.data(),
-                .channel_energy = own.data() + cols,
-                .row_max = row_max.data() + tile.first_row};
-        kernels_.activation_sums(&task);
+        ActivationTile& own = tiles[static_cast<std::size_t>(i)];
+        own.resize(cols);
+        own.task.x = data(x) + tile.first_row * x.cols();
+        own.task.rows = tile.rows;
+        own.task.row_max = row_max.data() + tile.first_row;
+        kernels_.activation_sums(&own.task);
     });
     std::size_t next = 0;
     for (std::int64_t w = 0; w < batch.windows(); ++w) {
@@ -257,7 +270,7 @@ std::vector<ActivationSums> CpuBackend::activation_sums(const Batch& batch, cons
         out.channel_energy.assign(cols, 0.0);
         const std::int64_t first = batch.window_first_row(w), end = first + batch.window_rows(w);
         out.row_max.assign(row_max.begin() + first, row_max.begin() + end);
-        for (; next < tasks.size() && batch.tiles()[next].first_row < end; ++next) add_tile(tasks[next], out);
+        for (; next < tiles.size() && batch.tiles()[next].first_row < end; ++next) tiles[next].add_to(out);
     }
     return windows;
 }

@@ -99,11 +99,15 @@ struct GradientKernels {
     void (*add_outer)(const float* g, const float* x, std::int64_t rows, double* sums);
 };
 
-// Some rows of a tensor, for Backend::activation_sums(): added to what the caller has set.
+// Some rows of a tensor, for Backend::activation_sums(). What is per channel has room for a whole number of
+// vectors, begins at 0, and takes the rows' share.
 struct ActivationTask {
+    static constexpr std::int64_t kPadding = 16;  // floats of the widest vector
+
     const float* x = nullptr;  // [rows, cols]
     std::int64_t rows = 0, cols = 0;
-    double* channel_max = nullptr;     // [cols]
+    float* channel_max = nullptr;      // [cols, padded]
+    float* chain = nullptr;            // [cols, padded]: scratch
     double* channel_energy = nullptr;  // [cols]
     float* row_max = nullptr;          // [rows]
     double sum = 0, magnitudes = 0, cubes = 0, fourths = 0;

@@ -172,51 +172,72 @@ struct KernelSet {
         *reference += s;
     }
 
-    static DoubleVec load_doubles(const double* p) {
-        DoubleVec v;
-        __builtin_memcpy(&v, p, sizeof(v));
-        return v;
+    // The lanes' halves, added to each other in double.
+    static DoubleVec fold(Vec v) {
+        float lanes[kWidth];
+        store(lanes, v);
+        return widen(lanes) + widen(lanes + kWidth / 2);
     }
-    static void store_doubles(double* p, DoubleVec v) { __builtin_memcpy(p, &v, sizeof(v)); }
-    // a where one of them is not a number.
-    static DoubleVec larger(DoubleVec a, DoubleVec b) { return b > a ? b : a; }
 
-    // Row by row, in double; the channels' maxima and energies of a tile stay in the first cache.
-    static void activation_sums(ActivationTask* t) {
-        constexpr int kStep = kWidth / 2;
+    // Sums of a task in double.
+    struct ActivationTotals {
         DoubleVec sum{}, magnitudes{}, cubes{}, fourths{};
-        for (std::int64_t r = 0; r < t->rows; ++r) {
-            const float* x = t->x + r * t->cols;
-            DoubleVec tops{};
-            std::int64_t c = 0;
-            for (; c + kStep <= t->cols; c += kStep) {
-                const DoubleVec v = widen(x + c), size = larger(v, -v), square = v * v;
-                sum += v;
-                magnitudes += size;
-                cubes += square * v;
-                fourths += square * square;
-                tops = larger(tops, size);
-                store_doubles(t->channel_max + c, larger(load_doubles(t->channel_max + c), size));
-                store_doubles(t->channel_energy + c, load_doubles(t->channel_energy + c) + square);
+    };
+
+    // A row's part of at most kChain vectors: chains in f32 that long, powers above the second in double.
+    static float add_activations(ActivationTask& t, const float* x, std::int64_t first, std::int64_t end,
+                                 ActivationTotals& totals) {
+        Vec sum{}, magnitudes{}, tops{};
+        DoubleVec cubes{}, fourths{}, more_cubes{}, more_fourths{};
+        float *channel_max = t.channel_max, *energies = t.chain;
+        float tail[kWidth];
+        for (std::int64_t c = first; c < end; c += kWidth) {
+            const float* p = x + c;
+            if (end - c < kWidth) {
+                store(tail, load_tail(p, end - c, 0));
+                p = tail;
             }
-            double top = 0;
-            for (int i = 0; i < kStep; ++i) top = tops[i] > top ? tops[i] : top;
-            for (; c < t->cols; ++c) {
-                const double v = x[c], size = v < 0 ? -v : v;
-                t->sum += v;
-                t->magnitudes += size;
-                t->cubes += v * v * v;
-                t->fourths += v * v * (v * v);
-                top = size > top ? size : top;
-                if (size > t->channel_max[c]) t->channel_max[c] = size;
-                t->channel_energy[c] += v * v;
-            }
-            t->row_max[r] = static_cast<float>(top);
+            const Vec v = load(p), size = larger(v, -v);
+            sum += v;
+            magnitudes += size;
+            tops = larger(tops, size);
+            store(channel_max + c, larger(load(channel_max + c), size));
+            store(energies + c, load(energies + c) + v * v);
+            const DoubleVec a = widen(p), b = widen(p + kWidth / 2), aa = a * a, bb = b * b;
+            cubes += aa * a;
+            more_cubes += bb * b;
+            fourths += aa * aa;
+            more_fourths += bb * bb;
         }
-        t->sum += sum_lanes(sum);
-        t->magnitudes += sum_lanes(magnitudes);
-        t->cubes += sum_lanes(cubes);
-        t->fourths += sum_lanes(fourths);
+        totals.cubes += cubes + more_cubes;
+        totals.fourths += fourths + more_fourths;
+        totals.sum += fold(sum);
+        totals.magnitudes += fold(magnitudes);
+        return largest_lane(tops);
+    }
+
+    static void activation_sums(ActivationTask* t) {
+        constexpr std::int64_t kChain = 64, kChainRows = 16;
+        ActivationTotals totals;
+        for (std::int64_t row = 0; row < t->rows; row += kChainRows) {
+            for (std::int64_t c = 0; c < t->cols; ++c) t->chain[c] = 0;
+            const std::int64_t end = row + kChainRows < t->rows ? row + kChainRows : t->rows;
+            for (std::int64_t r = row; r < end; ++r) {
+                float top = 0;
+                for (std::int64_t c = 0; c < t->cols; c += kChain * kWidth) {
+                    const std::int64_t last = c + kChain * kWidth < t->cols ? c + kChain * kWidth : t->cols;
+                    const float own = add_activations(*t, t->x + r * t->cols, c, last, totals);
+                    top = own > top ? own : top;
+                }
+                t->row_max[r] = top;
+            }
+            for (std::int64_t c = 0; c < t->cols; ++c)
+                t->channel_energy[c] += static_cast<double>(t->chain[c]);
+        }
+        t->sum = sum_lanes(totals.sum);
+        t->magnitudes = sum_lanes(totals.magnitudes);
+        t->cubes = sum_lanes(totals.cubes);
+        t->fourths = sum_lanes(totals.fourths);
     }
 
     // Operands of c[kRows, kPanel] = a[kRows, depth] · panel[depth, kPanel].
