@@ -174,9 +174,11 @@ class Backend {
     virtual void rms_norm(const Batch& batch, const Tensor& x, const Tensor& weight, double eps,
                           const Tensor* residual, Tensor& y) = 0;
 
-    // softmax(cap(scale · rot(q) rot(k)ᵀ) + causal mask) v, head by head and window by window. Rotation turns
-    // the pairs (i, i + rotary/2) by the row's position in its window (Su et al. 2021, eq. 34, in the
-    // half-split order). Shape q, out [rows, heads·head_dim]; k, v [rows, kv_heads·head_dim].
+    // softmax(cap(scale · rot(q) rot(k)ᵀ) + causal mask) v, head by head and window by window; a window that
+    // continues others sees their rows before its own. Rotation turns the pairs (i, i + rotary/2) by the
+    // row's position in its window (Su et al. 2021, eq. 34, in the half-split order); windows that continue
+    // others need one rotary table for all lengths. Shape q, out [rows, heads·head_dim]; k, v [rows,
+    // kv_heads·head_dim].
     virtual void attention(const Batch& batch, const Columns& q, const Columns& k, const Columns& v,
                            const AttentionSpec& spec, Tensor& out) = 0;
 
@@ -233,9 +235,10 @@ class Backend {
     virtual void rms_norm_backward(const Batch& batch, const Tensor& x, const Tensor& weight, double eps,
                                    const Tensor& g_y, const Tensor* base, Tensor& g_x) = 0;
 
-    // Of attention(), whose result `out` was. With P the softmax and S what went into it,
-    // g_v = Pᵀ g_out,  g_S = P∘(g_out vᵀ - rowsum(g_out∘out))  (Dao et al. 2022, appendix B.2), through cap,
-    // scale and rotation back to g_q and g_k; heads that share keys and values add up.
+    // Of attention(), whose result `out` was, for windows of which none continues another. With P the softmax
+    // and S what went into it, g_v = Pᵀ g_out,  g_S = P∘(g_out vᵀ - rowsum(g_out∘out))  (Dao et al. 2022,
+    // appendix B.2), through cap, scale and rotation back to g_q and g_k; heads that share keys and values
+    // add up.
     virtual void attention_backward(const Batch& batch, const Columns& q, const Columns& k, const Columns& v,
                                     const AttentionSpec& spec, const Tensor& out, const Tensor& g_out,
                                     const TargetColumns& g_q, const TargetColumns& g_k,

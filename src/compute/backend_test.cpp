@@ -176,6 +176,70 @@ TEST_P(CpuBackendTest, AWindowTakesTheRotaryTableOfItsLength) {
     }
 }
 
+// A tree of windows: 300 rows, continued by 40 and by 7 rows, the 40 continued by 70; and 5 rows by
+// themselves.
+TEST_P(CpuBackendTest, WindowsThatContinueOthersGetTheBitsOfWholeOnes) {
+    const std::vector<std::int64_t> continued{-1, 0, 1, 0, -1};
+    const Batch tree({300, 40, 70, 7, 5}, continued);
+    const Matrix<float> values = random_matrix(tree.rows(), 4 * 24, 1, 4);
+    const auto angles = tables(410, 24, 100);
+    struct Masked {
+        std::int64_t window;
+        double softcap;
+    };
+    for (const Masked masked : {Masked{0, 0.0}, {33, 0.0}, {100, 3.0}, {305, 0.0}}) {
+        const auto run = [&](Backend& backend, const Matrix<float>& rows, const Batch& batch) {
+            const Tensor cos_table = to_device(backend, angles.first),
+                         sin_table = to_device(backend, angles.second), fused = to_device(backend, rows);
+            AttentionSpec spec{2, 1, 24, 0.2, masked.window, masked.softcap, {{&cos_table, &sin_table, 410}}};
+            Tensor out = backend.allocate(batch.rows(), 48);
+            backend.attention(batch, {fused, 0, 48}, {fused, 48, 24}, {fused, 72, 24}, spec, out);
+            return to_host(backend, out);
+        };
+        const Matrix<float> naive = run(*reference_, values, tree), own = run(*cpu_, values, tree);
+        EXPECT_LT(difference(naive, own), kTolerance);
+        for (std::int64_t w = 0; w < tree.windows(); ++w) {
+            Matrix<float> whole(tree.positions(w), values.cols());
+            const auto before = tree.rows_before(w);
+            for (std::int64_t p = 0; p < whole.rows(); ++p) {
+                const auto known = std::ssize(before);
+                const std::int64_t row =
+                    p < known ? before[static_cast<std::size_t>(p)] : tree.window_first_row(w) + p - known;
+                std::copy(values.row(row).begin(), values.row(row).end(), whole.row(p).begin());
+            }
+            for (Backend* backend : {cpu_.get(), reference_.get()}) {
+                const Matrix<float> expected = run(*backend, whole, Batch({whole.rows()}));
+                const Matrix<float>& shared = backend == cpu_.get() ? own : naive;
+                for (std::int64_t r = 0; r < tree.window_rows(w); ++r) {
+                    const auto a = expected.row(std::ssize(before) + r),
+                               b = shared.row(tree.window_first_row(w) + r);
+                    ASSERT_TRUE(std::equal(a.begin(), a.end(), b.begin()))
+                        << masked.window << " window " << w << " row " << r;
+                }
+            }
+        }
+    }
+}
+
+TEST_P(CpuBackendTest, WindowsThatContinueOthersNeedOneRotaryTableAndHaveNoGradient) {
+    const std::vector<std::int64_t> continued{-1, 0};
+    const Batch batch({3, 2}, continued);
+    for (Backend* backend : {cpu_.get(), reference_.get()}) {
+        const auto [cosines, sines] = tables(8, 8, 100);
+        const Tensor c = to_device(*backend, cosines), s = to_device(*backend, sines);
+        const Tensor x = to_device(*backend, random_matrix(5, 8, 1));
+        Tensor y = backend->allocate(5, 8);
+        EXPECT_THROW(backend->attention(batch, x, x, x, {1, 1, 8, 1.0, 0, 0, {{&c, &s, 3}, {&c, &s, 8}}}, y),
+                     InvalidArgument);
+        EXPECT_THROW(backend->attention(batch, x, x, x, {1, 1, 8, 1.0, 0, 0, {{&c, &s, 4}}}, y),
+                     InvalidArgument);
+        const AttentionSpec spec{1, 1, 8, 1.0, 0, 0, {{&c, &s, 8}}};
+        backend->attention(batch, x, x, x, spec, y);
+        Tensor g = backend->allocate(5, 8);
+        EXPECT_THROW(backend->attention_backward(batch, x, x, x, spec, y, x, g, g, g), InvalidArgument);
+    }
+}
+
 TEST_P(CpuBackendTest, ExpertsAgreeAndEveryRowGoesToItsOwn) {
     const Batch batch({30, 1, 9});
     for (bool renormalise : {false, true}) {

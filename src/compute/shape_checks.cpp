@@ -69,8 +69,11 @@ void check_attention(const Batch& batch, const Columns& q, const Columns& k, con
     expect("attention", "v", v, batch.rows(), spec.kv_heads * spec.head_dim);
     expect("attention", "out", out, batch.rows(), spec.heads * spec.head_dim);
     if (spec.rotary.empty()) return;
+    if (batch.has_continued() && spec.rotary.size() > 1)
+        throw InvalidArgument(
+            "attention: windows that continue others cannot choose a rotary table by their length");
     for (std::int64_t w = 0; w < batch.windows(); ++w) {
-        const std::int64_t rows = batch.window_rows(w);
+        const std::int64_t rows = batch.positions(w);
         const RotaryTable* t = rotary_table(spec, rows);
         if (t != nullptr && t->cosines->rows() >= rows && t->cosines->cols() * 2 <= spec.head_dim &&
             t->sines->rows() == t->cosines->rows() && t->sines->cols() == t->cosines->cols()) {
@@ -172,6 +175,9 @@ void check_rms_norm_backward(const Batch& batch, const Tensor& x, const Tensor& 
 
 void check_attention_backward(const Batch& batch, const AttentionSpec& spec,
                               const AttentionGradients& gradients) {
+    if (batch.has_continued())
+        throw InvalidArgument(
+            "attention_backward: gradients do not pass from a window to one that it continues");
     const std::int64_t q = spec.heads * spec.head_dim, kv = spec.kv_heads * spec.head_dim;
     expect("attention_backward", "g_out", *gradients.g_out, batch.rows(), q);
     expect("attention_backward", "g_q", gradients.g_q, batch.rows(), q);

@@ -55,10 +55,8 @@ std::int64_t runs_of(const Workload& work) {
     return work.runs + static_cast<std::int64_t>(work.forks.size());
 }
 
-std::int64_t group_tokens(const Workload& work, std::int64_t state_bytes, const compute::Backend& backend) {
-    const std::size_t windows =
-        windows_per_group(*work.model, backend, work.windows, runs_of(work), state_bytes);
-    return static_cast<std::int64_t>(windows) * longest_window(work.windows);
+std::int64_t group_tokens(const Workload& work, const MemoryLimits& limits, const compute::Backend& backend) {
+    return group_size(*work.model, backend, work.windows, work.shared, runs_of(work), limits).rows;
 }
 
 std::int64_t head_copies(const Workload& work) {
@@ -121,7 +119,7 @@ MemoryNeed need_of(const Workload& work, const compute::Backend& backend, int th
     const Model& model = *work.model;
     const std::int64_t longest = longest_window(work.windows), element = backend.element_bytes();
     const std::int64_t runs = runs_of(work);
-    const std::int64_t tokens = group_tokens(work, limits.state_bytes, backend);
+    const std::int64_t tokens = group_tokens(work, limits, backend);
     const std::int64_t rows = std::min(std::max(limits.chunk_rows, longest), tokens);
     MemoryNeed need;
     need.base = base + work.tap_bytes;
@@ -229,10 +227,12 @@ double predict_seconds(const Workload& work, const Rates& rates, const MemoryLim
     std::vector<double> block_seconds(static_cast<std::size_t>(layers), 0);
     for (std::int64_t b = 0; b < layers; ++b) {
         double& own = block_seconds[static_cast<std::size_t>(b)];
-        for (const EvaluationWindow& window : work.windows) {
-            const auto n = static_cast<std::int64_t>(window.tokens.size());
-            own += linears * linear_flops(model, b, n) / rates.linear_flops +
-                   attentions * attention_flops(model, b, n) / rates.attention_flops;
+        for (std::size_t w = 0; w < work.windows.size(); ++w) {
+            const auto n = std::ssize(work.windows[w].tokens);
+            const std::int64_t known = work.shared.empty() ? 0 : work.shared[w];
+            own += linears * linear_flops(model, b, n - known) / rates.linear_flops +
+                   attentions * (attention_flops(model, b, n) - attention_flops(model, b, known)) /
+                       rates.attention_flops;
         }
         compute += own * static_cast<double>(work.runs);
         std::int64_t largest = 0;
@@ -244,6 +244,7 @@ double predict_seconds(const Workload& work, const Rates& rates, const MemoryLim
         for (std::int64_t b = first; b < layers; ++b)
             compute += block_seconds[static_cast<std::size_t>(b)] * (b == first ? 0.5 : 1.0);
     }
+    for (const std::int64_t known : work.shared) tokens -= static_cast<double>(known);
     for (const EvaluationWindow& window : work.windows) {
         tokens += static_cast<double>(window.tokens.size());
         scored += static_cast<double>(window.tokens.size()) - 1 - static_cast<double>(window.context);
@@ -254,7 +255,7 @@ double predict_seconds(const Workload& work, const Rates& rates, const MemoryLim
     const auto runs = static_cast<double>(runs_of(work));
     compute += scored * runs * heads * head / rates.head_flops;
     const std::int64_t together = work.scored > 0 ? score_chunk_rows(model, backend, limits, work.windows)
-                                                  : group_tokens(work, limits.state_bytes, backend);
+                                                  : group_tokens(work, limits, backend);
     const double groups = std::max(1.0, tokens / static_cast<double>(together));
     double stored = 0;
     for (const StoredTensor& t : model.weights().tensors()) stored += static_cast<double>(t.bytes);

@@ -23,6 +23,8 @@ struct Workload {
     bool attributed = false;     // the scores also tell each linear's parts
     bool predicts = true;        // the output layer scores the tokens
     std::int64_t tap_bytes = 0;  // that taps hold
+    // Rows that windows share with the ones before them (shared_rows()); empty: none. Of whole runs.
+    std::vector<std::int64_t> shared = {};
 };
 
 // A sweep of these items of the model: one fork each, and one more, of the first item, as the control.

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <string>
 
+#include "base/checked.h"
 #include "base/error.h"
 #include "measure/nonfinite.h"
 #include "measure/window_groups.h"
+#include "model/rope.h"
 
 namespace assay {
 namespace {
@@ -36,7 +38,7 @@ std::string where_it_begins(const Engine& engine, std::span<const TokenChunk> ch
 
 std::vector<RunScores> measure_group(const Engine& engine, std::span<const EvaluationWindow> windows,
                                      std::span<const Run> runs, const MeasureOptions& options) {
-    const auto chunks = make_chunks(windows, engine.limits.chunk_rows);
+    const auto chunks = make_chunks(windows, engine.limits.chunk_rows, options.prefixes);
     std::vector<PassResult> passes;
     for (const Run& run : runs)
         passes.push_back(run_pass(*run.model, engine, chunks, {.overlay = run.overlay}));
@@ -49,7 +51,47 @@ std::vector<RunScores> measure_group(const Engine& engine, std::span<const Evalu
     }
 }
 
+// Rows of the largest group of `count` windows.
+std::int64_t largest_group(std::span<const EvaluationWindow> windows, std::span<const std::int64_t> shared,
+                           std::size_t count, std::int64_t chunk_rows) {
+    std::int64_t most = 0;
+    for (std::size_t first = 0; first < windows.size(); first += count) {
+        const std::size_t own = std::min(count, windows.size() - first);
+        std::int64_t rows = 0;
+        for (const ChunkRun& run :
+             plan_chunks(windows.subspan(first, own), shared.subspan(first, own), chunk_rows))
+            rows += run.rows;
+        most = std::max(most, rows);
+    }
+    return most;
+}
+
+bool turns_alike(const RopeConfig& rope, std::int64_t positions) {
+    return rope_variants(rope, positions).size() <= 1;
+}
+
 }  // namespace
+
+bool can_share_prefixes(const Model& model, std::span<const EvaluationWindow> windows) {
+    const std::int64_t longest = longest_window(windows);
+    return turns_alike(model.config().rope, longest) && turns_alike(model.config().local_rope, longest);
+}
+
+GroupSize group_size(const Model& model, const compute::Backend& backend,
+                     std::span<const EvaluationWindow> windows, std::span<const std::int64_t> shared,
+                     std::int64_t runs, const MemoryLimits& limits) {
+    if (shared.empty()) {
+        const std::size_t count = windows_per_group(model, backend, windows, runs, limits.state_bytes);
+        return {count, static_cast<std::int64_t>(count) * longest_window(windows)};
+    }
+    const std::int64_t fit = limits.state_bytes / pass_state_bytes(model, backend, 1, runs);
+    GroupSize size{windows.size(), largest_group(windows, shared, windows.size(), limits.chunk_rows)};
+    while (size.windows > 1 && size.rows > fit) {
+        size.windows = (size.windows + 1) / 2;
+        size.rows = largest_group(windows, shared, size.windows, limits.chunk_rows);
+    }
+    return size;
+}
 
 std::size_t windows_per_group(const Model& model, const compute::Backend& backend,
                               std::span<const EvaluationWindow> windows, std::int64_t runs,
@@ -65,12 +107,16 @@ std::vector<RunScores> measure_runs(const Engine& engine, std::span<const Evalua
     expect_same_vocabulary(runs);
     std::vector<RunScores> all(runs.size());
     const auto count = static_cast<std::int64_t>(runs.size());
-    std::size_t group = windows.size();
-    for (const Run& run : runs)
-        group = std::min(
-            group, windows_per_group(*run.model, engine.backend, windows, count, engine.limits.state_bytes));
+    const std::vector<std::int64_t> shared = shared_rows(windows, options.prefixes);
+    GroupSize group{windows.size()};
+    for (const Run& run : runs) {
+        const GroupSize own = group_size(*run.model, engine.backend, windows, shared, count, engine.limits);
+        if (own.windows <= group.windows) group = own;
+    }
+    const std::int64_t rows =
+        shared.empty() ? 0 : ceil_div(group.rows, static_cast<std::int64_t>(group.windows));
     for_each_group(
-        engine, windows, group, count, "runs",
+        engine, windows, group.windows, count, "runs",
         [&](std::span<const EvaluationWindow> part) {
             std::vector<double> numbers;
             for (const RunScores& scores : measure_group(engine, part, runs, options))
@@ -79,7 +125,8 @@ std::vector<RunScores> measure_runs(const Engine& engine, std::span<const Evalua
         },
         [&](NumberReader& numbers, std::int64_t first) {
             for (RunScores& run : all) append_scores(read_scores(numbers), first, run);
-        });
+        },
+        rows);
     return all;
 }
 

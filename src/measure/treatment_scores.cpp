@@ -37,7 +37,7 @@ struct BlockMap {
 
 BlockMap map_blocks(const TokenChunk& chunk) {
     BlockMap map;
-    map.scored = scored_rows(chunk);
+    map.scored = chunk.scored_rows;
     for (std::int64_t w = 0; w < chunk.rows.windows(); ++w) {
         for (std::int64_t r = 0; r < chunk.rows.window_rows(w); ++r) {
             if (r % kScorePositions == 0) map.blocks.push_back({w, r});

@@ -235,18 +235,14 @@ class PassRun {
         }
     }
 
-    // Normalises a chunk and keeps the scored positions.
+    // The scored positions of a chunk, normalised.
     Tensor final_states(const TokenChunk& chunk, const Tensor& norm, const Tensor& state) {
-        if (normed_.empty() || normed_.rows() != chunk.rows.rows())
-            normed_ = backend_.allocate(chunk.rows.rows(), state.cols());
-        backend_.rms_norm(chunk.rows, state, norm, model_.config().rms_eps, nullptr, normed_);
-        Tensor kept = backend_.allocate(chunk.scored.rows(), state.cols());
-        for (std::int64_t w = 0; w < chunk.rows.windows(); ++w) {
-            const std::int64_t context = chunk.rows.window_rows(w) - 1 - chunk.scored.window_rows(w);
-            backend_.copy_rows(normed_, chunk.rows.window_first_row(w) + context, kept,
-                               chunk.scored.window_first_row(w), chunk.scored.window_rows(w));
-        }
-        return kept;
+        if (scored_.empty() || scored_.rows() != chunk.scored.rows())
+            scored_ = backend_.allocate(chunk.scored.rows(), state.cols());
+        backend_.gather_rows(state, chunk.scored_rows, scored_);
+        Tensor normed = backend_.allocate(chunk.scored.rows(), state.cols());
+        backend_.rms_norm(chunk.scored, scored_, norm, model_.config().rms_eps, nullptr, normed);
+        return normed;
     }
 
     const Model& model_;
@@ -261,7 +257,7 @@ class PassRun {
     Activations scratch_;  // slots of the fork that is running
     Stream reference_;
     std::vector<Stream> fork_streams_;
-    Tensor normed_;
+    Tensor scored_;
     PassResult result_;
 };
 

@@ -102,7 +102,7 @@ class ReversePass {
     Tensor through_final_norm(const Tensor& g_scored) {
         Tensor state, g_normed = backend_.allocate(chunk_.rows.rows(), g_scored.cols());
         Tensor g = backend_.allocate(g_normed.rows(), g_normed.cols());
-        backend_.scatter_rows(g_scored, scored_rows(chunk_), nullptr, g_normed);
+        backend_.scatter_rows(g_scored, chunk_.scored_rows, nullptr, g_normed);
         states_.take(model_.config().layers, state);
         backend_.rms_norm_backward(chunk_.rows, state, load_norm(model_, backend_, kFinalNormName),
                                    model_.config().rms_eps, g_normed, nullptr, g);

@@ -1,5 +1,5 @@
 // The verb eval.
-#include <fmt/format.h>
+#include <algorithm>
 
 #include "base/error.h"
 #include "measure/runs.h"
@@ -32,8 +32,15 @@ void set_options(const EvalOptions& options, const LoadedTask& loaded, Session& 
 EvalResult result_of(Session& session, const LoadedTask& loaded, const TaskWindows& text,
                      const std::vector<Run>& runs) {
     const Model& model = runs.size() > 1 ? larger(*runs[0].model, *runs[1].model) : *runs[0].model;
-    session.prepare({{&model, std::ssize(runs), {}, text.windows}});
-    const auto scores = measure_runs(session.engine(), text.windows, runs, {});
+    const bool share = std::all_of(runs.begin(), runs.end(), [&](const Run& run) {
+        return can_share_prefixes(*run.model, text.windows);
+    });
+    const Prefixes prefixes = share ? Prefixes::kShared : Prefixes::kSeparate;
+    session.prepare({{.model = &model,
+                      .runs = std::ssize(runs),
+                      .windows = text.windows,
+                      .shared = shared_rows(text.windows, prefixes)}});
+    const auto scores = measure_runs(session.engine(), text.windows, runs, {.prefixes = prefixes});
     EvalResult result = runs.size() > 1
                             ? eval_result(loaded.task, loaded.metric, scores[0].blocks, scores[1].blocks)
                             : eval_result(loaded.task, loaded.metric, scores[0].blocks);

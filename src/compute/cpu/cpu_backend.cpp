@@ -161,11 +161,10 @@ void CpuBackend::attention(const Batch& batch, const Columns& q, const Columns& 
         for (std::int64_t row = 0; row < batch.window_rows(w); row += kQueryRowsPerTask) {
             for (std::int64_t h = 0; h < spec.kv_heads; ++h) {
                 AttentionTask task = attention_task(batch, w, h, q, k, v, spec);
-                task.first_row = row;
+                task.first_row = task.before + row;
                 task.rows = std::min(kQueryRowsPerTask, task.rows - row);
                 task.out_stride = out.cols();
-                task.out =
-                    data(out) + batch.window_first_row(w) * out.cols() + h * task.group * spec.head_dim;
+                task.out = data(out) + task.own_row * out.cols() + h * task.group * spec.head_dim;
                 tasks.push_back(task);
             }
         }
@@ -312,15 +311,20 @@ void CpuBackend::logits(const Batch& batch, const HeadInput& input, MatrixView<f
 AttentionTask CpuBackend::attention_task(const Batch& batch, std::int64_t window, std::int64_t kv_head,
                                          const Columns& q, const Columns& k, const Columns& v,
                                          const AttentionSpec& spec) {
-    const std::int64_t first = batch.window_first_row(window), group = spec.heads / spec.kv_heads;
+    const auto before = batch.rows_before(window);
+    const std::int64_t first = batch.window_first_row(window) - std::ssize(before);
+    const std::int64_t group = spec.heads / spec.kv_heads;
     AttentionTask task;
+    task.rows_before = before.data();
+    task.before = std::ssize(before);
+    task.own_row = first;
     task.q_stride = q.tensor->cols();
     task.k_stride = k.tensor->cols();
     task.v_stride = v.tensor->cols();
     task.q = row(q, first) + kv_head * group * spec.head_dim;
     task.k = row(k, first) + kv_head * spec.head_dim;
     task.v = row(v, first) + kv_head * spec.head_dim;
-    if (const RotaryTable* table = rotary_table(spec, batch.window_rows(window))) {
+    if (const RotaryTable* table = rotary_table(spec, batch.positions(window))) {
         task.cosines = data(*table->cosines);
         task.sines = data(*table->sines);
         task.half = table->cosines->cols();
@@ -328,7 +332,7 @@ AttentionTask CpuBackend::attention_task(const Batch& batch, std::int64_t window
     task.head_dim = spec.head_dim;
     task.group = group;
     task.rows = batch.window_rows(window);
-    task.window = spec.window > 0 ? spec.window : batch.window_rows(window);
+    task.window = spec.window > 0 ? spec.window : batch.positions(window);
     task.scale = static_cast<float>(spec.scale);
     task.softcap = static_cast<float>(spec.softcap);
     return task;

@@ -6,8 +6,8 @@
 namespace assay::compute {
 
 // Causal attention of one group of query heads that share a key/value head, for rows [first_row, first_row +
-// rows) of one window. q, k, v, out point at the window's first row and the group's first head; strides are
-// in floats.
+// rows) of one window, counted by their positions. q, k, v, out point at the group's first head in the row
+// that has position 0, were all rows before the window's own in one piece with them; strides are in floats.
 struct AttentionTask {
     const float* q = nullptr;
     const float* k = nullptr;
@@ -24,7 +24,11 @@ struct AttentionTask {
     std::int64_t group = 0;  // query heads
     std::int64_t first_row = 0;
     std::int64_t rows = 0;
-    std::int64_t window = 0;  // keys that a row sees, itself included; at least 1
+    const std::int64_t* rows_before =
+        nullptr;  // where positions [0, before) of k and v are: rows, counted from there
+    std::int64_t before = 0;
+    std::int64_t own_row = 0;  // of position 0, as q, k, v and out have it
+    std::int64_t window = 0;   // keys that a row sees, itself included; at least 1
     float scale = 0;
     float softcap = 0;  // 0: none
 };

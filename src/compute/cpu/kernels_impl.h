@@ -315,6 +315,11 @@ struct KernelSet {
         }
     }
 
+    // The row of a position in k and v, counted from where they point.
+    static std::int64_t row_of(const AttentionTask& t, std::int64_t position) {
+        return position < t.before ? t.rows_before[position] - t.own_row : position;
+    }
+
     // Keys as panels [head_dim, kPanel] of kPanel positions; values as panels [positions, kPanel] of kPanel
     // channels.
     static void pack_keys_values(const AttentionTask& t, const Scratch& s, float* scratch) {
@@ -327,7 +332,7 @@ struct KernelSet {
                 float* row = rows + j * t.head_dim;
                 const std::int64_t position = s.first + p + j;
                 if (p + j < n)
-                    rotate(t, t.k + position * t.k_stride, position, 1.0f, row);
+                    rotate(t, t.k + row_of(t, position) * t.k_stride, position, 1.0f, row);
                 else
                     for (std::int64_t c = 0; c < t.head_dim; ++c) row[c] = 0.0f;
             }
@@ -339,7 +344,7 @@ struct KernelSet {
             const std::int64_t width = t.head_dim - c < kPanel ? t.head_dim - c : kPanel;
             float* panel = scratch + s.values + c * n_up;
             for (std::int64_t j = 0; j < n; ++j, panel += kPanel) {
-                const float* value = t.v + (s.first + j) * t.v_stride + c;
+                const float* value = t.v + row_of(t, s.first + j) * t.v_stride + c;
                 if (width == kPanel) {
                     for (std::int64_t i = 0; i < kPanel; i += kWidth) store(panel + i, load(value + i));
                     continue;

@@ -57,13 +57,18 @@ double log_sum_exp(std::span<const double> x) {
 // One head of one window.
 void attend(const Batch& batch, std::int64_t window, std::int64_t head, const Columns& q, const Columns& k,
             const Columns& v, const AttentionSpec& spec, Tensor& out) {
-    const std::int64_t d = spec.head_dim, first = batch.window_first_row(window);
-    const std::int64_t kv_head = head / (spec.heads / spec.kv_heads);
-    const RotaryTable* table = rotary_table(spec, batch.window_rows(window));
+    const std::int64_t d = spec.head_dim, kv_head = head / (spec.heads / spec.kv_heads);
+    const RotaryTable* table = rotary_table(spec, batch.positions(window));
+    const auto before = batch.rows_before(window);
+    std::vector<std::int64_t> rows(before.begin(), before.end());  // of each position
+    for (std::int64_t r = 0; r < batch.window_rows(window); ++r)
+        rows.push_back(batch.window_first_row(window) + r);
+    const auto row_of = [&](std::int64_t position) { return rows[static_cast<std::size_t>(position)]; };
     std::vector<std::vector<double>> keys;
-    for (std::int64_t t = 0; t < batch.window_rows(window); ++t) {
-        keys.push_back(rotated(head_row(k, first + t, kv_head, d), table, t));
-        const auto query = rotated(head_row(q, first + t, head, d), table, t);
+    for (std::int64_t t = 0; t < batch.positions(window); ++t) {
+        keys.push_back(rotated(head_row(k, row_of(t), kv_head, d), table, t));
+        if (t < std::ssize(before)) continue;
+        const auto query = rotated(head_row(q, row_of(t), head, d), table, t);
         const std::int64_t begin = spec.window > 0 ? std::max<std::int64_t>(0, t - spec.window + 1) : 0;
         std::vector<double> p;
         for (std::int64_t s = begin; s <= t; ++s) {
@@ -72,10 +77,10 @@ void attend(const Batch& batch, std::int64_t window, std::int64_t head, const Co
         }
         softmax(p);
         const auto target =
-            view(out).row(first + t).subspan(static_cast<std::size_t>(head * d), static_cast<std::size_t>(d));
+            view(out).row(row_of(t)).subspan(static_cast<std::size_t>(head * d), static_cast<std::size_t>(d));
         std::fill(target.begin(), target.end(), 0.0);
         for (std::int64_t s = begin; s <= t; ++s) {
-            const auto value = head_row(v, first + s, kv_head, d);
+            const auto value = head_row(v, row_of(s), kv_head, d);
             for (std::size_t c = 0; c < target.size(); ++c)
                 target[c] += p[static_cast<std::size_t>(s - begin)] * value[c];
         }
