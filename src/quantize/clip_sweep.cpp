@@ -58,20 +58,22 @@ ClipOutcome outcome_of(const compute::ClipRow& errors) {
 
 }  // namespace
 
-std::vector<ClipSetting> clip_sweep_settings(const IntFormat& format) {
+std::vector<ClipSetting> clip_sweep_settings(const NumberFormat& format) {
     if (!clips_by_row(format)) {
-        throw InvalidArgument("the clip sweep is of integer formats with groups of one row, such as int4-g128; " +
-                              to_string(format) + " has scales of several rows");
+        throw InvalidArgument(
+            "the clip sweep is of integer formats with groups of one row, such as int4-g128, not of " +
+            to_string(format));
     }
-    IntFormat matrix = format, row = format;
+    const IntFormat own = std::get<IntFormat>(format);
+    IntFormat matrix = own, row = own;
     matrix.tile = kTensorTile;
     row.tile = kChannelTile;
     std::vector<ClipSetting> all;
-    for (const IntFormat& f : {matrix, format}) {
+    for (const IntFormat& f : {matrix, own}) {
         for (double p : kClipPercentiles) all.push_back({f, p});
     }
-    if (format.tile != row.tile) all.push_back({row, std::nullopt});
-    all.push_back({format, std::nullopt});
+    if (own.tile != row.tile) all.push_back({row, std::nullopt});
+    all.push_back({own, std::nullopt});
     return all;
 }
 

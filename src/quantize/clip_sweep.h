@@ -36,7 +36,7 @@ struct ClipOutcome {
 // All percentiles with one scale for the whole matrix, all with the format's scales; then the search with a
 // scale for each row and with the format's.
 // Throws InvalidArgument unless clips_by_row(format).
-std::vector<ClipSetting> clip_sweep_settings(const IntFormat& format);
+std::vector<ClipSetting> clip_sweep_settings(const NumberFormat& format);
 
 // The searches: settings without percentile. One look.
 class ClipSearchSums {

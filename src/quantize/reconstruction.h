@@ -1,7 +1,9 @@
 // How far dequantized weights are from the original ones.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <span>
 
 #include "base/parallel.h"
 #include "tensor/matrix.h"
@@ -18,6 +20,20 @@ struct ReconstructionError {
     // Signal to quantization noise, 10·log10(‖w‖² / ‖E‖²), in decibels. None where E = 0 (it would be
     // infinite).
     std::optional<double> sqnr_db;
+};
+
+// The sums behind it, row by row.
+class ErrorSums {
+  public:
+    // Returns Σ E² of the row. Shape: w, dequantized [in].
+    double add_row(std::span<const float> w, std::span<const float> dequantized);
+    void merge(const ErrorSums& other);
+    // All zero without elements. Throws NumericError where one was NaN or infinite.
+    ReconstructionError error() const;
+
+  private:
+    double error2_ = 0, weight2_ = 0, abs_error_ = 0, max_abs_ = 0;
+    std::int64_t count_ = 0;
 };
 
 // Sums over fixed chunks of rows, in order: the same bits for any number of threads. All zero without
