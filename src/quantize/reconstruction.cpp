@@ -21,7 +21,7 @@ struct LaneSums {
 
 }  // namespace
 
-double ErrorSums::add_row(std::span<const float> w, std::span<const float> dequantized) {
+void ErrorTotals::add_row(std::span<const float> w, std::span<const float> dequantized) {
     constexpr std::size_t kLanes = LaneSums::kLanes;
     LaneSums lanes;
     std::size_t i = 0;
@@ -34,44 +34,35 @@ double ErrorSums::add_row(std::span<const float> w, std::span<const float> dequa
             lanes.max_abs[lane] = std::max(lanes.max_abs[lane], std::abs(error));
         }
     }
-    double row_error2 = 0;
-    const auto add = [&](double error2, double weight2, double abs_error, double max_abs) {
-        row_error2 += error2;
-        weight2_ += weight2;
-        abs_error_ += abs_error;
-        max_abs_ = std::max(max_abs_, max_abs);
-    };
     for (std::size_t lane = 0; lane < kLanes; ++lane)
-        add(lanes.error2[lane], lanes.weight2[lane], lanes.abs_error[lane], lanes.max_abs[lane]);
+        merge({lanes.error2[lane], lanes.weight2[lane], lanes.abs_error[lane], lanes.max_abs[lane], 0});
     for (; i < w.size(); ++i) {
         const double error = w[i] - dequantized[i], x = w[i];
-        add(error * error, x * x, std::abs(error), std::abs(error));
+        merge({error * error, x * x, std::abs(error), std::abs(error), 0});
     }
-    error2_ += row_error2;
-    count_ += std::ssize(w);
-    return row_error2;
+    count += std::ssize(w);
 }
 
-void ErrorSums::merge(const ErrorSums& other) {
-    error2_ += other.error2_;
-    weight2_ += other.weight2_;
-    abs_error_ += other.abs_error_;
-    max_abs_ = std::max(max_abs_, other.max_abs_);
-    count_ += other.count_;
+void ErrorTotals::merge(const ErrorTotals& other) {
+    error2 += other.error2;
+    weight2 += other.weight2;
+    abs_error += other.abs_error;
+    max_abs = std::max(max_abs, other.max_abs);
+    count += other.count;
 }
 
-ReconstructionError ErrorSums::error() const {
-    if (!std::isfinite(error2_) || !std::isfinite(weight2_)) {
+ReconstructionError error_of(const ErrorTotals& totals) {
+    if (!std::isfinite(totals.error2) || !std::isfinite(totals.weight2)) {
         throw NumericError("reconstruction_error: a weight is NaN or infinite; finite matrices are expected");
     }
-    if (count_ == 0) return {};
+    if (totals.count == 0) return {};
     ReconstructionError result;
-    result.frobenius = std::sqrt(error2_);
-    result.max_abs = max_abs_;
-    result.mean_abs = abs_error_ / static_cast<double>(count_);
-    if (error2_ > 0) {
-        result.relative = std::sqrt(error2_ / weight2_);
-        result.sqnr_db = 10 * std::log10(weight2_ / error2_);
+    result.frobenius = std::sqrt(totals.error2);
+    result.max_abs = totals.max_abs;
+    result.mean_abs = totals.abs_error / static_cast<double>(totals.count);
+    if (totals.error2 > 0) {
+        result.relative = std::sqrt(totals.error2 / totals.weight2);
+        result.sqnr_db = 10 * std::log10(totals.weight2 / totals.error2);
     }
     return result;
 }
@@ -83,14 +74,14 @@ ReconstructionError reconstruction_error(MatrixView<const float> w, MatrixView<c
     }
     if (w.rows() == 0 || w.cols() == 0) return {};
     const std::int64_t grain = std::max<std::int64_t>(1, kChunkElements / w.cols());
-    std::vector<ErrorSums> chunks(static_cast<std::size_t>(ceil_div(w.rows(), grain)));
+    std::vector<ErrorTotals> chunks(static_cast<std::size_t>(ceil_div(w.rows(), grain)));
     parallel_for(pool, w.rows(), grain, [&](std::int64_t begin, std::int64_t end) {
-        ErrorSums& sums = chunks[static_cast<std::size_t>(begin / grain)];
+        ErrorTotals& sums = chunks[static_cast<std::size_t>(begin / grain)];
         for (std::int64_t r = begin; r < end; ++r) sums.add_row(w.row(r), dequantized.row(r));
     });
-    ErrorSums all;
-    for (const ErrorSums& chunk : chunks) all.merge(chunk);
-    return all.error();
+    ErrorTotals all;
+    for (const ErrorTotals& chunk : chunks) all.merge(chunk);
+    return error_of(all);
 }
 
 }  // namespace assay

@@ -22,19 +22,21 @@ struct ReconstructionError {
     std::optional<double> sqnr_db;
 };
 
-// The sums behind it, row by row.
-class ErrorSums {
-  public:
-    // Returns Σ E² of the row. Shape: w, dequantized [in].
-    double add_row(std::span<const float> w, std::span<const float> dequantized);
-    void merge(const ErrorSums& other);
-    // All zero without elements. Throws NumericError where one was NaN or infinite.
-    ReconstructionError error() const;
+// The sums behind it.
+struct ErrorTotals {
+    double error2 = 0;     // Σ E²
+    double weight2 = 0;    // Σ w²
+    double abs_error = 0;  // Σ |E|
+    double max_abs = 0;    // max |E|
+    std::int64_t count = 0;
 
-  private:
-    double error2_ = 0, weight2_ = 0, abs_error_ = 0, max_abs_ = 0;
-    std::int64_t count_ = 0;
+    // Adds a row. Shape: w, dequantized [in].
+    void add_row(std::span<const float> w, std::span<const float> dequantized);
+    void merge(const ErrorTotals& other);
 };
+
+// All zero without elements. Throws NumericError where an element was NaN or infinite.
+ReconstructionError error_of(const ErrorTotals& totals);
 
 // Sums over fixed chunks of rows, in order: the same bits for any number of threads. All zero without
 // elements.

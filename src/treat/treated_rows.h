@@ -7,11 +7,12 @@
 #include "quantize/error_map.h"
 #include "quantize/reconstruction.h"
 #include "quantize/row_scan.h"
+#include "quantize/rtn_errors.h"
 #include "records/treatment.h"
 
 namespace assay {
 
-// The rows of an item's weight, checked for NaN and Inf as by read_weight(). The model must outlive it.
+// The rows of an item's weight as stored. The model must outlive it.
 RowSource weight_rows(const Model& model, const LinearItem& item);
 
 // Whether the treatment gives some rows of a matrix what it gives these rows of the whole.
@@ -26,7 +27,8 @@ class TreatedSums {
     void add(const RowPanel& panel);
     void merge(const TreatedSums& other);
 
-    ReconstructionError error() const { return errors_.error(); }
+    // weight_squares: Σ w².
+    ReconstructionError error(double weight_squares) const;
     std::optional<ErrorMap> map() const;
 
   private:
@@ -36,7 +38,8 @@ class TreatedSums {
 
     const LinearItem* item_;
     Treatment treatment_;
-    ErrorSums errors_;
+    std::optional<RtnErrorSums> rounded_;  // the usual ones: their rounded rows are not made
+    ErrorTotals compared_;                 // of others
     std::optional<ErrorMapSums> map_;
     Matrix<float> treated_;  // scratch
 };

@@ -64,42 +64,40 @@ class FirstLook {
     MagnitudeQuantiles* quantiles_;  // counts of all threads go into one
 };
 
-// What the moments are needed for.
+// What the moments, and for clips the quantiles of |w|, are needed for.
 class SecondLook {
   public:
-    SecondLook(const Task& task, const WeightMoments& moments, std::int64_t cols, MagnitudeQuantiles* quantiles)
-        : outliers(moments, cols), quantiles_(quantiles) {
+    SecondLook(const Task& task, const WeightMoments& moments, std::int64_t cols)
+        : outliers(moments, cols) {
         if (task.look.histograms) histogram.emplace(moments);
     }
 
     void add(const RowPanel& panel) {
         outliers.add(panel);
         if (histogram) histogram->add(panel);
-        if (quantiles_ != nullptr) quantiles_->add_second(panel);
+        if (clips) clips->add(panel);
+        if (refined != nullptr) refined->add_second(panel);
     }
     void merge(SecondLook&& other) {
         outliers.merge(std::move(other.outliers));
         if (histogram) histogram->merge(*other.histogram);
+        if (clips) clips->merge(*other.clips);
     }
 
     OutlierSums outliers;
     std::optional<HistogramSums> histogram;
-
-  private:
-    MagnitudeQuantiles* quantiles_;
+    std::optional<ClipAtSums> clips;          // where the quantiles are known
+    MagnitudeQuantiles* refined = nullptr;  // where they are not
 };
 
-// In the order of the settings.
-std::vector<ClipOutcome> clip_outcomes(const Task& task, const RowSource& rows, const WeightMoments& moments,
-                                       const std::vector<ClipOutcome>& searched,
-                                       const std::vector<float>& thresholds) {
-    const ClipAtSums looked =
-        scan_rows(rows, task.engine.pool, ClipAtSums(task.clips, thresholds, moments, rows.cols));
-    const std::vector<ClipOutcome> at = looked.outcomes();
+// The outcomes of searches and of percentiles in the order of the settings.
+std::vector<ClipOutcome> in_order(const std::vector<ClipSetting>& settings,
+                                  const std::vector<ClipOutcome>& searched,
+                                  const std::vector<ClipOutcome>& at) {
     std::vector<ClipOutcome> all;
     auto next_searched = searched.begin();
     auto next_at = at.begin();
-    for (const ClipSetting& setting : task.clips)
+    for (const ClipSetting& setting : settings)
         all.push_back(setting.percentile ? *next_at++ : *next_searched++);
     return all;
 }
@@ -121,9 +119,12 @@ WeightsLinear look_at(const Task& task, const LinearItem& item) {
     const FirstLook first =
         scan_rows(rows, pool, FirstLook(task, item, first_row_mean(rows), counted));
     const WeightMoments moments = first.moments.moments();
+    SecondLook look(task, moments, rows.cols);
     const bool again = quantiles && quantiles->needs_second_look();
-    const SecondLook second =
-        scan_rows(rows, pool, SecondLook(task, moments, rows.cols, again ? counted : nullptr));
+    const auto clips = [&] { return ClipAtSums(task.clips, quantiles->quantiles(), moments, rows.cols); };
+    if (again) look.refined = counted;
+    if (quantiles && !again) look.clips = clips();
+    const SecondLook second = scan_rows(rows, pool, look);
 
     WeightsLinear out;
     out.name = item.name;
@@ -134,14 +135,14 @@ WeightsLinear look_at(const Task& task, const LinearItem& item) {
     const TreatedSums treated = first.treated ? *first.treated
                                               : treat_whole(task.model, item, task.treatment,
                                                             task.look.histograms, pool);
-    add_errors(treated.error(), moments, out);
+    add_errors(treated.error(moments.squares), moments, out);
     if (const auto map = treated.map()) out.error_map = to_record(*map);
     if (second.histogram) out.histogram = to_record(second.histogram->histogram());
     if (first.groups) out.group_sweep = group_rows(item, first.groups->squared_errors(), moments);
     if (quantiles) {
+        const ClipAtSums at = again ? scan_rows(rows, pool, clips()) : *second.clips;
         out.clip_sweep = clip_rows(
-            task.clips,
-            clip_outcomes(task, rows, moments, first.searches->outcomes(), quantiles->quantiles()), moments);
+            task.clips, in_order(task.clips, first.searches->outcomes(), at.outcomes()), moments);
         mark_best(to_string(task.treatment.format), *out.clip_sweep);
     }
     const auto type = task.stored_types.find(item.name + ".weight");
