@@ -7,4 +7,7 @@ namespace assay::bench {
 // has it, AVX2 otherwise. Unit: FLOP/s (an FMA counts two).
 double measure_fma_peak(int threads);
 
+// The same of one thread, a second of its processor time: what other programs do on the machine counts less.
+double measure_fma_peak_of_a_core();
+
 }  // namespace assay::bench

@@ -14,10 +14,24 @@ void add_weights(CLI::App& app, Action& chosen) {
     const auto values = std::make_shared<Values>();
     CLI::App& verb =
         *app.add_subcommand("weights", "reconstruction error and outliers of every linear; needs no text");
-    verb.footer("Example: assay weights MODEL --treatment int4-sym-g64");
+    verb.footer(
+        "Examples:\n  assay weights MODEL --treatment int4-sym-g64\n  assay weights MODEL --sweep all "
+        "--histograms --json weights.json\n  assay report weights.json -o weights.html");
     add_model_options(verb, values->options.model);
     add_treatment_option(verb, values->options.treatment);
     add_linears_option(verb, values->options.linears);
+    verb.add_option("--sweep", values->options.sweep,
+                    "groups: 3, 4 and 8 bits, symmetric or not, in groups of 32, 64, 128, 256 and whole rows; "
+                    "clip: ranges cut at percentiles of |w|, and where the squared error is least; all: both")
+        ->check(CLI::IsMember({"none", "groups", "clip", "all"}))
+        ->capture_default_str();
+    verb.add_flag("--histograms", values->options.histograms,
+                  "record each linear's distribution of weights and a map of its errors, for the page of "
+                  "`assay report`");
+    verb.add_option("--range-ratio", values->options.range_ratio,
+                    "warn of linears whose weights beyond 4 sigma make the range so many times as wide")
+        ->check(CLI::Range(1.0, 1e9))
+        ->capture_default_str();
     add_json_option(verb, values->json);
     verb.callback([&chosen, values] {
         chosen = [values](const Context& context) {

@@ -17,17 +17,6 @@ std::int64_t width_of(const IntFormat& format, std::int64_t cols) {
     return format.tile.columns == 0 ? cols : std::min(format.tile.columns, cols);
 }
 
-// The ranges of all groups of `width` columns, row by row.
-void find_ranges(const RowPanel& panel, std::int64_t width, std::vector<float>& low, std::vector<float>& high) {
-    const auto per_row = static_cast<std::size_t>(ceil_div(panel.w.cols(), width));
-    const auto rows = static_cast<std::size_t>(panel.w.rows());
-    low.resize(rows * per_row);
-    high.resize(rows * per_row);
-    for (std::size_t r = 0; r < rows; ++r)
-        compute::weight_kernels().ranges(panel.w.row(static_cast<std::int64_t>(r)).data(), panel.w.cols(), width,
-                                         &low[r * per_row], &high[r * per_row]);
-}
-
 // Calls visit(weights, group) for all groups of a panel, numbered as by find_ranges().
 template <class Visit>
 void for_groups(const RowPanel& panel, std::int64_t width, const Visit& visit) {
@@ -58,20 +47,22 @@ ClipOutcome outcome_of(const compute::ClipRow& errors) {
 
 }  // namespace
 
-std::vector<ClipSetting> clip_sweep_settings(const IntFormat& format) {
+std::vector<ClipSetting> clip_sweep_settings(const NumberFormat& format) {
     if (!clips_by_row(format)) {
-        throw InvalidArgument("the clip sweep is of integer formats with groups of one row, such as int4-g128; " +
-                              to_string(format) + " has scales of several rows");
+        throw InvalidArgument(
+            "the clip sweep is of integer formats with groups of one row, such as int4-g128, not of " +
+            to_string(format));
     }
-    IntFormat matrix = format, row = format;
+    const IntFormat own = std::get<IntFormat>(format);
+    IntFormat matrix = own, row = own;
     matrix.tile = kTensorTile;
     row.tile = kChannelTile;
     std::vector<ClipSetting> all;
-    for (const IntFormat& f : {matrix, format}) {
+    for (const IntFormat& f : {matrix, own}) {
         for (double p : kClipPercentiles) all.push_back({f, p});
     }
-    if (format.tile != row.tile) all.push_back({row, std::nullopt});
-    all.push_back({format, std::nullopt});
+    if (own.tile != row.tile) all.push_back({row, std::nullopt});
+    all.push_back({own, std::nullopt});
     return all;
 }
 
@@ -81,18 +72,36 @@ ClipSearchSums::ClipSearchSums(const std::vector<ClipSetting>& settings, std::in
     }
 }
 
+void ClipGroups::resize(std::size_t groups) {
+    for (auto* values : {&clip_low, &clip_high, &cut_low, &cut_high}) values->resize(groups);
+}
+
+void ClipGroups::add_errors(const RowPanel& panel, std::int64_t width, const IntFormat& format,
+                            compute::ClipRow& to) {
+    grids.make(format, cut_low, cut_high);
+    const compute::Clips clips{grids.grids(), clip_low.data(), clip_high.data()};
+    const std::int64_t cols = panel.w.cols(), per_row = ceil_div(cols, width);
+    for (std::int64_t r = 0; r < panel.w.rows(); ++r)
+        compute::weight_kernels().clip_errors(panel.w.row(r).data(), cols, width, &clips, r * per_row, &to);
+}
+
 void ClipSearchSums::add(const RowPanel& panel) {
     for (Setting& setting : settings_) {
         const std::int64_t width = width_of(setting.format, cols_);
-        find_ranges(panel, width, low_, high_);
+        find_ranges(panel, width, groups_.low, groups_.high);
+        groups_.resize(groups_.low.size());
         for_groups(panel, width, [&](std::span<const float> group, std::size_t g) {
-            const BestClip best = best_clip(setting.format, group, {low_[g], high_[g]}, nullptr);
-            compute::weight_kernels().clip_errors(group.data(), std::ssize(group), &best.grid,
-                                                  &setting.errors);
+            const BestClip best =
+                best_clip(setting.format, group, {groups_.low[g], groups_.high[g]}, nullptr);
+            groups_.clip_low[g] = best.clip_low;
+            groups_.clip_high[g] = best.clip_high;
+            groups_.cut_low[g] = best.low;
+            groups_.cut_high[g] = best.high;
             for (std::size_t i = 0; i < kClipRatioCount; ++i) setting.of_ratio[i] += best.errors[i];
             setting.ratios += static_cast<double>(kClipRatios[best.ratio]);
             ++setting.scales;
         });
+        groups_.add_errors(panel, width, setting.format, setting.errors);
     }
 }
 
@@ -133,41 +142,23 @@ ClipAtSums::ClipAtSums(const std::vector<ClipSetting>& settings, const std::vect
 void ClipAtSums::add(const RowPanel& panel) {
     std::int64_t known = 0;  // groups of so many columns have their ranges
     for (Setting& setting : settings_) {
-        if (of_whole_matrix(setting.format)) {
-            add_matrix(panel, setting);
-            continue;
-        }
+        const float t = setting.threshold;
+        const auto cut = [t](float x) { return std::clamp(x, -t, t); };
         const std::int64_t width = width_of(setting.format, cols_);
-        if (width != known) find_ranges(panel, width, low_, high_);
+        if (width != known) find_ranges(panel, width, groups_.low, groups_.high);
         known = width;
-        add_groups(panel, width, setting);
+        groups_.resize(groups_.low.size());
+        std::fill(groups_.clip_low.begin(), groups_.clip_low.end(), -t);
+        std::fill(groups_.clip_high.begin(), groups_.clip_high.end(), t);
+        if (of_whole_matrix(setting.format)) {  // each row is a group, in the matrix's range
+            std::fill(groups_.cut_low.begin(), groups_.cut_low.end(), cut(of_.min));
+            std::fill(groups_.cut_high.begin(), groups_.cut_high.end(), cut(of_.max));
+        } else {
+            std::transform(groups_.low.begin(), groups_.low.end(), groups_.cut_low.begin(), cut);
+            std::transform(groups_.high.begin(), groups_.high.end(), groups_.cut_high.begin(), cut);
+        }
+        groups_.add_errors(panel, width, setting.format, setting.errors);
     }
-}
-
-void ClipAtSums::add_matrix(const RowPanel& panel, Setting& setting) {
-    const float t = setting.threshold;
-    const float low = std::clamp(of_.min, -t, t), high = std::clamp(of_.max, -t, t);
-    batch_.make(setting.format, std::span(&low, 1), std::span(&high, 1));
-    const compute::Grids g = batch_.grids();
-    const compute::ClipGrid grid{*g.scale, *g.inverse, *g.least, *g.most, -t, t};
-    for (std::int64_t r = 0; r < panel.w.rows(); ++r)
-        compute::weight_kernels().clip_errors(panel.w.row(r).data(), cols_, &grid, &setting.errors);
-}
-
-void ClipAtSums::add_groups(const RowPanel& panel, std::int64_t width, Setting& setting) {
-    const float t = setting.threshold;
-    const auto clip = [t](float x) { return std::clamp(x, -t, t); };
-    clipped_low_.resize(low_.size());
-    clipped_high_.resize(high_.size());
-    std::transform(low_.begin(), low_.end(), clipped_low_.begin(), clip);
-    std::transform(high_.begin(), high_.end(), clipped_high_.begin(), clip);
-    batch_.make(setting.format, clipped_low_, clipped_high_);
-    const compute::Grids grids = batch_.grids();
-    for_groups(panel, width, [&](std::span<const float> group, std::size_t g) {
-        const compute::ClipGrid grid{
-            grids.scale[g], grids.inverse[g], grids.least[g], grids.most[g], -t, t};
-        compute::weight_kernels().clip_errors(group.data(), std::ssize(group), &grid, &setting.errors);
-    });
 }
 
 void ClipAtSums::merge(const ClipAtSums& other) {

@@ -36,7 +36,19 @@ struct ClipOutcome {
 // All percentiles with one scale for the whole matrix, all with the format's scales; then the search with a
 // scale for each row and with the format's.
 // Throws InvalidArgument unless clips_by_row(format).
-std::vector<ClipSetting> clip_sweep_settings(const IntFormat& format);
+std::vector<ClipSetting> clip_sweep_settings(const NumberFormat& format);
+
+// The groups of one panel, their ranges, and how they are clipped: memory that is used again.
+struct ClipGroups {
+    std::vector<float> low, high;            // of the weights
+    std::vector<float> clip_low, clip_high;  // where they are cut
+    std::vector<float> cut_low, cut_high;    // of the clipped weights
+    GridBatch grids;                         // of these
+
+    void resize(std::size_t groups);
+    // Rounds the panel's rows in groups of `width`, clipped as cut_low … clip_high say, and adds the errors.
+    void add_errors(const RowPanel& panel, std::int64_t width, const IntFormat& format, compute::ClipRow& to);
+};
 
 // The searches: settings without percentile. One look.
 class ClipSearchSums {
@@ -57,7 +69,7 @@ class ClipSearchSums {
     };
     std::vector<Setting> settings_;
     std::int64_t cols_;
-    std::vector<float> low_, high_;  // scratch
+    ClipGroups groups_;
 };
 
 // Settings with percentiles, when their thresholds and the weights' range are known. One look.
@@ -77,14 +89,10 @@ class ClipAtSums {
         float threshold = 0;
         compute::ClipRow errors;
     };
-    void add_matrix(const RowPanel& panel, Setting& setting);
-    void add_groups(const RowPanel& panel, std::int64_t width, Setting& setting);
-
     std::vector<Setting> settings_;
     WeightMoments of_;
     std::int64_t cols_;
-    GridBatch batch_;  // scratch, as the next
-    std::vector<float> low_, high_, clipped_low_, clipped_high_;
+    ClipGroups groups_;
 };
 
 }  // namespace assay

@@ -145,8 +145,10 @@ BestClip best_clip(const IntFormat& format, std::span<const float> group, const 
                                                out.errors);
     out.ratio = static_cast<std::size_t>(std::min_element(out.errors, out.errors + kClipRatioCount) -
                                          out.errors);  // the first of equals
-    const std::size_t r = out.ratio;
-    out.grid = {scale[r], inverse[r], least[r], most[r], clip_low[r], clip_high[r]};
+    out.low = low[out.ratio];
+    out.high = high[out.ratio];
+    out.clip_low = clip_low[out.ratio];
+    out.clip_high = clip_high[out.ratio];
     return out;
 }
 

@@ -41,9 +41,10 @@ bool clips_by_row(const NumberFormat& format);
 
 // The best clip of one group of weights of a row.
 struct BestClip {
-    std::size_t ratio = 0;            // index into kClipRatios
-    double errors[compute::kLanes];   // Σ m (w - rounded)² with each ratio, kClipRatioCount of them
-    compute::ClipGrid grid;           // with the best
+    std::size_t ratio = 0;           // index into kClipRatios
+    double errors[compute::kLanes];  // Σ m (w - rounded)² with each ratio, kClipRatioCount of them
+    float low = 0, high = 0;         // the weights' range when it is clipped so
+    float clip_low = 0, clip_high = 0;
 };
 
 // `range` of the group; column_weights of its columns, or null. Throws NumericError as int_grid().

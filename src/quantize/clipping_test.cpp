@@ -213,7 +213,7 @@ TEST(ClipSweep, OfPercentilesEqualsClampingAndRounding) {
     ThreadPool pool(1);
     const Matrix<float> w = with_tail();
     for (const char* text : {"int4-g128", "int3-sym-g32", "int8-channel"}) {
-        const auto settings = clip_sweep_settings(std::get<IntFormat>(parse_number_format(text)));
+        const auto settings = clip_sweep_settings(parse_number_format(text));
         const auto outcomes = sweep(w, settings, 2);
         for (std::size_t i = 0; i < settings.size(); ++i) {
             if (!settings[i].percentile) continue;

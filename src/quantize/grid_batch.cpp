@@ -57,11 +57,12 @@ void GridBatch::make(const IntFormat& format, std::span<const float> low, std::s
     if (low.size() != high.size()) throw InvalidArgument("a low and a high are expected for each group");
     size_ = low.size();
     room_ = rounded_up(size_);
-    values_.assign(6 * room_, 0.0f);
+    values_.resize(6 * room_);
     clamps_.resize(room_ / compute::kLanes);
-    std::copy(low.begin(), low.end(), values_.begin());
-    std::copy(high.begin(), high.end(), values_.begin() + static_cast<std::ptrdiff_t>(room_));
-    make_grids(format, values_.data(), values_.data() + room_, size_, grids());
+    float *const lows = values_.data(), *const highs = lows + room_;
+    std::fill(std::copy(low.begin(), low.end(), lows), lows + room_, 0.0f);
+    std::fill(std::copy(high.begin(), high.end(), highs), highs + room_, 0.0f);
+    make_grids(format, lows, highs, size_, grids());
 }
 
 compute::Grids GridBatch::grids() {

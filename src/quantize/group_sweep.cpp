@@ -44,12 +44,7 @@ void GroupSweepSums::find_ranges(const RowPanel& panel) {
         ranges.per_row = kSweepGroups[size] == 0 ? 1 : ceil_div(cols_, kSweepGroups[size]);
         const auto all = static_cast<std::size_t>(rows * ranges.per_row);
         if (size == 0) {  // the finest from the weights, the others each from the one before
-            ranges.low.resize(all);
-            ranges.high.resize(all);
-            for (std::int64_t r = 0; r < rows; ++r)
-                compute::weight_kernels().ranges(panel.w.row(r).data(), cols_, compute::kRowUnit,
-                                                 &ranges.low[static_cast<std::size_t>(r * ranges.per_row)],
-                                                 &ranges.high[static_cast<std::size_t>(r * ranges.per_row)]);
+            assay::find_ranges(panel, kSweepGroups[size], ranges.low, ranges.high);
             continue;
         }
         const Ranges& finer = ranges_[size - 1];

@@ -1,11 +1,7 @@
 #include "quantize/one_value_groups.h"
 
 #include <algorithm>
-#include <cmath>
 #include <variant>
-
-#include "base/checked.h"
-#include "compute/cpu/weight_kernels.h"
 
 namespace assay {
 namespace {
@@ -45,20 +41,17 @@ OneValueSums::OneValueSums(const NumberFormat& format, std::int64_t cols) {
 
 void OneValueSums::add(const RowPanel& panel) {
     if (width_ == 0) return;
-    const compute::WeightKernels& kernels = compute::weight_kernels();
-    const auto per_row = static_cast<std::size_t>(ceil_div(panel.w.cols(), width_));
-    low_.resize(per_row);
-    high_.resize(per_row);
+    find_ranges(panel, width_, low_, high_);
+    const auto width = static_cast<std::size_t>(width_);
+    std::size_t g = 0;
     for (std::int64_t r = 0; r < panel.w.rows(); ++r) {
         const auto row = panel.w.row(r);
-        kernels.ranges(row.data(), panel.w.cols(), width_, low_.data(), high_.data());
-        for (std::size_t g = 0; g < per_row; ++g) {
-            const std::size_t first = g * static_cast<std::size_t>(width_);
-            const auto group = row.subspan(first, std::min<std::size_t>(width_, row.size() - first));
+        for (std::size_t first = 0; first < row.size(); first += width, ++g) {
+            const auto group = row.subspan(first, std::min(width, row.size() - first));
             groups_.of_one_value += one_value_sets(group, low_[g], high_[g], symmetric_) ? 1 : 0;
         }
     }
-    groups_.groups += panel.w.rows() * static_cast<std::int64_t>(per_row);
+    groups_.groups += static_cast<std::int64_t>(g);
 }
 
 void OneValueSums::merge(const OneValueSums& other) {

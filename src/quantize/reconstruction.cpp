@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <vector>
 
 #include "base/checked.h"
@@ -14,55 +13,59 @@ namespace {
 
 constexpr std::int64_t kChunkElements = 1 << 15;
 
-struct Sums {
-    double error2 = 0, weight2 = 0, abs_error = 0, max_abs = 0;
-
-    void add(const Sums& other) {
-        error2 += other.error2;
-        weight2 += other.weight2;
-        abs_error += other.abs_error;
-        max_abs = std::max(max_abs, other.max_abs);
-    }
+// Lanes make the sums independent, so that they run at the speed of vector additions; the order is fixed.
+struct LaneSums {
+    static constexpr std::size_t kLanes = 32;  // so many that compilers keep the inner loop and vectorise it
+    std::array<double, kLanes> error2{}, weight2{}, abs_error{}, max_abs{};
 };
 
-// Lanes make the sums independent, so that they run at the speed of vector additions; the order is fixed.
-Sums row_sums(std::span<const float> w, std::span<const float> dequantized) {
-    constexpr std::size_t kLanes = 32;  // so many that compilers keep the inner loop and vectorise it
-    std::array<double, kLanes> error2{}, weight2{}, abs_error{}, max_abs{};
+}  // namespace
+
+void ErrorTotals::add_row(std::span<const float> w, std::span<const float> dequantized) {
+    constexpr std::size_t kLanes = LaneSums::kLanes;
+    LaneSums lanes;
     std::size_t i = 0;
     for (; i + kLanes <= w.size(); i += kLanes) {
         for (std::size_t lane = 0; lane < kLanes; ++lane) {
             const double error = w[i + lane] - dequantized[i + lane], x = w[i + lane];
-            error2[lane] += error * error;
-            weight2[lane] += x * x;
-            abs_error[lane] += std::abs(error);
-            max_abs[lane] = std::max(max_abs[lane], std::abs(error));
+            lanes.error2[lane] += error * error;
+            lanes.weight2[lane] += x * x;
+            lanes.abs_error[lane] += std::abs(error);
+            lanes.max_abs[lane] = std::max(lanes.max_abs[lane], std::abs(error));
         }
     }
-    Sums sums;
-    for (std::size_t lane = 0; lane < kLanes; ++lane) {
-        sums.add({error2[lane], weight2[lane], abs_error[lane], max_abs[lane]});
-    }
+    for (std::size_t lane = 0; lane < kLanes; ++lane)
+        merge({lanes.error2[lane], lanes.weight2[lane], lanes.abs_error[lane], lanes.max_abs[lane], 0});
     for (; i < w.size(); ++i) {
         const double error = w[i] - dequantized[i], x = w[i];
-        sums.add({error * error, x * x, std::abs(error), std::abs(error)});
+        merge({error * error, x * x, std::abs(error), std::abs(error), 0});
     }
-    return sums;
+    count += std::ssize(w);
 }
 
-ReconstructionError summarise(const Sums& sums, double elements) {
+void ErrorTotals::merge(const ErrorTotals& other) {
+    error2 += other.error2;
+    weight2 += other.weight2;
+    abs_error += other.abs_error;
+    max_abs = std::max(max_abs, other.max_abs);
+    count += other.count;
+}
+
+ReconstructionError error_of(const ErrorTotals& totals) {
+    if (!std::isfinite(totals.error2) || !std::isfinite(totals.weight2)) {
+        throw NumericError("reconstruction_error: a weight is NaN or infinite; finite matrices are expected");
+    }
+    if (totals.count == 0) return {};
     ReconstructionError result;
-    result.frobenius = std::sqrt(sums.error2);
-    result.max_abs = sums.max_abs;
-    result.mean_abs = sums.abs_error / elements;
-    if (sums.error2 > 0) {
-        result.relative = std::sqrt(sums.error2 / sums.weight2);
-        result.sqnr_db = 10 * std::log10(sums.weight2 / sums.error2);
+    result.frobenius = std::sqrt(totals.error2);
+    result.max_abs = totals.max_abs;
+    result.mean_abs = totals.abs_error / static_cast<double>(totals.count);
+    if (totals.error2 > 0) {
+        result.relative = std::sqrt(totals.error2 / totals.weight2);
+        result.sqnr_db = 10 * std::log10(totals.weight2 / totals.error2);
     }
     return result;
 }
-
-}  // namespace
 
 ReconstructionError reconstruction_error(MatrixView<const float> w, MatrixView<const float> dequantized,
                                          ThreadPool& pool) {
@@ -71,18 +74,14 @@ ReconstructionError reconstruction_error(MatrixView<const float> w, MatrixView<c
     }
     if (w.rows() == 0 || w.cols() == 0) return {};
     const std::int64_t grain = std::max<std::int64_t>(1, kChunkElements / w.cols());
-    std::vector<Sums> chunks(static_cast<std::size_t>(ceil_div(w.rows(), grain)));
+    std::vector<ErrorTotals> chunks(static_cast<std::size_t>(ceil_div(w.rows(), grain)));
     parallel_for(pool, w.rows(), grain, [&](std::int64_t begin, std::int64_t end) {
-        Sums sums;
-        for (std::int64_t r = begin; r < end; ++r) sums.add(row_sums(w.row(r), dequantized.row(r)));
-        chunks[static_cast<std::size_t>(begin / grain)] = sums;
+        ErrorTotals& sums = chunks[static_cast<std::size_t>(begin / grain)];
+        for (std::int64_t r = begin; r < end; ++r) sums.add_row(w.row(r), dequantized.row(r));
     });
-    Sums all;
-    for (const Sums& chunk : chunks) all.add(chunk);
-    if (!std::isfinite(all.error2) || !std::isfinite(all.weight2)) {
-        throw NumericError("reconstruction_error: a weight is NaN or infinite; finite matrices are expected");
-    }
-    return summarise(all, static_cast<double>(w.rows()) * static_cast<double>(w.cols()));
+    ErrorTotals all;
+    for (const ErrorTotals& chunk : chunks) all.merge(chunk);
+    return error_of(all);
 }
 
 }  // namespace assay

@@ -1,7 +1,9 @@
 // How far dequantized weights are from the original ones.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <span>
 
 #include "base/parallel.h"
 #include "tensor/matrix.h"
@@ -19,6 +21,22 @@ struct ReconstructionError {
     // infinite).
     std::optional<double> sqnr_db;
 };
+
+// The sums behind it.
+struct ErrorTotals {
+    double error2 = 0;     // Σ E²
+    double weight2 = 0;    // Σ w²
+    double abs_error = 0;  // Σ |E|
+    double max_abs = 0;    // max |E|
+    std::int64_t count = 0;
+
+    // Adds a row. Shape: w, dequantized [in].
+    void add_row(std::span<const float> w, std::span<const float> dequantized);
+    void merge(const ErrorTotals& other);
+};
+
+// All zero without elements. Throws NumericError where an element was NaN or infinite.
+ReconstructionError error_of(const ErrorTotals& totals);
 
 // Sums over fixed chunks of rows, in order: the same bits for any number of threads. All zero without
 // elements.

@@ -29,6 +29,10 @@ struct RowPanel {
     std::int64_t first_row = 0;
 };
 
+// The smallest and the largest of each `width` weights of the panel's rows, row by row; the last group of a row
+// may hold fewer.
+void find_ranges(const RowPanel& panel, std::int64_t width, std::vector<float>& low, std::vector<float>& high);
+
 // Rows [first, end) of one share: they depend on the matrix's shape only. At most kMostShares, in order; none
 // for a matrix without elements.
 struct RowShare {

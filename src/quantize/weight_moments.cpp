@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/error.h"
+
 namespace assay {
 
 void MomentSums::add(const RowPanel& panel) {
@@ -10,6 +12,8 @@ void MomentSums::add(const RowPanel& panel) {
     for (std::int64_t r = 0; r < panel.w.rows(); ++r)
         kernels.powers(panel.w.row(r).data(), panel.w.cols(), shift_, &powers_);
     count_ += panel.w.rows() * panel.w.cols();
+    if (!std::isfinite(powers_.sums[1]))  // of finite weights it cannot overflow
+        throw NumericError("a weight is NaN or infinite; finite numbers are expected");
 }
 
 void MomentSums::merge(const MomentSums& other) {

@@ -28,6 +28,7 @@ class MomentSums {
   public:
     explicit MomentSums(double shift) : shift_(shift) {}
 
+    // Throws NumericError where a weight is NaN or infinite.
     void add(const RowPanel& panel);
     void merge(const MomentSums& other);
     WeightMoments moments() const;

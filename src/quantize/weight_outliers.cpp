@@ -67,15 +67,17 @@ OutlierSums::OutlierSums(const WeightMoments& of, std::int64_t cols) : of_(of), 
     for (std::size_t i = 0; i < bands_.size(); ++i) bands_[i] = sigma_band(of, kOutlierSigmas[i]);
 }
 
-void OutlierSums::add_outlier(std::int64_t row, std::int64_t column, float w) {
-    const double away = static_cast<double>(w) - of_.mean;
-    for (OutlierPart* part : {&rows_.back(), &columns_[static_cast<std::size_t>(column)]}) {
-        part->index = part == &rows_.back() ? row : column;
-        ++part->count;
-        part->max_abs = std::max(part->max_abs, std::abs(w));
-        part->energy += away * away;
-    }
-    magnitude_ = std::max(magnitude_, std::abs(w));
+void OutlierSums::add_outlier(std::int64_t column, float w) {
+    const auto c = static_cast<std::size_t>(column);
+    const double away = static_cast<double>(w) - of_.mean, energy = away * away;
+    const float size = std::abs(w);
+    OutlierPart& row = rows_.back();
+    ++row.count;
+    row.max_abs = std::max(row.max_abs, size);
+    row.energy += energy;
+    ++columns_.counts[c];
+    columns_.max_abs[c] = std::max(columns_.max_abs[c], size);
+    columns_.energies[c] += energy;
     ++counts_[0];
     for (std::size_t i = 1; i < bands_.size(); ++i) counts_[i] += w < bands_[i].low || w > bands_[i].high;
     if (w >= bands_[1].low && w <= bands_[1].high) inside_4s_.add(w, w);
@@ -83,20 +85,22 @@ void OutlierSums::add_outlier(std::int64_t row, std::int64_t column, float w) {
 
 void OutlierSums::add(const RowPanel& panel) {
     const compute::WeightKernels& kernels = compute::weight_kernels();
-    found_.resize(static_cast<std::size_t>(cols_));
+    found_.resize(static_cast<std::size_t>(cols_) + compute::kLanes);
     for (std::int64_t r = 0; r < panel.w.rows(); ++r) {
         const auto row = panel.w.row(r);
         compute::OutsideRow outside;
         kernels.outside(row.data(), cols_, bands_[0].low, bands_[0].high, found_.data(), &outside);
         inside_3s_.add(outside.low, outside.high);
-        inside_4s_.add(outside.low, outside.high);
         if (outside.count == 0) continue;
-        columns_.resize(static_cast<std::size_t>(cols_));
-        rows_.emplace_back();
+        columns_.counts.resize(static_cast<std::size_t>(cols_));
+        columns_.max_abs.resize(static_cast<std::size_t>(cols_));
+        columns_.energies.resize(static_cast<std::size_t>(cols_));
+        rows_.push_back({.index = panel.first_row + r});
         for (std::int64_t i = 0; i < outside.count; ++i) {
             const std::int32_t column = found_[static_cast<std::size_t>(i)];
-            add_outlier(panel.first_row + r, column, row[static_cast<std::size_t>(column)]);
+            add_outlier(column, row[static_cast<std::size_t>(column)]);
         }
+        magnitude_ = std::max(magnitude_, rows_.back().max_abs);
     }
 }
 
@@ -106,15 +110,23 @@ void OutlierSums::merge(OutlierSums&& other) {
     inside_3s_.add(other.inside_3s_.low, other.inside_3s_.high);
     inside_4s_.add(other.inside_4s_.low, other.inside_4s_.high);
     rows_.insert(rows_.end(), other.rows_.begin(), other.rows_.end());
-    columns_.resize(std::max(columns_.size(), other.columns_.size()));
-    for (std::size_t c = 0; c < other.columns_.size(); ++c) {
-        const OutlierPart& part = other.columns_[c];
-        if (part.count == 0) continue;
-        columns_[c].index = part.index;
-        columns_[c].count += part.count;
-        columns_[c].max_abs = std::max(columns_[c].max_abs, part.max_abs);
-        columns_[c].energy += part.energy;
+    if (columns_.counts.empty()) {
+        columns_ = std::move(other.columns_);
+        return;
     }
+    for (std::size_t c = 0; c < other.columns_.counts.size(); ++c) {
+        columns_.counts[c] += other.columns_.counts[c];
+        columns_.max_abs[c] = std::max(columns_.max_abs[c], other.columns_.max_abs[c]);
+        columns_.energies[c] += other.columns_.energies[c];
+    }
+}
+
+std::vector<OutlierPart> OutlierSums::column_parts() const {
+    std::vector<OutlierPart> parts;
+    for (std::size_t c = 0; c < columns_.counts.size(); ++c)
+        parts.push_back({static_cast<std::int64_t>(c), columns_.counts[c], columns_.max_abs[c],
+                         columns_.energies[c]});
+    return parts;
 }
 
 WeightOutliers OutlierSums::outliers() const {
@@ -122,10 +134,11 @@ WeightOutliers OutlierSums::outliers() const {
                        .magnitude = magnitude_,
                        .range = width(of_.min, of_.max),
                        .range_without_3s = width(inside_3s_.low, inside_3s_.high),
-                       .range_without_4s = width(inside_4s_.low, inside_4s_.high),
+                       .range_without_4s = width(std::min(inside_3s_.low, inside_4s_.low),
+                                                 std::max(inside_3s_.high, inside_4s_.high)),
                        .rows = worst(rows_),
-                       .columns = worst(columns_)};
-    for (const OutlierPart& column : columns_) out.energy += column.energy;
+                       .columns = worst(column_parts())};
+    for (double energy : columns_.energies) out.energy += energy;
     return out;
 }
 

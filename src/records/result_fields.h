@@ -82,6 +82,85 @@ void fields(Visitor& visit, R& r) {
     visit.flattened("kl_mean", r.comparison);
 }
 
+template <class Visitor, RecordOf<OutlierChannel> R>
+void fields(Visitor& visit, R& r) {
+    visit("index", r.index);
+    visit("outliers", r.outliers);
+    visit("max_abs", r.max_abs);
+    visit("share", r.share);
+}
+
+template <class Visitor, RecordOf<OutlierDetails> R>
+void fields(Visitor& visit, R& r) {
+    visit("kurtosis", r.kurtosis);
+    visit("outliers_3s", r.outliers_3s);
+    visit("outliers_4s", r.outliers_4s);
+    visit("outliers_6s", r.outliers_6s);
+    visit("outlier_magnitude", r.outlier_magnitude);
+    visit("range", r.range);
+    visit("range_without_outliers", r.range_without_outliers);
+    visit("one_value_groups", r.one_value_groups);
+    visit("worst_rows", r.worst_rows);
+    visit("worst_columns", r.worst_columns);
+}
+
+template <class Visitor, RecordOf<WeightBins> R>
+void fields(Visitor& visit, R& r) {
+    visit("low", r.low);
+    visit("high", r.high);
+    visit("counts", r.counts);
+    visit("below", r.below);
+    visit("above", r.above);
+}
+
+template <class Visitor, RecordOf<WeightErrorMap> R>
+void fields(Visitor& visit, R& r) {
+    visit("rows", r.rows);
+    visit("columns", r.columns);
+    visit("rms", r.rms);
+}
+
+template <class Visitor, RecordOf<AlreadyQuantized> R>
+void fields(Visitor& visit, R& r) {
+    visit("stored_type", r.stored_type);
+    visit("grid_bits", r.grid_bits);
+    visit("grid_group", r.grid_group);
+}
+
+template <class Visitor, RecordOf<GroupSweepRow> R>
+void fields(Visitor& visit, R& r) {
+    visit("format", r.format);
+    visit("effective_bits", r.effective_bits);
+    visit("bytes", r.bytes);
+    visit("rmse", r.rmse);
+    visit("relative_error", r.relative_error);
+}
+
+// The linears' fields stand among the total's own.
+template <class Visitor, RecordOf<GroupSweepTotal> R>
+void fields(Visitor& visit, R& r) {
+    fields(visit, r.linears);
+    visit("average_bits", r.average_bits);
+    visit("model_bytes", r.model_bytes);
+    visit("ragged_linears", r.ragged_linears);
+}
+
+template <class Visitor, RecordOf<ClipSweepRow> R>
+void fields(Visitor& visit, R& r) {
+    visit("format", r.format);
+    visit("clip", r.clip);
+    visit.if_present("percentile", r.percentile);
+    visit.if_present("threshold", r.threshold);
+    visit.if_present("mean_ratio", r.mean_ratio);
+    visit.if_present("best_ratio", r.best_ratio);
+    visit("clip_error", r.clip_error);
+    visit("rounding_error", r.rounding_error);
+    visit("total_error", r.total_error);
+    visit("clipped", r.clipped);
+    visit("best", r.best);
+    visit("relative_error", r.relative_error);
+}
+
 template <class Visitor, RecordOf<WeightsLinear> R>
 void fields(Visitor& visit, R& r) {
     visit("name", r.name);
@@ -104,11 +183,21 @@ void fields(Visitor& visit, R& r) {
     visit("range_ratio", r.range_ratio);
     visit("range_ratio_4s", r.range_ratio_4s);
     visit("quantization_waste", r.quantization_waste);
+    visit.flattened("outliers_3s", r.outliers);
+    visit.if_present("already_quantized", r.already_quantized);
+    visit.if_present("histogram", r.histogram);
+    visit.if_present("error_map", r.error_map);
+    visit.if_present("group_sweep", r.group_sweep);
+    visit.if_present("clip_sweep", r.clip_sweep);
 }
 
 template <class Visitor, RecordOf<WeightsResult> R>
 void fields(Visitor& visit, R& r) {
     visit("linears", r.linears);
+    visit.if_present("range_ratio_limit", r.range_ratio_limit);
+    visit.if_present("warnings", r.warnings);
+    visit.if_present("group_sweep", r.group_sweep);
+    visit.if_present("clip_sweep", r.clip_sweep);
 }
 
 template <class Visitor, RecordOf<ScoredDamage> R>

@@ -1,69 +1,204 @@
 #include "treat/weight_errors.h"
 
-#include "quantize/reconstruction.h"
-#include "stats/moments.h"
-#include "treat/treatment_overlay.h"
+#include <future>
+#include <map>
+#include <string>
+
+#include "base/error.h"
+#include "quantize/clip_sweep.h"
+#include "quantize/group_sweep.h"
+#include "quantize/magnitude_quantiles.h"
+#include "quantize/one_value_groups.h"
+#include "quantize/weight_histogram.h"
+#include "quantize/weight_outliers.h"
+#include "treat/sweep_totals.h"
+#include "treat/treated_rows.h"
+#include "treat/weight_records.h"
 
 namespace assay {
 namespace {
 
-void add_moments(std::span<const float> values, ThreadPool& pool, WeightsLinear& out) {
-    const Moments m = moments(values, pool);
-    out.mean = m.mean;
-    out.std = m.std;
-    out.min = static_cast<double>(m.min);
-    out.max = static_cast<double>(m.max);
-    out.max_abs = static_cast<double>(m.max_abs);
-    const Outliers three = outliers(values, m, 3, pool), four = outliers(values, m, 4, pool);
-    out.outlier_fraction_3s = three.fraction;
-    out.outlier_fraction_4s = four.fraction;
-    out.outlier_fraction_6s = outliers(values, m, 6, pool).fraction;
-    if (m.max == m.min) return;  // a constant has no range to be wasted
-    out.range_ratio = three.range_ratio;
-    out.range_ratio_4s = four.range_ratio;
-    out.quantization_waste = three.quantization_waste();
+// What is measured of every item alike.
+struct Task {
+    const Model& model;
+    const Treatment& treatment;
+    const WeightLook& look;
+    const Engine& engine;
+    std::vector<ClipSetting> clips;
+    std::map<std::string, std::string> stored_types;  // of few bits, by the tensor's name
+};
+
+// All that one look at the rows can tell.
+class FirstLook {
+  public:
+    FirstLook(const Task& task, const LinearItem& item, double shift, MagnitudeQuantiles* quantiles)
+        : moments(shift), one_value(task.treatment.format, item.in), quantiles_(quantiles) {
+        if (treats_row_by_row(task.treatment)) treated.emplace(item, task.treatment, task.look.histograms);
+        if (task.look.group_sweep) groups.emplace(item.in);
+        if (task.look.clip_sweep) searches.emplace(task.clips, item.in);
+    }
+
+    void add(const RowPanel& panel) {
+        moments.add(panel);
+        one_value.add(panel);
+        if (treated) treated->add(panel);
+        if (groups) groups->add(panel);
+        if (searches) searches->add(panel);
+        if (quantiles_ != nullptr) quantiles_->add(panel);
+    }
+    void merge(FirstLook&& other) {
+        moments.merge(other.moments);
+        one_value.merge(other.one_value);
+        if (treated) treated->merge(*other.treated);
+        if (groups) groups->merge(*other.groups);
+        if (searches) searches->merge(*other.searches);
+    }
+
+    MomentSums moments;
+    OneValueSums one_value;
+    std::optional<TreatedSums> treated;
+    std::optional<GroupSweepSums> groups;
+    std::optional<ClipSearchSums> searches;
+
+  private:
+    MagnitudeQuantiles* quantiles_;  // counts of all threads go into one
+};
+
+// What the moments, and for clips the quantiles of |w|, are needed for.
+class SecondLook {
+  public:
+    SecondLook(const Task& task, const WeightMoments& moments, std::int64_t cols)
+        : outliers(moments, cols) {
+        if (task.look.histograms) histogram.emplace(moments);
+    }
+
+    void add(const RowPanel& panel) {
+        outliers.add(panel);
+        if (histogram) histogram->add(panel);
+        if (clips) clips->add(panel);
+        if (refined != nullptr) refined->add_second(panel);
+    }
+    void merge(SecondLook&& other) {
+        outliers.merge(std::move(other.outliers));
+        if (histogram) histogram->merge(*other.histogram);
+        if (clips) clips->merge(*other.clips);
+    }
+
+    OutlierSums outliers;
+    std::optional<HistogramSums> histogram;
+    std::optional<ClipAtSums> clips;          // where the quantiles are known
+    MagnitudeQuantiles* refined = nullptr;  // where they are not
+};
+
+// The outcomes of searches and of percentiles in the order of the settings.
+std::vector<ClipOutcome> in_order(const std::vector<ClipSetting>& settings,
+                                  const std::vector<ClipOutcome>& searched,
+                                  const std::vector<ClipOutcome>& at) {
+    std::vector<ClipOutcome> all;
+    auto next_searched = searched.begin();
+    auto next_at = at.begin();
+    for (const ClipSetting& setting : settings)
+        all.push_back(setting.percentile ? *next_at++ : *next_searched++);
+    return all;
 }
 
-void add_errors(const ReconstructionError& e, WeightsLinear& out) {
-    out.frobenius_error = e.frobenius;
-    if (out.max_abs > 0) out.relative_error = e.relative;
-    out.max_abs_error = e.max_abs;
-    out.mean_abs_error = e.mean_abs;
-    out.sqnr_db = e.sqnr_db;
+std::vector<double> percentiles_of(const std::vector<ClipSetting>& settings) {
+    std::vector<double> all;
+    for (const ClipSetting& s : settings) {
+        if (s.percentile) all.push_back(*s.percentile);
+    }
+    return all;
 }
 
-WeightsLinear measure_item(const Model& model, const LinearItem& item, const Treatment& treatment,
-                           ThreadPool& pool) {
-    const Matrix<float> w = read_weight(model.weights(), item.name);
-    Matrix<float> treated = w;
-    apply_treatment(treatment, item, treated.view(), pool);
+WeightsLinear look_at(const Task& task, const LinearItem& item) {
+    ThreadPool& pool = task.engine.pool;
+    const RowSource rows = weight_rows(task.model, item);
+    std::optional<MagnitudeQuantiles> quantiles;
+    if (task.look.clip_sweep) quantiles.emplace(percentiles_of(task.clips));
+    MagnitudeQuantiles* const counted = quantiles ? &*quantiles : nullptr;
+    const FirstLook first =
+        scan_rows(rows, pool, FirstLook(task, item, first_row_mean(rows), counted));
+    const WeightMoments moments = first.moments.moments();
+    SecondLook look(task, moments, rows.cols);
+    const bool again = quantiles && quantiles->needs_second_look();
+    const auto clips = [&] { return ClipAtSums(task.clips, quantiles->quantiles(), moments, rows.cols); };
+    if (again) look.refined = counted;
+    if (quantiles && !again) look.clips = clips();
+    const SecondLook second = scan_rows(rows, pool, look);
+
     WeightsLinear out;
     out.name = item.name;
     out.shape = {item.out, item.in};
-    out.treatment = to_string(treatment);
-    out.effective_bits = storage_size(treatment.format, item.out, item.in).effective_bits();
-    add_moments(w.values(), pool, out);
-    add_errors(reconstruction_error(w.view(), treated.view(), pool), out);
+    out.treatment = to_string(task.treatment);
+    out.effective_bits = storage_size(task.treatment.format, item.out, item.in).effective_bits();
+    add_moments(moments, second.outliers.outliers(), first.one_value.groups(), out);
+    const TreatedSums treated = first.treated ? *first.treated
+                                              : treat_whole(task.model, item, task.treatment,
+                                                            task.look.histograms, pool);
+    add_errors(treated.error(moments.squares), moments, out);
+    if (const auto map = treated.map()) out.error_map = to_record(*map);
+    if (second.histogram) out.histogram = to_record(second.histogram->histogram());
+    if (first.groups) out.group_sweep = group_rows(item, first.groups->squared_errors(), moments);
+    if (quantiles) {
+        const ClipAtSums at = again ? scan_rows(rows, pool, clips()) : *second.clips;
+        out.clip_sweep = clip_rows(
+            task.clips, in_order(task.clips, first.searches->outcomes(), at.outcomes()), moments);
+        mark_best(to_string(task.treatment.format), *out.clip_sweep);
+    }
+    const auto type = task.stored_types.find(item.name + ".weight");
+    out.already_quantized =
+        find_quantization(rows, type == task.stored_types.end() ? "" : type->second, pool);
     return out;
+}
+
+// A scale that overflows is named with its row only by the whole matrix's treatment.
+WeightsLinear measure_item(const Task& task, const LinearItem& item) {
+    try {
+        return look_at(task, item);
+    } catch (const NumericError& e) {
+        treat_whole(task.model, item, task.treatment, false, task.engine.pool);  // throws where it was that
+        throw NumericError(item.name + ": " + e.what());
+    }
+}
+
+std::map<std::string, std::string> quantized_types(const WeightSource& weights) {
+    std::map<std::string, std::string> types;
+    for (const StoredTensor& t : weights.tensors()) {
+        if (t.quantized) types[t.name] = t.type;
+    }
+    return types;
+}
+
+std::uint64_t elements(const LinearItem& item) {
+    return static_cast<std::uint64_t>(item.out) * static_cast<std::uint64_t>(item.in);
 }
 
 }  // namespace
 
 WeightsResult measure_weight_errors(const Model& model, std::span<const std::size_t> items,
-                                    const Treatment& treatment, const Engine& engine) {
+                                    const Treatment& treatment, const Engine& engine,
+                                    const WeightLook& look) {
+    Task task{model, treatment, look, engine, {}, quantized_types(model.weights())};
+    if (look.clip_sweep) task.clips = clip_sweep_settings(treatment.format);
     std::uint64_t total = 0;
-    const auto elements = [&](std::size_t i) {
-        return static_cast<std::uint64_t>(model.items()[i].out * model.items()[i].in);
-    };
-    for (std::size_t i : items) total += elements(i);
+    for (std::size_t i : items) total += elements(model.items()[i]);
     engine.progress.begin("weights", total);
     WeightsResult result;
-    for (std::size_t i : items) {
-        result.linears.push_back(measure_item(model, model.items()[i], treatment, engine.pool));
-        engine.progress.advance(elements(i));
+    std::future<void> next;  // reads ahead; waited for before the next one starts
+    for (std::size_t n = 0; n < items.size(); ++n) {
+        const LinearItem& item = model.items()[items[n]];
+        if (next.valid()) next.get();
+        if (n + 1 < items.size())
+            next = std::async(std::launch::async, [&model, name = model.items()[items[n + 1]].name + ".weight"] {
+                model.weights().fetch(name);
+            });
+        result.linears.push_back(measure_item(task, item));
+        model.weights().release(item.name + ".weight");
+        engine.progress.advance(elements(item));
         engine.cancel.check();
     }
     engine.progress.end();
+    summarise(model, items, look.range_ratio_limit, result);
     return result;
 }
 

@@ -1,4 +1,4 @@
-// What a treatment does to the weights themselves; needs no text.
+// What the weights look like, and what treatments, group sizes and clips do to them; needs no text.
 #pragma once
 
 #include <cstddef>
@@ -10,10 +10,22 @@
 
 namespace assay {
 
-// Moments, outliers and reconstruction error of the given items (indexes into Model::items()), in their
-// order. Formulas: stats/moments.h, quantize/reconstruction.h; sizes: number/number_format.h, storage_size.
-// Throws NumericError naming the tensor at NaN, Inf or a scale that overflows its type.
+// What is looked at besides moments, outliers and the treatment's own error.
+struct WeightLook {
+    bool group_sweep = false;  // quantize/group_sweep.h
+    bool clip_sweep = false;   // quantize/clip_sweep.h, of the treatment's format
+    bool histograms = false;   // and maps of the treatment's errors
+    double range_ratio_limit = 2;
+};
+
+// Of the given items (indexes into Model::items()), in their order. Formulas: quantize/weight_moments.h,
+// weight_outliers.h, one_value_groups.h, reconstruction.h; sizes: number/number_format.h, storage_size.
+// Each weight is read from the disk once and looked at row by row, twice or, with the clip sweep, up to three
+// times, so that its size needs no memory; treatments whose scales serve several rows need it whole.
+// Throws NumericError naming the tensor at NaN, Inf or a scale that overflows its type; InvalidArgument for a
+// clip sweep of a format that clip_sweep_settings() refuses.
 WeightsResult measure_weight_errors(const Model& model, std::span<const std::size_t> items,
-                                    const Treatment& treatment, const Engine& engine);
+                                    const Treatment& treatment, const Engine& engine,
+                                    const WeightLook& look = {});
 
 }  // namespace assay

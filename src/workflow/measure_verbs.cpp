@@ -1,4 +1,4 @@
-// The verbs that run models: perplexity, weights, sensitivity, blame, diagnose.
+// The verbs that run models: perplexity, sensitivity, blame, diagnose.
 #include <algorithm>
 #include <set>
 #include <string>
@@ -229,14 +229,6 @@ Envelope measure_perplexity(const PerplexityOptions& options, Progress& progress
     const auto scores = measure(session, text, {{&session.model(), nullptr}});
     return session.finish(
         labelled(perplexity_result(scores[0], longest_window(text.windows), options.seed), text));
-}
-
-Envelope measure_weights(const WeightsOptions& options, Progress& progress, const CancelToken& cancel) {
-    Session session(options.model, progress, cancel);
-    const Treatment treatment = parse_treatment(options.treatment);
-    session.set("treatment", to_string(treatment));
-    const auto items = session.select_items(options.linears);
-    return session.finish(measure_weight_errors(session.model(), items, treatment, session.engine()));
 }
 
 Envelope measure_sensitivity(const SweepOptions& options, Progress& progress, const CancelToken& cancel) {

@@ -19,7 +19,8 @@ Envelope inspect_model(const ModelOptions& options, Progress& progress, const Ca
 // differences.
 Envelope measure_perplexity(const PerplexityOptions& options, Progress& progress, const CancelToken& cancel);
 
-// Moments, outliers and reconstruction errors of the selected linears; needs no text.
+// Moments, outliers, reconstruction errors and sweeps over group sizes and clips of the selected linears; needs
+// no text.
 Envelope measure_weights(const WeightsOptions& options, Progress& progress, const CancelToken& cancel);
 
 // What goes into the selected linears and comes out of them, on calibration windows or a text.

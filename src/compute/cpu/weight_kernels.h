@@ -50,10 +50,11 @@ struct GridRow {
     int shift = 0;
 };
 
-// One grid, and the clip to [low, high] before it.
-struct ClipGrid {
-    float scale = 0, inverse = 0, least = 0, most = 0;
-    float low = 0, high = 0;
+// Clips of groups to [low, high] before they are rounded, one entry each.
+struct Clips {
+    Grids grids;
+    const float* low = nullptr;
+    const float* high = nullptr;
 };
 
 // c = clamp(w, low, high), q the rounded c.
@@ -62,6 +63,13 @@ struct ClipRow {
     double rounding = 0;  // Σ (c - q)²
     double total = 0;     // Σ (w - q)²
     std::int64_t clipped = 0;  // weights with c != w
+};
+
+// E = w - rounded.
+struct ErrorRow {
+    double squares = 0;  // Σ E²
+    double sizes = 0;    // Σ |E|
+    float largest = 0;   // max |E|
 };
 
 // Weights outside of a band; low and high of those inside.
@@ -83,14 +91,18 @@ struct WeightKernels {
                        const Grids* out);
     // Adds Σ (w - rounded)² of each of the grids over `units` whole units of a row.
     void (*grid_errors)(const float* w, std::int64_t units, const GridRow* row, double* sums);
+    // Adds n weights, each `width` of them in the next of `grids`, from the first on; the last may have fewer.
+    void (*row_errors)(const float* w, std::int64_t n, std::int64_t width, const Grids* grids,
+                       std::int64_t first, ErrorRow* row);
     // errors[c] = Σ m (w - rounded)² of n weights in the grid c of kLanes candidates; m of each weight's column,
     // 1 where `column_weights` is null.
     void (*candidate_errors)(const float* w, const float* column_weights, std::int64_t n,
                              const Grids* candidates, double* errors);
-    // Adds n weights.
-    void (*clip_errors)(const float* w, std::int64_t n, const ClipGrid* grid, ClipRow* row);
+    // Adds n weights, each `width` of them in the next of `clips`, from the first on; the last may have fewer.
+    void (*clip_errors)(const float* w, std::int64_t n, std::int64_t width, const Clips* clips,
+                        std::int64_t first, ClipRow* row);
     // Writes the columns of those of n weights that are not in [low, high] to `columns`, which has room for
-    // n, and adds the rest to the row.
+    // n + kLanes, and adds the rest to the row.
     void (*outside)(const float* w, std::int64_t n, float low, float high, std::int32_t* columns,
                     OutsideRow* row);
 };

@@ -45,9 +45,19 @@ struct Avx2 {
     }
     // A bit a lane.
     static unsigned less(Lanes x, Lanes y) {
-        const int a = _mm256_movemask_ps(_mm256_cmp_ps(x.a, y.a, _CMP_LT_OQ)),
-                  b = _mm256_movemask_ps(_mm256_cmp_ps(x.b, y.b, _CMP_LT_OQ));
-        return static_cast<unsigned>(a | b << 8);
+        return bits(_mm256_cmp_ps(x.a, y.a, _CMP_LT_OQ), _mm256_cmp_ps(x.b, y.b, _CMP_LT_OQ));
+    }
+    static unsigned differ(Lanes x, Lanes y) {
+        return bits(_mm256_cmp_ps(x.a, y.a, _CMP_NEQ_UQ), _mm256_cmp_ps(x.b, y.b, _CMP_NEQ_UQ));
+    }
+    static Lanes magnitude(Lanes x) {
+        const __m256 sign = _mm256_set1_ps(-0.0f);
+        return {_mm256_andnot_ps(sign, x.a), _mm256_andnot_ps(sign, x.b)};
+    }
+    // Writes `first` plus the place of each bit. Returns the place behind.
+    static std::int32_t* write_places(unsigned bits, std::int32_t first, std::int32_t* out) {
+        for (; bits != 0; bits &= bits - 1) *out++ = first + __builtin_ctz(bits);
+        return out;
     }
     static float smallest(Lanes x) { return smallest_of(_mm256_min_ps(x.a, x.b)); }
     static float largest(Lanes x) { return largest_of(_mm256_max_ps(x.a, x.b)); }
@@ -88,6 +98,9 @@ struct Avx2 {
     }
 
   private:
+    static unsigned bits(__m256 a, __m256 b) {
+        return static_cast<unsigned>(_mm256_movemask_ps(a) | _mm256_movemask_ps(b) << 8);
+    }
     static __m256 nearest(__m256 x) {
         return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     }

@@ -176,6 +176,101 @@ struct WeightKernelSet {
         }
     }
 
+    // 16 weights, or what is left of them before `end` and zeros, which round to themselves.
+    static Lanes load_up_to(const float* w, std::int64_t i, std::int64_t end) {
+        if (i + kLanes <= end) return load(w + i);
+        float part[kLanes] = {};
+        for (std::int64_t t = i; t < end; ++t) part[t - i] = w[t];
+        return load(part);
+    }
+
+    // Adds n weights, each `width` of them in one group; sums in lanes go on in double before they are long.
+    // begin(group) prepares add(16 weights); move() empties the lanes.
+    template <class Begin, class Add, class Move>
+    static void for_group_lanes(const float* w, std::int64_t n, std::int64_t width, std::int64_t first,
+                                const Begin& begin, const Add& add, const Move& move) {
+        std::int64_t moved = 0;
+        for (std::int64_t g = first, at = 0; at < n; ++g, at += width) {
+            const auto group = begin(g);
+            const std::int64_t end = at + width < n ? at + width : n;
+            std::int64_t i = at;
+            while (i + kLanes <= end) {
+                const std::int64_t run = i + kRunUnits * kRowUnit;
+                for (; i + kLanes <= end && i < run; i += kLanes) add(group, load(w + i));
+                if (i - moved < kRunUnits * kRowUnit) continue;
+                move();
+                moved = i;
+            }
+            if (i < end) add(group, load_up_to(w, i, end));
+        }
+        move();
+    }
+
+    struct GroupLanes {
+        Lanes scale, inverse, least, most;
+
+        GroupLanes(const Grids& grids, std::int64_t g)
+            : scale(splat(grids.scale[g])),
+              inverse(splat(grids.inverse[g])),
+              least(splat(grids.least[g])),
+              most(splat(grids.most[g])) {}
+        Lanes steps(Lanes x) const { return Isa::smaller(Isa::larger(whole(x, inverse), least), most); }
+    };
+
+    static void row_errors(const float* w, std::int64_t n, std::int64_t width, const Grids* grids,
+                           std::int64_t first, ErrorRow* row) {
+        Lanes squares = splat(0), sizes = splat(0), largest = splat(0);
+        for_group_lanes(
+            w, n, width, first, [&](std::int64_t g) { return GroupLanes(*grids, g); },
+            [&](const GroupLanes& group, Lanes x) {
+                const Lanes e = Isa::subtract_product(x, group.steps(x), group.scale);
+                const Lanes size = Isa::magnitude(e);
+                squares = Isa::fma(e, e, squares);
+                sizes = Isa::add(sizes, size);
+                largest = Isa::larger(largest, size);
+            },
+            [&] {
+                row->squares += static_cast<double>(Isa::sum(squares));
+                row->sizes += static_cast<double>(Isa::sum(sizes));
+                squares = sizes = splat(0);
+            });
+        row->largest = greater(row->largest, Isa::largest(largest));
+    }
+
+    struct ClipLanes : GroupLanes {
+        Lanes low, high;
+        ClipLanes(const Clips& clips, std::int64_t g)
+            : GroupLanes(clips.grids, g), low(splat(clips.low[g])), high(splat(clips.high[g])) {}
+    };
+
+    static void clip_errors(const float* w, std::int64_t n, std::int64_t width, const Clips* clips,
+                            std::int64_t first, ClipRow* row) {
+        // Where nothing is clipped, both errors are one.
+        Lanes both = splat(0), clip = splat(0), rounding = splat(0), total = splat(0);
+        for_group_lanes(
+            w, n, width, first, [&](std::int64_t g) { return ClipLanes(*clips, g); },
+            [&](const ClipLanes& group, Lanes x) {
+                const Lanes c = Isa::smaller(Isa::larger(x, group.low), group.high);
+                const Lanes steps = group.steps(x);
+                const unsigned clipped = Isa::differ(x, c);
+                if (clipped == 0) {
+                    both = add_error(x, steps, group.scale, both);
+                } else {
+                    const Lanes cut = Isa::sub(x, c);
+                    clip = Isa::fma(cut, cut, clip);
+                    rounding = add_error(c, steps, group.scale, rounding);
+                    total = add_error(x, steps, group.scale, total);
+                    row->clipped += __builtin_popcount(clipped);
+                }
+            },
+            [&] {
+                row->clip += static_cast<double>(Isa::sum(clip));
+                row->rounding += static_cast<double>(Isa::sum(Isa::add(both, rounding)));
+                row->total += static_cast<double>(Isa::sum(Isa::add(both, total)));
+                both = clip = rounding = total = splat(0);
+            });
+    }
+
     // A lane a candidate. `add` adds weight i to a sum.
     template <class Add>
     static void add_candidates(std::int64_t n, double* errors, const Add& add) {
@@ -216,61 +311,40 @@ struct WeightKernelSet {
         }
     }
 
-    static void clip_errors(const float* w, std::int64_t n, const ClipGrid* grid, ClipRow* row) {
-        const Lanes scale = splat(grid->scale), inverse = splat(grid->inverse), least = splat(grid->least),
-                    most = splat(grid->most), low = splat(grid->low), high = splat(grid->high);
-        for (std::int64_t first = 0; first < n; first += kRunUnits * kRowUnit) {
-            const std::int64_t end = first + kRunUnits * kRowUnit < n ? first + kRunUnits * kRowUnit : n;
-            Lanes clip = splat(0), rounding = splat(0), total = splat(0);
-            for (std::int64_t i = first; i < end; i += kLanes) {
-                float part[kLanes] = {};  // zeros behind the last: within the clip, and without error
-                const bool full = i + kLanes <= end;
-                for (std::int64_t t = i; !full && t < end; ++t) part[t - i] = w[t];
-                const Lanes x = load(full ? w + i : part);
-                const Lanes c = Isa::smaller(Isa::larger(x, low), high);
-                const Lanes steps = Isa::smaller(Isa::larger(whole(x, inverse), least), most);
-                clip = Isa::fma(Isa::sub(x, c), Isa::sub(x, c), clip);
-                rounding = add_error(c, steps, scale, rounding);
-                total = add_error(x, steps, scale, total);
-                row->clipped += __builtin_popcount(Isa::less(x, c) | Isa::less(c, x));
-            }
-            row->clip += static_cast<double>(Isa::sum(clip));
-            row->rounding += static_cast<double>(Isa::sum(rounding));
-            row->total += static_cast<double>(Isa::sum(total));
-        }
-    }
-
     static void outside(const float* w, std::int64_t n, float low, float high, std::int32_t* columns,
                         OutsideRow* row) {
         const Lanes lows = splat(low), highs = splat(high);
         Lanes least = splat(row->low), most = splat(row->high);
-        std::int64_t count = 0;
-        const auto look_at = [&](std::int64_t i) {
+        std::int32_t* next = columns;
+        std::int64_t i = 0;
+        for (; i + kLanes <= n; i += kLanes) {
+            const Lanes x = load(w + i), inside = Isa::smaller(Isa::larger(x, lows), highs);
+            const unsigned out = Isa::differ(x, inside);
+            if (out == 0) {
+                least = Isa::smaller(least, x);
+                most = Isa::larger(most, x);
+            } else {
+                least = Isa::smaller(least, Isa::where_equal(x, inside, x, least));
+                most = Isa::larger(most, Isa::where_equal(x, inside, x, most));
+                next = Isa::write_places(out, static_cast<std::int32_t>(i), next);
+            }
+        }
+        row->low = Isa::smallest(least);
+        row->high = Isa::largest(most);
+        for (; i < n; ++i) {
             if (w[i] < low || w[i] > high) {
-                columns[count++] = static_cast<std::int32_t>(i);
+                *next++ = static_cast<std::int32_t>(i);
             } else {
                 row->low = lesser(row->low, w[i]);
                 row->high = greater(row->high, w[i]);
             }
-        };
-        std::int64_t i = 0;
-        for (; i + kLanes <= n; i += kLanes) {
-            const Lanes x = load(w + i);
-            if ((Isa::less(x, lows) | Isa::less(highs, x)) == 0) {
-                least = Isa::smaller(least, x);
-                most = Isa::larger(most, x);
-            } else {
-                for (std::int64_t t = i; t < i + kLanes; ++t) look_at(t);
-            }
         }
-        for (; i < n; ++i) look_at(i);
-        row->low = lesser(row->low, Isa::smallest(least));
-        row->high = greater(row->high, Isa::largest(most));
-        row->count = count;
+        row->count = next - columns;
     }
 
     static constexpr WeightKernels table(const char* name) {
-        return {name, powers, ranges, make_grids, grid_errors, candidate_errors, clip_errors, outside};
+        return {name,       powers,           ranges,      make_grids, grid_errors,
+                row_errors, candidate_errors, clip_errors, outside};
     }
 };
 

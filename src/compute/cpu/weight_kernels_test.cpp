@@ -142,6 +142,34 @@ TEST(WeightKernels, GridErrorsLeaveOutTheClampWhereItChangesNothing) {
     }
 }
 
+TEST(WeightKernels, RowErrorsAreOfEachGroupsOwnGrid) {
+    for (const WeightKernels* kernels : tables()) {
+        for (std::int64_t n : kLengths) {
+            for (std::int64_t width : {1, 7, 16, 50, 128, 5000}) {
+                const std::vector<float> w = random_weights(n, 8);
+                std::vector<Grid> all;
+                for (std::int64_t g = 0; g < n / width + 3; ++g) {
+                    const float scale = 0.03f * static_cast<float>(1 + g % 3);
+                    all.push_back({.scale = scale, .least = -9, .most = 5, .inverse = 1 / scale});
+                }
+                GridArrays arrays(all, 0);
+                const Grids view = arrays.view();
+                ErrorRow row{.squares = 1}, expected{.squares = 1};
+                for (std::size_t i = 0; i < w.size(); ++i) {
+                    const double e = all[i / static_cast<std::size_t>(width) + 2].error(w[i]);
+                    expected.squares += e * e;
+                    expected.sizes += std::abs(e);
+                    expected.largest = std::max(expected.largest, static_cast<float>(std::abs(e)));
+                }
+                kernels->row_errors(w.data(), n, width, &view, 2, &row);
+                EXPECT_NEAR(row.squares, expected.squares, 3e-6 * expected.squares);
+                EXPECT_NEAR(row.sizes, expected.sizes, 3e-6 * expected.sizes);
+                EXPECT_NEAR(row.largest, expected.largest, 1e-6f);
+            }
+        }
+    }
+}
+
 TEST(WeightKernels, CandidateErrorsAreOfEveryCandidate) {
     std::vector<Grid> all;
     for (int c = 0; c < kLanes; ++c) {
@@ -173,24 +201,37 @@ TEST(WeightKernels, CandidateErrorsAreOfEveryCandidate) {
 }
 
 TEST(WeightKernels, ClipErrorsTellClippingFromRounding) {
-    const ClipGrid grid{.scale = 0.1f, .inverse = 10, .least = -5, .most = 6, .low = -0.5f, .high = 0.6f};
     for (const WeightKernels* kernels : tables()) {
         for (std::int64_t n : kLengths) {
-            const std::vector<float> w = random_weights(n, 6);
-            ClipRow row{.clip = 2}, expected{.clip = 2};
-            for (float x : w) {
-                const double c = std::clamp(x, grid.low, grid.high);
-                const double q = static_cast<double>(std::nearbyint(static_cast<float>(c) * 10.0f)) * 0.1f;
-                expected.clip += (x - c) * (x - c);
-                expected.rounding += (c - q) * (c - q);
-                expected.total += (x - q) * (x - q);
-                expected.clipped += c != static_cast<double>(x) ? 1 : 0;
+            for (std::int64_t width : {1, 7, 16, 50, 128, 5000}) {
+                const std::vector<float> w = random_weights(n, 6);
+                std::vector<Grid> all;
+                std::vector<float> low, high;
+                for (std::int64_t g = 0; g < n / width + 3; ++g) {
+                    all.push_back({.scale = 0.1f, .least = -5, .most = 6, .inverse = 10});
+                    low.push_back(g % 3 == 0 ? -0.5f : -5.0f);
+                    high.push_back(g % 3 == 0 ? 0.6f : 5.0f);  // of other groups nothing is clipped
+                }
+                GridArrays arrays(all, 0);
+                const Clips clips{arrays.view(), low.data(), high.data()};
+                ClipRow row{.clip = 2}, expected{.clip = 2};
+                for (std::size_t i = 0; i < w.size(); ++i) {
+                    const std::size_t g = i / static_cast<std::size_t>(width) + 1;
+                    const float c = std::clamp(w[i], low[g], high[g]);
+                    const double cut = static_cast<double>(w[i]) - static_cast<double>(c);
+                    const double steps = std::clamp(std::nearbyint(w[i] * 10.0f), -5.0f, 6.0f);
+                    const double q = steps * static_cast<double>(0.1f);
+                    expected.clip += cut * cut;
+                    expected.rounding += std::pow(static_cast<double>(c) - q, 2);
+                    expected.total += std::pow(static_cast<double>(w[i]) - q, 2);
+                    expected.clipped += c != w[i] ? 1 : 0;
+                }
+                kernels->clip_errors(w.data(), n, width, &clips, 1, &row);
+                EXPECT_NEAR(row.clip, expected.clip, 3e-6 * expected.clip);
+                EXPECT_NEAR(row.rounding, expected.rounding, 3e-6 * expected.rounding);
+                EXPECT_NEAR(row.total, expected.total, 3e-6 * expected.total);
+                EXPECT_EQ(row.clipped, expected.clipped);
             }
-            kernels->clip_errors(w.data(), n, &grid, &row);
-            EXPECT_NEAR(row.clip, expected.clip, 3e-6 * expected.clip);
-            EXPECT_NEAR(row.rounding, expected.rounding, 3e-6 * expected.rounding);
-            EXPECT_NEAR(row.total, expected.total, 3e-6 * expected.total);
-            EXPECT_EQ(row.clipped, expected.clipped);
         }
     }
 }
@@ -200,7 +241,7 @@ TEST(WeightKernels, TheLimitsOfABandLieInside) {
         for (std::int64_t n : kLengths) {
             std::vector<float> w = random_weights(n, 7);
             for (std::size_t i = 0; i < w.size(); i += 7) w[i] = i % 2 == 0 ? -1.0f : 1.0f;
-            std::vector<std::int32_t> columns(w.size()), expected;
+            std::vector<std::int32_t> columns(w.size() + kLanes), expected;
             OutsideRow row;
             kernels->outside(w.data(), n, -1, 1, columns.data(), &row);
             float low = OutsideRow{}.low, high = OutsideRow{}.high;
@@ -228,6 +269,7 @@ struct Everything {
     std::uint16_t clamps[13] = {};
     double sums[kGridsAtOnce] = {}, errors[kLanes] = {};
     ClipRow clip;
+    ErrorRow errors_of_row;
 };
 
 Everything everything(const WeightKernels& kernels, const std::vector<float>& w, const GridRule& rule) {
@@ -240,8 +282,10 @@ Everything everything(const WeightKernels& kernels, const std::vector<float>& w,
     const GridRow row{.grids = {grids, grids, grids}, .clamps = out.clamps};
     kernels.grid_errors(w.data(), n / kRowUnit / kLanes * kLanes, &row, out.sums);
     kernels.candidate_errors(w.data(), nullptr, n, &grids, out.errors);
-    const ClipGrid clip{out.grids[0][0], out.grids[1][0], out.grids[2][0], out.grids[3][0], -0.5f, 0.5f};
-    kernels.clip_errors(w.data(), n, &clip, &out.clip);
+    const std::vector<float> low(200, -0.5f), high(200, 0.5f);
+    const Clips clips{grids, low.data(), high.data()};
+    kernels.clip_errors(w.data(), n, kRowUnit, &clips, 0, &out.clip);
+    kernels.row_errors(w.data(), n, 47, &grids, 0, &out.errors_of_row);
     return out;
 }
 
@@ -262,6 +306,7 @@ TEST(WeightKernels, BothInstructionSetsGiveTheSameBits) {
             EXPECT_EQ(std::memcmp(a.clamps, b.clamps, sizeof(a.clamps)), 0);
             EXPECT_EQ(std::memcmp(a.sums, b.sums, sizeof(a.sums)), 0);
             EXPECT_EQ(std::memcmp(a.errors, b.errors, sizeof(a.errors)), 0);
+            EXPECT_EQ(std::memcmp(&a.errors_of_row, &b.errors_of_row, sizeof(a.errors_of_row)), 0);
             EXPECT_EQ(std::memcmp(&a.clip, &b.clip, sizeof(a.clip)), 0);
         }
     }

@@ -1,0 +1,165 @@
+// How fast the statistics and sweeps of a model's weights are, beside the machine's read bandwidth and its rate of
+// vector operations, a second of processor time, measured in the same run. Prints one JSON document;
+// docs/performance.md tells what the bounds count.
+//
+// usage: weight_scan MODEL [--threads N] [--repeats N] [--treatment T]
+#include <immintrin.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/resident.h"
+#include "compute/cpu/cpu_backend.h"
+#include "compute/cpu/cpu_features.h"
+#include "container/json.h"
+#include "fma_peak.h"
+#include "model/model_files.h"
+#include "quantize/group_sweep.h"
+#include "treat/weight_errors.h"
+
+namespace assay::bench {
+namespace {
+
+struct Arguments {
+    std::string model, treatment = "int4-g128";
+    int threads = 2, repeats = 5;
+};
+
+Arguments parse(int argc, char** argv) {
+    Arguments a;
+    a.model = argc > 1 ? argv[1] : "";
+    for (int i = 2; i + 1 < argc; i += 2) {
+        const std::string name = argv[i], value = argv[i + 1];
+        if (name == "--threads")
+            a.threads = std::stoi(value);
+        else if (name == "--repeats")
+            a.repeats = std::stoi(value);
+        else if (name == "--treatment")
+            a.treatment = value;
+        else
+            throw InvalidArgument("unknown option " + name);
+    }
+    return a;
+}
+
+struct Seconds {
+    double wall = 0;
+    double processor = 0;  // of all threads
+};
+
+template <class Operation>
+Seconds seconds_of(const Operation& operation) {
+    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t before = std::clock();
+    operation();
+    const double processor = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
+    return {std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), processor};
+}
+
+double median(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    return values[values.size() / 2];
+}
+
+// Bytes that a thread reads from memory a second of its processor time, while the others read, too.
+double read_bandwidth(ThreadPool& pool) {
+    constexpr std::int64_t kFloats = std::int64_t{1} << 28, kPart = std::int64_t{1} << 22;
+    static std::vector<float> buffer(kFloats, 1.0f);
+    std::vector<double> sums(kFloats / kPart);
+    const Seconds seconds = seconds_of([&] {
+        pool.for_each(kFloats / kPart, [&](std::int64_t part) {
+            const float* p = buffer.data() + part * kPart;
+            __m256 acc[8] = {};
+            for (std::int64_t i = 0; i < kPart; i += 64) {
+                for (int k = 0; k < 8; ++k) acc[k] = _mm256_add_ps(acc[k], _mm256_loadu_ps(p + i + 8 * k));
+            }
+            for (int k = 1; k < 8; ++k) acc[0] = _mm256_add_ps(acc[0], acc[k]);
+            sums[static_cast<std::size_t>(part)] = static_cast<double>(_mm256_cvtss_f32(acc[0]));
+        });
+    });
+    return static_cast<double>(kFloats) * sizeof(float) / seconds.processor;
+}
+
+// Vector operations that the formulas need at least for 16 weights in f32, apart from loads; a division counts
+// as the 16 operations that could be done meanwhile.
+constexpr double kDivision = 16;
+constexpr double kMoments = 5 + 2 + 2 + 4 + 4 + 2;  // widen, - shift, squares, two sums, two fused sums, min, max
+constexpr double kOneValue = 2 + 2;                  // group's min and max; a comparison and its count
+constexpr double kTreated =
+    2 + kDivision + 6 + 2 + 13;  // range; w / s; round, zero, clamp, scale; E; in double: E², w², |E|, max
+constexpr double kOutliers = 4;  // two comparisons, min, max
+constexpr double kSweepWeight = 4;  // fused product and shift, unshift, w - value, fused square
+// range, scale, reciprocal, zero point, codes of both ends, clamp
+constexpr double kSweepGrid = 3 * kDivision + 30;
+
+double sweep_operations() {
+    double grids = 0;  // a weight
+    for (std::int64_t group : kSweepGroups) grids += group == 0 ? 0 : 1 / static_cast<double>(group);
+    const double kinds = 2 * static_cast<double>(kSweepBits.size());
+    return 2 + kinds * (static_cast<double>(kSweepGroups.size()) * kSweepWeight + grids * kSweepGrid);
+}
+
+struct Timing {
+    std::vector<double> wall, processor, shares_of_bandwidth, shares_of_operations;
+};
+
+int run(const Arguments& a) {
+    ThreadPool pool(a.threads);
+    const auto backend = compute::make_cpu_backend(pool);
+    const CancelToken cancel;
+    const Engine engine{*backend, pool, silent_progress(), cancel};
+    const Model model = load_model(open_model_files(a.model));
+    std::vector<std::size_t> items(model.items().size());
+    double weights = 0, bytes = 0;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        items[i] = i;
+        weights += static_cast<double>(model.items()[i].out * model.items()[i].in);
+    }
+    for (const StoredTensor& t : model.weights().tensors()) bytes += static_cast<double>(t.bytes);
+    const Treatment treatment = parse_treatment(a.treatment);
+    const double statistics = kMoments + kOneValue + kTreated + kOutliers;
+    const std::vector<std::pair<const char*, WeightLook>> parts = {
+        {"statistics", {}},
+        {"statistics and groups", {.group_sweep = true}},
+        {"statistics and clips", {.clip_sweep = true}},
+        {"all, with histograms", {.group_sweep = true, .clip_sweep = true, .histograms = true}}};
+    Json out{{"model", a.model}, {"weights", weights}, {"bytes", bytes}, {"threads", a.threads}};
+    for (const auto& [name, look] : parts) {
+        Timing t;
+        for (int r = 0; r <= a.repeats; ++r) {
+            const Seconds seconds =
+                seconds_of([&] { measure_weight_errors(model, items, treatment, engine, look); });
+            // The machine's speed drifts: measured beside each run.
+            const double bandwidth = read_bandwidth(pool);
+            const double rate = measure_fma_peak_of_a_core() / 2;  // f32 lanes a second, one operation each
+            if (r == 0) continue;                                  // the files come into the cache
+            t.wall.push_back(seconds.wall);
+            t.processor.push_back(seconds.processor);
+            t.shares_of_bandwidth.push_back(bytes / seconds.processor / bandwidth);
+            const double operations = statistics + (look.group_sweep ? sweep_operations() : 0);
+            t.shares_of_operations.push_back(weights * operations / seconds.processor / rate);
+            out["read_gb_per_second"] = bandwidth / 1e9;
+            out["vector_lanes_per_second"] = rate;
+        }
+        out[name] = {{"seconds", median(t.wall)},
+                     {"processor_seconds", median(t.processor)},
+                     {"ns_per_weight", 1e9 * median(t.processor) / weights},
+                     {"share_of_read_bandwidth", median(t.shares_of_bandwidth)}};
+        if (!look.clip_sweep) out[name]["share_of_vector_rate"] = median(t.shares_of_operations);
+    }
+    out["peak_mib"] = static_cast<double>(peak_resident_bytes()) / (1 << 20);
+    std::printf("%s\n", out.dump(1).c_str());
+    return 0;
+}
+
+}  // namespace
+}  // namespace assay::bench
+
+int main(int argc, char** argv) {
+    return assay::bench::run(assay::bench::parse(argc, argv));
+}
