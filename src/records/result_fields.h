@@ -3,6 +3,7 @@
 #pragma once
 
 #include "records/blame.h"
+#include "records/calibration.h"
 #include "records/diagnose.h"
 #include "records/envelope.h"
 #include "records/fields.h"
@@ -65,6 +66,18 @@ void fields(Visitor& visit, R& r) {
     visit.flattened("delta_p_mean", r.delta_p);
 }
 
+template <class Visitor, RecordOf<CalibratedLinear> R>
+void fields(Visitor& visit, R& r) {
+    visit("name", r.name);
+    visit("treatment", r.treatment);
+    visit("positions", r.positions);
+    visit("damping", r.damping);
+    visit("damping_raised", r.damping_raised);
+    visit("dead_columns", r.dead_columns);
+    visit("error_ratio", r.error_ratio);
+    visit("fallback", r.fallback);
+}
+
 template <class Visitor, RecordOf<PerplexityResult> R>
 void fields(Visitor& visit, R& r) {
     visit("ppl", r.ppl);
@@ -77,6 +90,7 @@ void fields(Visitor& visit, R& r) {
     visit.if_present("stride", r.stride);
     visit("windows", r.windows);
     visit("blocks", r.blocks);
+    visit.if_present("calibrated", r.calibrated);
     visit.flattened("kl_mean", r.comparison);
 }
 
