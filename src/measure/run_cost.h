@@ -21,6 +21,7 @@ struct Workload {
     std::span<const EvaluationWindow> windows;
     std::int64_t scored = 0;  // treatments that a reverse pass scores; 0: there is none, else runs is 1
     bool attributed = false;  // the scores also tell each linear's parts
+    bool calibrated = false;  // the model is treated block after block on the windows; there are no runs
 };
 
 // A sweep of these items of the model: one fork each, and one more, of the first item, as the control.
