@@ -18,7 +18,9 @@ void add_perplexity(CLI::App& app, Action& chosen) {
         "Examples:\n  assay perplexity MODEL --max-windows 20\n  assay perplexity QUANTIZED.gguf --against "
         "MODEL --window 512\n  assay perplexity MODEL.gguf --protocol llama.cpp --max-windows 20\n  assay "
         "perplexity "
-        "MODEL --protocol sliding --window 2048 --stride 512\n  assay perplexity MODEL --treatment int4-g64");
+        "MODEL --protocol sliding --window 2048 --stride 512\n  assay perplexity MODEL --treatment "
+        "int4-g64\n  "
+        "assay perplexity MODEL --treatment 'int4-g64:gptq(act-order)' --calibration-ids ids.json");
     add_model_options(verb, values->options.model);
     add_text_options(verb, values->options.text);
     verb.add_option(
@@ -33,6 +35,11 @@ void add_perplexity(CLI::App& app, Action& chosen) {
     verb.add_option("--against", values->options.against, "the reference model to compare with");
     verb.add_option("--treatment", values->options.treatment,
                     "treat all linears of the blocks and compare with the model itself");
+    add_calibration_options(verb, values->options.calibration);
+    verb.add_option(
+        "--calibration-ids", values->options.calibration_ids,
+        "of a treatment that looks at inputs, as gptq: windows of the text that it is calibrated on, "
+        "a JSON array, each an array of token ids; instead of --calibration");
     verb.add_option("--seed", values->options.seed, "of the intervals' bootstrap")->capture_default_str();
     add_json_option(verb, values->json);
     verb.callback([&chosen, values] {

@@ -20,12 +20,10 @@ const BlockOp& operation_of(const Model& model, const LinearItem& item) {
 
 std::vector<SharedInput> shared_inputs(const Model& model, std::span<const std::size_t> items) {
     std::vector<std::size_t> order(items.begin(), items.end());
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-        return model.items().at(a).block < model.items().at(b).block;
-    });
+    std::sort(order.begin(), order.end());
     std::vector<SharedInput> inputs;
     for (std::size_t i : order) {
-        const LinearItem& item = model.items()[i];
+        const LinearItem& item = model.items().at(i);
         const int slot = operation_of(model, item).inputs.at(0).slot;
         const auto found = std::find_if(inputs.begin(), inputs.end(), [&](const SharedInput& input) {
             return input.block == item.block && input.slot == slot;

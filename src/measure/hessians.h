@@ -19,8 +19,8 @@ struct SharedInput {
     std::vector<std::size_t> items;  // indexes into Model::items()
 };
 
-// The inputs of these linears of blocks, in the order of the blocks and their programs; items that share one
-// in the order given. Throws InvalidArgument for an item outside the blocks.
+// The inputs of these linears of blocks, in the order of the blocks and their programs, as are the items of
+// each. Throws InvalidArgument for an item outside the blocks.
 std::vector<SharedInput> shared_inputs(const Model& model, std::span<const std::size_t> items);
 
 // Of one input.

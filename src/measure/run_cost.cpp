@@ -9,6 +9,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/resident.h"
+#include "measure/hessians.h"
 #include "measure/runs.h"
 #include "measure/treatment_scores.h"
 #include "model/reverse_pass.h"
@@ -19,6 +20,7 @@ namespace {
 constexpr std::int64_t kLibraryReserve = std::int64_t{48} << 20;  // stacks, scratch, records
 constexpr std::int64_t kScoreBytes =
     80;  // sums and scores of one token and run (compute::LogitSums, TokenScores)
+constexpr std::int64_t kPanelBytes = 64 * 8;  // of one column and the rows that a thread rounds together
 
 std::int64_t block_elements(const Model& model, std::int64_t block, std::int64_t* largest) {
     std::int64_t sum = 0;
@@ -30,6 +32,15 @@ std::int64_t block_elements(const Model& model, std::int64_t block, std::int64_t
         *largest = std::max(*largest, item.out * item.in);
     }
     return sum;
+}
+
+std::vector<std::size_t> block_items(const Model& model, std::int64_t block) {
+    std::vector<std::size_t> items;
+    for (std::size_t i = 0; i < model.items().size(); ++i) {
+        if (model.items()[i].block == block && model.items()[i].role == LinearItem::Role::kBlock)
+            items.push_back(i);
+    }
+    return items;
 }
 
 // Packed block, swapped operands that start in it, and one f32 copy per loading thread.
@@ -112,10 +123,42 @@ MemoryNeed reverse_need(const Workload& work, const compute::Backend& backend, i
     return need;
 }
 
+// Of treating a model block after block: the block's statistics, as many at once as fit, one factored copy, a
+// weight with what becomes of it, and all windows' states (in memory, or in a file).
+MemoryNeed calibration_need(const Workload& work, const compute::Backend& backend, int threads,
+                            const MemoryLimits& limits, std::int64_t base) {
+    const Model& model = *work.model;
+    const std::int64_t hidden = model.config().hidden;
+    std::int64_t tokens = 0, largest = 0, statistics = 0, widest = 0, codes = 0;
+    for (const EvaluationWindow& window : work.windows) tokens += std::ssize(window.tokens);
+    for (std::int64_t b = 0; b < model.config().layers; ++b) {
+        std::int64_t own = 0;
+        for (const SharedInput& input : shared_inputs(model, block_items(model, b))) {
+            const std::int64_t in = model.items()[input.items.front()].in;
+            widest = std::max(widest, in);
+            own += compute::SymmetricMatrix::bytes(in);
+        }
+        statistics = std::max(statistics, own);
+        codes = std::max(codes, block_elements(model, b, &largest));
+    }
+    const std::int64_t one = compute::SymmetricMatrix::bytes(widest);
+    const std::int64_t rows = std::min(std::max(limits.chunk_rows, longest_window(work.windows)), tokens);
+    MemoryNeed need;
+    need.base = base;
+    need.block = block_bytes(work, backend, threads) +
+                 std::clamp(limits.head_bytes, one, std::max(one, statistics)) + one + 2 * codes +
+                 9 * largest + threads * widest * kPanelBytes;
+    need.activations = rows * widest_slots(model) * backend.element_bytes();
+    need.states =
+        2 * rows * hidden * 4 + std::min(limits.state_bytes, tokens * hidden * backend.element_bytes());
+    return need;
+}
+
 // `base` is what the process holds before.
 MemoryNeed need_of(const Workload& work, const compute::Backend& backend, int threads,
                    const MemoryLimits& limits, std::int64_t base) {
     if (work.scored > 0) return reverse_need(work, backend, threads, limits, base);
+    if (work.calibrated) return calibration_need(work, backend, threads, limits, base);
     const Model& model = *work.model;
     const std::int64_t longest = longest_window(work.windows), element = backend.element_bytes();
     const std::int64_t runs = runs_of(work);
@@ -212,8 +255,39 @@ double attention_flops(const Model& model, std::int64_t block, std::int64_t toke
     return 4 * n * seen * static_cast<double>(model.config().heads * model.config().head_dim);
 }
 
+namespace {
+
+// Of treating a model block after block: each block but for its last products twice, statistics (half a
+// product's operations, at some 60 % of its speed), and the rounding with its factors in double.
+double calibration_seconds(const Workload& work, const Rates& rates) {
+    const Model& model = *work.model;
+    double seconds = 0, tokens = 0;
+    for (const EvaluationWindow& window : work.windows) {
+        const auto n = static_cast<std::int64_t>(window.tokens.size());
+        tokens += static_cast<double>(n);
+        for (std::int64_t b = 0; b < model.config().layers; ++b)
+            seconds += 1.75 * linear_flops(model, b, n) / rates.linear_flops +
+                       2 * attention_flops(model, b, n) / rates.attention_flops;
+    }
+    const auto cubed = [](double n) { return n * n * n; };
+    for (std::int64_t b = 0; b < model.config().layers; ++b) {
+        const auto items = block_items(model, b);
+        for (const SharedInput& input : shared_inputs(model, items)) {
+            const auto in = static_cast<double>(model.items()[input.items.front()].in);
+            double out = 0;
+            for (std::size_t i : input.items) out += static_cast<double>(model.items()[i].out);
+            seconds +=
+                (in * in * tokens / 0.6 + (cubed(in) / 3 + 2 * in * in * out) / 0.2) / rates.linear_flops;
+        }
+    }
+    return seconds;
+}
+
+}  // namespace
+
 double predict_seconds(const Workload& work, const Rates& rates, const MemoryLimits& limits,
                        const compute::Backend& backend) {
+    if (work.calibrated) return calibration_seconds(work, rates);
     const Model& model = *work.model;
     const std::int64_t layers = model.config().layers;
     // A reverse pass computes each block's forward twice, its linears backwards and once more per block of

@@ -25,6 +25,7 @@ struct Workload {
     std::int64_t tap_bytes = 0;  // that taps hold
     // Rows that windows share with the ones before them (shared_rows()); empty: none. Of whole runs.
     std::vector<std::int64_t> shared = {};
+    bool calibrated = false;  // the model is treated block after block on the windows; there are no runs
 };
 
 // A sweep of these items of the model: one fork each, and one more, of the first item, as the control.

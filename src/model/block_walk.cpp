@@ -28,7 +28,14 @@ std::vector<int> slots_read(const BlockOp& op) {
     return slots;
 }
 
-// The operations whose results the inputs of these linears are made from, in their order.
+std::vector<std::size_t> all_operations(const BlockProgram& program) {
+    std::vector<std::size_t> all(program.ops.size());
+    std::iota(all.begin(), all.end(), std::size_t{0});
+    return all;
+}
+
+}  // namespace
+
 std::vector<std::size_t> operations_before(const BlockProgram& program,
                                            std::span<const std::size_t> linears) {
     std::set<int> needed;
@@ -46,14 +53,6 @@ std::vector<std::size_t> operations_before(const BlockProgram& program,
     std::reverse(before.begin(), before.end());
     return before;
 }
-
-std::vector<std::size_t> all_operations(const BlockProgram& program) {
-    std::vector<std::size_t> all(program.ops.size());
-    std::iota(all.begin(), all.end(), std::size_t{0});
-    return all;
-}
-
-}  // namespace
 
 BlockWalk::BlockWalk(const Model& model, const Engine& engine, std::span<const EvaluationWindow> windows)
     : model_(model),

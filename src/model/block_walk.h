@@ -18,6 +18,10 @@ namespace assay {
 using InputSeen =
     std::function<void(const LinearItem& item, const compute::Batch& rows, const compute::Tensor& input)>;
 
+// The operations whose results the inputs of these linears are made from (indexes into the program's
+// operations), in their order.
+std::vector<std::size_t> operations_before(const BlockProgram& program, std::span<const std::size_t> linears);
+
 // States that take more than the engine's limit wait in a file. The same bits for any limits and number of
 // threads; all that throws, throws as run_pass().
 class BlockWalk {

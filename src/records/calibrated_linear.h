@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace assay {
 
@@ -21,5 +23,9 @@ struct CalibratedLinear {
 
     bool operator==(const CalibratedLinear&) const = default;
 };
+
+// As a JSON array, and back. Throws FormatError for any other text; `what` names it.
+std::string calibration_text(const std::vector<CalibratedLinear>& linears);
+std::vector<CalibratedLinear> parse_calibration(std::string_view text, const std::string& what);
 
 }  // namespace assay

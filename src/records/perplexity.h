@@ -8,6 +8,7 @@
 
 #include "base/interval.h"
 #include "records/block_sums.h"
+#include "records/calibrated_linear.h"
 
 namespace assay {
 
@@ -76,6 +77,7 @@ struct PerplexityResult {
     std::optional<std::int64_t> stride;  // of sliding: tokens from one window's begin to the next one's
     std::vector<WindowSums> windows;
     std::vector<BlockSums> blocks;         // the same sums, finer: the intervals are computed from them
+    std::optional<std::vector<CalibratedLinear>> calibrated;  // of a calibrated treatment: by block and name
     std::optional<Comparison> comparison;  // JSON: its fields stand beside the others, not nested
 
     bool operator==(const PerplexityResult&) const = default;

@@ -4,6 +4,7 @@
 
 #include "records/activation_fields.h"
 #include "records/blame.h"
+#include "records/calibrated_linear.h"
 #include "records/diagnose.h"
 #include "records/envelope.h"
 #include "records/eval.h"
@@ -67,6 +68,18 @@ void fields(Visitor& visit, R& r) {
     visit.flattened("delta_p_mean", r.delta_p);
 }
 
+template <class Visitor, RecordOf<CalibratedLinear> R>
+void fields(Visitor& visit, R& r) {
+    visit("name", r.name);
+    visit("treatment", r.treatment);
+    visit("positions", r.positions);
+    visit("damping", r.damping);
+    visit("damping_raised", r.damping_raised);
+    visit("dead_columns", r.dead_columns);
+    visit("error_ratio", r.error_ratio);
+    visit("fallback", r.fallback);
+}
+
 template <class Visitor, RecordOf<PerplexityResult> R>
 void fields(Visitor& visit, R& r) {
     visit("ppl", r.ppl);
@@ -79,6 +92,7 @@ void fields(Visitor& visit, R& r) {
     visit.if_present("stride", r.stride);
     visit("windows", r.windows);
     visit("blocks", r.blocks);
+    visit.if_present("calibrated", r.calibrated);
     visit.flattened("kl_mean", r.comparison);
 }
 

@@ -10,6 +10,7 @@
 
 #include "report/activation_facts.h"
 #include "report/blame_facts.h"
+#include "report/calibration_facts.h"
 #include "report/comparison_facts.h"
 #include "report/conclusions.h"
 #include "report/eval_facts.h"
@@ -78,7 +79,9 @@ std::string body(const PerplexityResult& result, const TextOptions&) {
     if (!result.comparison) return table.text() + "\n" + scored_line(result);
     table.add_row({"perplexity, reference", format_significant(result.comparison->reference_ppl, 5), ""});
     add_comparison(table, *result.comparison);
-    return table.text() + quantiles_text(*result.comparison) + "\n" + scored_line(result);
+    const std::string calibrated =
+        result.calibrated ? sentences_text(calibration_facts(*result.calibrated)) : "";
+    return table.text() + quantiles_text(*result.comparison) + "\n" + calibrated + scored_line(result);
 }
 
 std::string body(const WeightsResult& result, const TextOptions& options) {

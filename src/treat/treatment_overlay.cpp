@@ -1,6 +1,7 @@
 #include "treat/treatment_overlay.h"
 
 #include <string_view>
+#include <utility>
 
 #include "base/error.h"
 #include "quantize/interventions.h"
@@ -43,6 +44,11 @@ void apply_treatment(const Treatment& treatment, const LinearItem& item, MatrixV
     } catch (const NumericError& e) {
         throw NumericError(item.name + ": " + e.what());
     }
+}
+
+TreatmentOverlay::TreatmentOverlay(Treatment treatment, Choice choice)
+    : treatment_(std::move(treatment)), choice_(std::move(choice)) {
+    weight_method(treatment_);
 }
 
 void TreatmentOverlay::apply(const LinearItem& item, MatrixView<float> w) const {

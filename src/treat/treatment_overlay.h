@@ -17,8 +17,8 @@ void apply_treatment(const Treatment& treatment, const LinearItem& item, MatrixV
 class TreatmentOverlay final : public WeightOverlay {
   public:
     using Choice = std::function<bool(const LinearItem&)>;
-    TreatmentOverlay(Treatment treatment, Choice choice)
-        : treatment_(std::move(treatment)), choice_(std::move(choice)) {}
+    // Throws InvalidArgument for a method that cannot be applied to weights alone.
+    TreatmentOverlay(Treatment treatment, Choice choice);
 
     bool treats(const LinearItem& item) const override { return choice_(item); }
     void apply(const LinearItem& item, MatrixView<float> w) const override;

@@ -15,6 +15,7 @@
 #include "treat/model_differences.h"
 #include "treat/treatment_overlay.h"
 #include "treat/weight_errors.h"
+#include "workflow/calibrated_model.h"
 #include "workflow/other_models.h"
 #include "workflow/session.h"
 #include "workflow/task_files.h"
@@ -70,6 +71,20 @@ PerplexityResult beside_reference(Session& session, const Evaluation& text,
 std::vector<RunScores> treated_and_not(Session& session, const Evaluation& text,
                                        const TreatmentOverlay& overlay) {
     return measure(session, text, {{&session.model(), nullptr}, {&session.model(), &overlay}});
+}
+
+// The model treated block after block on calibration windows, beside itself untreated.
+PerplexityResult beside_calibrated(Session& session, const Evaluation& text, const Treatment& treatment,
+                                   const PerplexityOptions& options) {
+    const auto calibration = options.calibration_ids ? calibration_of_ids(session, *options.calibration_ids)
+                                                     : session.calibration(options.calibration, text.windows);
+    session.prepare({calibration_workload(session, calibration), runs_of(session.model(), 2, text)});
+    const auto treated = treat_model(session, treatment, calibration);
+    const auto scores =
+        measure(session, text, {{&session.model(), nullptr}, {&session.model(), treated.get()}});
+    PerplexityResult result = compared(scores, text, options.seed);
+    result.calibrated = treated->reports();
+    return result;
 }
 
 SensitivityMethod method_of(const std::string& name) {
@@ -214,6 +229,8 @@ std::vector<Finding> findings(Session& session, const Evaluation& text, const Se
 Envelope measure_perplexity(const PerplexityOptions& options, Progress& progress, const CancelToken& cancel) {
     if (options.against && options.treatment)
         throw InvalidArgument("give --against or --treatment, not both");
+    if (options.calibration_ids && !options.treatment)
+        throw InvalidArgument("--calibration-ids goes with a calibrated --treatment, such as int4-g64:gptq");
     Session session(options.model, progress, cancel);
     const Evaluation text = session.evaluation(options.text);
     session.set("seed", options.seed);
@@ -221,6 +238,8 @@ Envelope measure_perplexity(const PerplexityOptions& options, Progress& progress
     if (options.treatment) {
         const Treatment treatment = parse_treatment(*options.treatment);
         session.set("treatment", to_string(treatment));
+        if (method_of(treatment).calibrated)
+            return session.finish(beside_calibrated(session, text, treatment, options));
         const TreatmentOverlay overlay(treatment, is_block_linear);
         session.prepare({runs_of(session.model(), 2, text)});
         return session.finish(compared(treated_and_not(session, text, overlay), text, options.seed));

@@ -100,6 +100,33 @@ TEST_F(VerbsTest, AgainstAndTreatmentTogetherAreRefused) {
     EXPECT_THROW(perplexity({.against = kModel, .treatment = "int4-g32"}), InvalidArgument);
 }
 
+TEST_F(VerbsTest, ACalibratedTreatmentIsMeasuredOnOtherWindows) {
+    std::ofstream(folder_ / "calibration.json") << Json(random_windows({90, 90, 80}, 512, 9));
+    const auto run = [&](const char* treatment, ModelOptions model = {}) {
+        return perplexity(
+            {.model = model, .treatment = treatment, .calibration_ids = folder_ / "calibration.json"});
+    };
+    const PerplexityResult result = run("int4-g32:gptq(act-order)");
+    ASSERT_TRUE(result.calibrated && result.comparison);
+    EXPECT_EQ(result.calibrated->size(), 21u);
+    EXPECT_EQ(result.calibrated->front().treatment, "int4-g32:gptq(act-order)");
+    EXPECT_EQ(result.calibrated->front().positions, 260);
+    EXPECT_GT(result.comparison->kl_mean, 0);
+    EXPECT_EQ(result,
+              run("int4-g32:gptq(act-order)", {.threads = 1, .memory = 0.5, .cache = folder_ / "cache"}));
+    EXPECT_TRUE(fs::is_empty(folder_ / "cache"));
+    EXPECT_NE(result, run("int4-g32:gptq"));
+}
+
+TEST_F(VerbsTest, ACalibratedTreatmentNeedsWindowsAndOnlyItTakesThem) {
+    EXPECT_THAT([&] { perplexity({.treatment = "int4-g32:gptq"}); },
+                ::testing::ThrowsMessage<InvalidArgument>(::testing::HasSubstr("--calibration-ids")));
+    EXPECT_THROW(perplexity({.calibration_ids = folder_ / "ids.json"}), InvalidArgument);
+    SweepOptions sweep = sweep_options();
+    sweep.treatments = {"int4-g32:gptq"};
+    EXPECT_THROW(measure_sensitivity(sweep, silent_progress(), cancel_), InvalidArgument);
+}
+
 TEST_F(VerbsTest, WeightsNeedNoText) {
     const Envelope envelope =
         measure_weights({.model = {.model = kModel}, .treatment = "int4-g32", .linears = "down_proj"},

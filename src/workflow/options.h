@@ -50,6 +50,9 @@ struct PerplexityOptions {
     std::optional<std::filesystem::path> against;  // the reference
     std::optional<std::string>
         treatment;  // treat the model's block linears; the reference is then the model itself
+    // Of a calibrated treatment: a JSON array of windows of token ids.
+    std::optional<std::filesystem::path> calibration_ids;
+    CalibrationText calibration{.samples = 32, .length = 512};  // where there are no ids
     std::uint64_t seed = 0;
 };
 

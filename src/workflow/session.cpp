@@ -198,7 +198,11 @@ void Session::prepare(const std::vector<Workload>& work) {
         limits_.head_bytes = std::min(limits_.head_bytes, own.head_bytes);
         limits_.chunk_rows = std::min(limits_.chunk_rows, own.chunk_rows);
     }
-    if (!options_.cache.empty()) parts_ = std::make_unique<PartCache>(options_.cache, run_name(work));
+    if (!options_.cache.empty()) {
+        const std::string name = run_name(work);
+        parts_ = std::make_unique<PartCache>(options_.cache, name);
+        kept_ = options_.cache / ("files-" + sha256_hex(std::as_bytes(std::span(name.data(), name.size()))));
+    }
     const Rates rates = measure_rates(*work.front().model, engine(), longest_window(work.front().windows));
     for (const Workload& w : work) {
         most = std::max(most, memory_need(w, *backend_, pool_.threads(), limits_).total());
@@ -261,6 +265,8 @@ Envelope Session::finish(Result result) {
     envelope.settings = settings_;
     envelope.cost = cost();
     if (parts_) parts_->remove();
+    std::error_code ignored;
+    if (!kept_.empty()) std::filesystem::remove_all(kept_, ignored);
     const CancelToken not_any_more;  // the result is there: an interrupt now must not lose it
     for (const auto& path : inputs_)
         envelope.inputs.push_back({path.string(), file_sha256(path, progress_, not_any_more)});

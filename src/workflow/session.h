@@ -51,6 +51,12 @@ class Session {
     // Throws InvalidArgument for a bad expression or no match.
     std::vector<std::size_t> select_items(const std::string& expression);
 
+    // After prepare(): a folder for what only the same command can use when it runs again, removed when it
+    // has its result; empty where nothing is kept.
+    std::filesystem::path kept_folder(const std::string& kind) const {
+        return kept_.empty() ? kept_ : kept_ / kind;
+    }
+
     void add_input(const std::filesystem::path& file) { inputs_.push_back(file); }
     void set(const std::string& name, Json value) { settings_[name] = std::move(value); }
 
@@ -79,6 +85,7 @@ class Session {
     std::optional<NoiseFloor> noise_;
     std::optional<CalibrationRecord> calibration_;
     std::unique_ptr<PartCache> parts_;  // null: nothing is kept
+    std::filesystem::path kept_;
 };
 
 // The backend that the options choose. Throws InvalidArgument for an unknown one, Error where the processor

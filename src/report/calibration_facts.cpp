@@ -1,0 +1,66 @@
+#include "report/calibration_facts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "report/format.h"
+
+namespace assay {
+namespace {
+
+constexpr std::size_t kNamed = 10;  // fallbacks
+
+double median(std::vector<double> values) {
+    const auto middle = values.begin() + std::ssize(values) / 2;
+    std::nth_element(values.begin(), middle, values.end());
+    return *middle;
+}
+
+std::string how_treated(const std::vector<CalibratedLinear>& linears) {
+    std::int64_t positions = 0;
+    std::vector<double> ratios;
+    for (const CalibratedLinear& linear : linears) {
+        positions = std::max(positions, linear.positions);
+        if (linear.error_ratio && !linear.fallback) ratios.push_back(*linear.error_ratio);
+    }
+    std::string text = fmt::format("{} linears treated with {} on up to {} positions each", linears.size(),
+                                   safe_text(linears.front().treatment), format_count(positions));
+    if (!ratios.empty()) {
+        text += fmt::format("; output errors there are {} of round to nearest's (median; from {} to {})",
+                            format_significant(median(ratios)),
+                            format_significant(*std::min_element(ratios.begin(), ratios.end())),
+                            format_significant(*std::max_element(ratios.begin(), ratios.end())));
+    }
+    return text + ".";
+}
+
+}  // namespace
+
+std::vector<std::string> calibration_facts(const std::vector<CalibratedLinear>& linears) {
+    if (linears.empty()) return {};
+    std::vector<std::string> facts{how_treated(linears)};
+    std::int64_t raised = 0, dead = 0;
+    double most = 0;
+    std::size_t fallbacks = 0;
+    for (const CalibratedLinear& linear : linears) {
+        raised += linear.damping_raised > 0 ? 1 : 0;
+        dead += linear.dead_columns > 0 ? 1 : 0;
+        most = std::max(most, linear.damping);
+        if (!linear.fallback) continue;
+        if (fallbacks++ < kNamed)
+            facts.push_back(fmt::format("Rounded to nearest instead: {}: {}.", safe_text(linear.name),
+                                        safe_text(*linear.fallback)));
+    }
+    if (fallbacks > kNamed)
+        facts.push_back(fmt::format("{} more were rounded to nearest instead.", fallbacks - kNamed));
+    if (raised > 0) {
+        facts.push_back(fmt::format("The damping had to be raised for {} linears, to {} of the mean at most.",
+                                    raised, format_significant(most)));
+    }
+    if (dead > 0)
+        facts.push_back(fmt::format("{} linears have input channels that were 0 at all positions.", dead));
+    return facts;
+}
+
+}  // namespace assay
