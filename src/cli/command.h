@@ -30,6 +30,7 @@ void add_weights(CLI::App& app, Action& chosen);
 void add_activations(CLI::App& app, Action& chosen);
 void add_sensitivity(CLI::App& app, Action& chosen);
 void add_blame(CLI::App& app, Action& chosen);
+void add_compare(CLI::App& app, Action& chosen);
 void add_eval(CLI::App& app, Action& chosen);
 void add_diagnose(CLI::App& app, Action& chosen);
 void add_predict(CLI::App& app, Action& chosen);

@@ -58,6 +58,7 @@ int main(int argc, char** argv) {
     assay::cli::add_activations(app, chosen);
     assay::cli::add_sensitivity(app, chosen);
     assay::cli::add_blame(app, chosen);
+    assay::cli::add_compare(app, chosen);
     assay::cli::add_eval(app, chosen);
     assay::cli::add_predict(app, chosen);
     assay::cli::add_convert(app, chosen);

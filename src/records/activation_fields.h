@@ -7,7 +7,7 @@
 
 namespace assay {
 
-template <class Visitor, RecordOf<OutlierChannel> R>
+template <class Visitor, RecordOf<ActivationOutlier> R>
 void fields(Visitor& visit, R& r) {
     visit("channel", r.channel);
     visit("max", r.max);

@@ -8,14 +8,14 @@
 
 namespace assay {
 
-struct OutlierChannel {
+struct ActivationOutlier {
     std::int64_t channel = 0;
     double max = 0;                  // max |x|
     double energy_share = 0;         // Σ x² of the channel / Σ x² of all
     std::int64_t windows = 0;        // in which it is an outlier among that window's channels
     std::int64_t token_windows = 0;  // of these, in which one token has more than half of its energy
 
-    bool operator==(const OutlierChannel&) const = default;
+    bool operator==(const ActivationOutlier&) const = default;
 };
 
 // A token whose largest |x| is at least 100 times its window's mean |x|.
@@ -45,10 +45,10 @@ struct ActivationSide {
     std::int64_t windows = 0;              // with rows enough to tell: at least 16
     std::optional<double> f16_headroom;    // 65504 / max: f16 overflows below 1; none where all is 0
     std::int64_t massive_tokens = 0;
-    std::int64_t massive_windows = 0;        // that have some
-    std::int64_t massive_first_tokens = 0;   // of them at position 0
-    std::vector<OutlierChannel> outliers;    // outliers of all windows or persistent, by max; at most 8
-    std::vector<MassiveActivation> massive;  // by |value|, at most 8
+    std::int64_t massive_windows = 0;         // that have some
+    std::int64_t massive_first_tokens = 0;    // of them at position 0
+    std::vector<ActivationOutlier> outliers;  // outliers of all windows or persistent, by max; at most 8
+    std::vector<MassiveActivation> massive;   // by |value|, at most 8
     // max_mean_ratio, persistent_channels, massive_tokens, f16_overflow, f16_close
     std::vector<std::string> alerts;
     // max |x| of each of at most 64 runs of ceil(channels / 64) channels; empty for experts and where the

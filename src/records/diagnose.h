@@ -5,7 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "records/activations.h"
 #include "records/findings.h"
+#include "records/patterns.h"
 #include "records/perplexity.h"
 #include "records/sensitivity.h"
 #include "records/weights.h"
@@ -37,6 +39,8 @@ struct DiagnoseResult {
     // linears.
     std::optional<double> rank_correlation_weight_error_damage;
     std::optional<std::vector<Finding>> findings;  // analyze/findings.h; none in results of older versions
+    std::optional<ActivationsResult> activations;  // of the same windows; likewise, as the next
+    std::optional<PatternsResult> patterns;
 
     bool operator==(const DiagnoseResult&) const = default;
 };

@@ -11,6 +11,7 @@
 #include "records/activations.h"
 #include "records/blame.h"
 #include "records/calibration.h"
+#include "records/compare.h"
 #include "records/diagnose.h"
 #include "records/eval.h"
 #include "records/inspect.h"
@@ -31,7 +32,7 @@ struct InputFile {
 };
 
 using Result = std::variant<InspectResult, WeightsResult, PerplexityResult, SensitivityResult, DiagnoseResult,
-                            PredictResult, BlameResult, EvalResult, ActivationsResult>;
+                            PredictResult, BlameResult, EvalResult, ActivationsResult, CompareResult>;
 
 // The verb whose result this is: "inspect", "weights", …
 std::string_view command_of(const Result& result);

@@ -76,7 +76,7 @@ struct PerplexityResult {
     std::string protocol;                // how the text is cut into windows: "gptq", "llama.cpp", "sliding"
     std::optional<std::int64_t> stride;  // of sliding: tokens from one window's begin to the next one's
     std::vector<WindowSums> windows;
-    std::vector<BlockSums> blocks;         // the same sums, finer: the intervals are computed from them
+    std::vector<BlockSums> blocks;  // the same sums, finer: the intervals are computed from them
     std::optional<std::vector<CalibratedLinear>> calibrated;  // of a calibrated treatment: by block and name
     std::optional<Comparison> comparison;  // JSON: its fields stand beside the others, not nested
 

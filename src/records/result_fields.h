@@ -5,6 +5,7 @@
 #include "records/activation_fields.h"
 #include "records/blame.h"
 #include "records/calibrated_linear.h"
+#include "records/compare.h"
 #include "records/diagnose.h"
 #include "records/envelope.h"
 #include "records/eval.h"
@@ -268,8 +269,8 @@ void fields(Visitor& visit, R& r) {
     visit("relative_output_error", r.relative_output_error);
     visit("damage_per_output_error", r.damage_per_output_error);
     visit("propagation", r.propagation);
-    visit("route_changes", r.route_changes);
-    visit("task", r.task);
+    visit.if_present("route_changes", r.route_changes);
+    visit.if_present("task", r.task);
     visit("windows", r.windows);
     visit("blocks", r.blocks);
 }
@@ -305,8 +306,8 @@ void fields(Visitor& visit, R& r) {
     visit("treatment", r.treatment);
     visit("linears", r.linears);
     visit("control", r.control);
-    visit("together", r.together);
-    visit("task", r.task);
+    visit.if_present("together", r.together);
+    visit.if_present("task", r.task);
 }
 
 template <class Visitor, RecordOf<TensorDifference> R>
@@ -381,6 +382,88 @@ void fields(Visitor& visit, R& r) {
     visit("remedies", r.remedies);
 }
 
+template <class Visitor, RecordOf<LinearOutputError> R>
+void fields(Visitor& visit, R& r) {
+    visit("linear", r.linear);
+    visit("output_error", r.output_error);
+}
+
+template <class Visitor, RecordOf<CompareRow> R>
+void fields(Visitor& visit, R& r) {
+    visit("name", r.name);
+    visit("ppl", r.ppl);
+    visit("delta_percent", r.delta_percent);
+    visit("delta_percent_ci95", r.delta_percent_ci95);
+    visit("kl", r.kl);
+    visit("kl_ci95", r.kl_ci95);
+    visit("top1_agreement", r.top1_agreement);
+    visit("effective_bits", r.effective_bits);
+    visit("average_bits", r.average_bits);
+    visit("bytes", r.bytes);
+    visit("model_bytes", r.model_bytes);
+    visit("ragged_linears", r.ragged_linears);
+    visit("output_error", r.output_error);
+    visit("linears", r.linears);
+}
+
+template <class Visitor, RecordOf<CompareResult> R>
+void fields(Visitor& visit, R& r) {
+    visit("what", r.what);
+    visit("reference", r.reference);
+    visit("rows", r.rows);
+}
+
+template <class Visitor, RecordOf<DamagePattern> R>
+void fields(Visitor& visit, R& r) {
+    visit("kind", r.kind);
+    visit("linears", r.linears);
+    visit("ratio", r.ratio);
+    visit("ratio_ci95", r.ratio_ci95);
+    visit("p_value", r.p_value);
+}
+
+template <class Visitor, RecordOf<KeptBlocks> R>
+void fields(Visitor& visit, R& r) {
+    visit("blocks", r.blocks);
+    visit("kl", r.kl);
+    visit("gain", r.gain);
+    visit("gain_ci95", r.gain_ci95);
+    visit("gain_share", r.gain_share);
+}
+
+template <class Visitor, RecordOf<EdgeAdvice> R>
+void fields(Visitor& visit, R& r) {
+    visit("edges", r.edges);
+    visit("random", r.random);
+    visit("advantage", r.advantage);
+    visit("advantage_ci95", r.advantage_ci95);
+    visit("holds", r.holds);
+}
+
+template <class Visitor, RecordOf<Indicator> R>
+void fields(Visitor& visit, R& r) {
+    visit("name", r.name);
+    visit("linears", r.linears);
+    visit("spearman", r.spearman);
+    visit("spearman_ci95", r.spearman_ci95);
+}
+
+template <class Visitor, RecordOf<DamageFactors> R>
+void fields(Visitor& visit, R& r) {
+    visit("linear", r.linear);
+    visit("output_error", r.output_error);
+    visit("care", r.care);
+}
+
+template <class Visitor, RecordOf<PatternsResult> R>
+void fields(Visitor& visit, R& r) {
+    visit("depth", r.depth);
+    visit("projections", r.projections);
+    visit("advice", r.advice);
+    visit("indicators", r.indicators);
+    visit("factors", r.factors);
+}
+
 template <class Visitor, RecordOf<DiagnoseResult> R>
 void fields(Visitor& visit, R& r) {
     visit("perplexity", r.perplexity);
@@ -390,6 +473,8 @@ void fields(Visitor& visit, R& r) {
     visit("shares", r.shares);
     visit("rank_correlation_weight_error_damage", r.rank_correlation_weight_error_damage);
     visit.if_present("findings", r.findings);
+    visit.if_present("activations", r.activations);
+    visit.if_present("patterns", r.patterns);
 }
 
 template <class Visitor, RecordOf<InspectTensor> R>

@@ -133,8 +133,8 @@ TextRows channel_rows(const std::vector<SideOfLinear>& sides, std::size_t most) 
                    {}};
     add_best(
         sides, &ActivationSide::outliers, most,
-        [](const OutlierChannel& c) { return std::isnan(c.energy_share) ? 0 : c.energy_share; },
-        [](const ActivationSide& s, const OutlierChannel& c) {
+        [](const ActivationOutlier& c) { return std::isnan(c.energy_share) ? 0 : c.energy_share; },
+        [](const ActivationSide& s, const ActivationOutlier& c) {
             return std::vector<std::string>{
                 std::to_string(c.channel), format_significant(c.max), format_percent(c.energy_share),
                 fmt::format("{} of {}", c.windows, s.windows), std::to_string(c.token_windows)};

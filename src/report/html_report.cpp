@@ -8,6 +8,7 @@
 #include "report/activation_maps.h"
 #include "report/blame_facts.h"
 #include "report/charts.h"
+#include "report/compare_rows.h"
 #include "report/comparison_facts.h"
 #include "report/conclusions.h"
 #include "report/damage_table.h"
@@ -17,6 +18,7 @@
 #include "report/heatmap.h"
 #include "report/html_text.h"
 #include "report/page_assets.h"
+#include "report/pattern_facts.h"
 
 namespace assay {
 namespace {
@@ -332,15 +334,55 @@ std::string sections(const BlameResult& result) {
                         block_rows(result, kLocatedBlocks));
 }
 
+constexpr std::size_t kShownFactors = 20;
+
+std::string patterns_section(const DiagnoseResult& result) {
+    if (!result.patterns) return "";
+    std::string sentences;
+    for (const std::string& sentence : pattern_sentences(*result.patterns))
+        sentences += "<li>" + html_escape(sentence) + "</li>\n";
+    return "<section><h2>Patterns</h2>\n<ul class=\"conclusions\">\n" + sentences + "</ul></section>\n" +
+           rows_section(
+               "Depth and projections",
+               "Mean damage of a kind / mean damage of the other linears of blocks; p of a permutation test.",
+               pattern_rows(*result.patterns)) +
+           rows_section("Indicators", "Spearman's rank correlation with the damage, over linears.",
+                        indicator_rows(*result.patterns)) +
+           rows_section("Two factors", "Damage = (output error)² x care; care 1 is the median linear's.",
+                        factor_rows(*result.patterns, kShownFactors));
+}
+
+std::string activations_section(const DiagnoseResult& result) {
+    if (!result.activations) return "";
+    const auto sides = sides_by_ratio(*result.activations);
+    const std::string svg = activation_maps_svg(*result.activations);
+    return (svg.empty() ? std::string()
+                        : "<section><h2>Where activations are large</h2>\n<div class=\"scroll\">" + svg +
+                              "</div></section>\n") +
+           rows_section("Largest max/mean of activations",
+                        "Inputs that linears share stand with the first of them.",
+                        side_rows(sides, kShownFactors));
+}
+
 std::string sections(const DiagnoseResult& result) {
     return warnings_html(result.sensitivity) + tiles(result) + conclusions_html(result) +
            findings_section(result) + heatmap_section(result.sensitivity) + "<div class=\"pair\">\n" +
            propagation_section(result.sensitivity) + weight_error_section(result) + "</div>\n" +
+           patterns_section(result) + activations_section(result) +
            comparison_section(result.all_treated.comparison, "All linears of the blocks treated") +
            table_section(result.sensitivity, &result.weights) + parts_sections(result.sensitivity);
 }
 
 constexpr std::size_t kShownFlips = 100;
+
+std::string sections(const CompareResult& result) {
+    return rows_section("All linears of the blocks in one format",
+                        "Reference perplexity " + format_significant(result.reference.ppl, 5) +
+                            ". Bits and bytes are of the treated linears, with scales and zero points; "
+                            "output error is the median "
+                            "linear's.",
+                        compare_rows(result));
+}
 
 std::string sections(const EvalResult& result) {
     return "<section><h2>" + html_escape(eval_title(result)) + "</h2>\n" + facts_html(eval_facts(result)) +
@@ -387,13 +429,15 @@ std::string html_report(const Envelope& envelope) {
         return page(envelope, breaks(result->treatment), sections(*result));
     if (const auto* result = std::get_if<BlameResult>(&envelope.result))
         return page(envelope, breaks(result->sensitivity.treatment), sections(*result));
+    if (const auto* result = std::get_if<CompareResult>(&envelope.result))
+        return page(envelope, "What " + result->what + " cost", sections(*result));
     if (const auto* result = std::get_if<EvalResult>(&envelope.result))
         return page(envelope, "Accuracy on " + result->task, sections(*result));
     if (const auto* result = std::get_if<ActivationsResult>(&envelope.result))
         return page(envelope, "What goes through the linears", sections(*result), kActivationDefinitions);
     throw InvalidArgument(
         "there is no page for results of assay " + std::string(command_of(envelope.result)) +
-        "; pages are made from those of diagnose, sensitivity, blame, eval and activations");
+        "; pages are made from those of diagnose, sensitivity, blame, compare, eval and activations");
 }
 
 }  // namespace assay

@@ -11,11 +11,13 @@
 #include "report/activation_facts.h"
 #include "report/blame_facts.h"
 #include "report/calibration_facts.h"
+#include "report/compare_rows.h"
 #include "report/comparison_facts.h"
 #include "report/conclusions.h"
 #include "report/eval_facts.h"
 #include "report/findings_table.h"
 #include "report/format.h"
+#include "report/pattern_facts.h"
 #include "report/table.h"
 
 namespace assay {
@@ -229,6 +231,25 @@ std::string findings_text(const DiagnoseResult& result, const TextOptions& optio
            rest_line(rows.size(), shown) + "\n" + sentences_text(sentences) + "\n";
 }
 
+constexpr std::size_t kShownFactors = 5;
+
+std::string patterns_text(const DiagnoseResult& result) {
+    if (!result.patterns) return "";
+    return rows_text("Patterns (mean damage of a kind beside that of the other linears)",
+                     pattern_rows(*result.patterns)) +
+           rows_text("Which indicator ranks the linears as their damage does",
+                     indicator_rows(*result.patterns)) +
+           rows_text("Damage = (how badly it rounds)² x (how much the model cares)",
+                     factor_rows(*result.patterns, kShownFactors)) +
+           "\n" + sentences_text(pattern_sentences(*result.patterns));
+}
+
+// The loudest of the activations.
+std::string activations_text(const DiagnoseResult& result) {
+    if (!result.activations) return "";
+    return sentences_text(alert_sentences(*result.activations));
+}
+
 std::string body(const DiagnoseResult& result, const TextOptions& options) {
     const WeightsByName weights = by_name(result.weights);
     Table table = facts_table();
@@ -238,8 +259,8 @@ std::string body(const DiagnoseResult& result, const TextOptions& options) {
     return sentences_text(warnings_of(result.sensitivity)) +
            "Treatment: " + safe_text(result.sensitivity.treatment) + "\n" + scored_line(result.perplexity) +
            "\n" + table.text() + "\n" + damage_table(result.sensitivity, weights, options) +
-           parts_text(result.sensitivity) + "\n" + findings_text(result, options) +
-           sentences_text(conclusions_of(result));
+           parts_text(result.sensitivity) + "\n" + findings_text(result, options) + patterns_text(result) +
+           activations_text(result) + sentences_text(conclusions_of(result));
 }
 
 std::string config_line(const ConfigSummary& c) {
@@ -297,6 +318,12 @@ std::string body(const PredictResult& r, const TextOptions&) {
                "\nMeasured here: linears {:.0f}, attention {:.0f}, output layer {:.0f} GFLOP/s; "
                "packing {:.2f} G weights/s{}.\n",
                r.linear_gflops, r.attention_gflops, r.head_gflops, r.load_gweights, disk);
+}
+
+std::string body(const CompareResult& result, const TextOptions&) {
+    return "Reference perplexity: " + format_significant(result.reference.ppl, 5) + "\n" +
+           scored_line(result.reference) +
+           rows_text("All linears of the blocks in one format", compare_rows(result)) + "\n";
 }
 
 std::string body(const EvalResult& result, const TextOptions& options) {

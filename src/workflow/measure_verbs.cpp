@@ -4,11 +4,14 @@
 #include <string>
 
 #include "analyze/blame.h"
+#include "analyze/edge_blocks.h"
 #include "analyze/findings.h"
+#include "analyze/model_patterns.h"
 #include "analyze/ranking.h"
 #include "analyze/sensitivity.h"
 #include "analyze/task_effects.h"
 #include "base/error.h"
+#include "measure/activation_result.h"
 #include "measure/runs.h"
 #include "measure/summary.h"
 #include "text/task_windows.h"
@@ -129,9 +132,14 @@ bool has_calibrated(const SensitivityOptions& options) {
                        [](const Treatment& t) { return method_of(t).calibrated; });
 }
 
+std::vector<std::size_t> in_blocks(const Model& model, std::vector<std::size_t> items) {
+    std::erase_if(items, [&](std::size_t i) { return !is_block_linear(model.items()[i]); });
+    return items;
+}
+
 // Calibrated methods treat linears of blocks.
 void leave_blocks_linears(const Model& model, SensitivityOptions& options) {
-    std::erase_if(options.items, [&](std::size_t i) { return !is_block_linear(model.items()[i]); });
+    options.items = in_blocks(model, std::move(options.items));
     if (options.items.empty())
         throw InvalidArgument("calibrated methods treat linears of blocks; --linears matches none of them");
 }
@@ -310,6 +318,13 @@ Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelT
     std::vector<Workload> work =
         sensitivity_work(session.model(), chosen, chosen.treatments.size(), text.windows);
     work.push_back(runs_of(session.model(), 2, text));
+    work.push_back(
+        {.model = &session.model(),
+         .windows = text.windows,
+         .predicts = false,
+         .tap_bytes = activation_bytes(session.model(), in_blocks(session.model(), chosen.items))});
+    if (session.model().config().layers >= kLeastBlocks)
+        work.push_back(runs_of(session.model(), kAdviceRuns, text));
     const auto causes = findings_workload(session.model(), chosen.items, options.findings, text.windows);
     work.insert(work.end(), causes.begin(), causes.end());
     session.prepare(work);
@@ -318,8 +333,16 @@ Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelT
     const auto scores = treated_and_not(session, text, together);
     result.perplexity = labelled(perplexity_result(scores[0].blocks, longest_window(text.windows)), text);
     result.all_treated = compared(scores, text, options.seed);
-    result.weights = measure_weight_errors(session.model(), chosen.items, treatment, session.engine());
+    result.weights = measure_weight_errors(session.model(), chosen.items, treatment, session.engine(),
+                                           {.histograms = true});
+    result.activations =
+        activations_result(session.model(),
+                           measure_activations(session.model(), session.engine(), text.windows,
+                                               in_blocks(session.model(), chosen.items)),
+                           text.windows);
     result.sensitivity = sensitivity(session, text, chosen);
+    result.patterns = find_patterns(session.model(), session.engine(), text.windows, treatment,
+                                    {result.weights, result.sensitivity, *result.activations}, chosen.seed);
     result.shares = damage_shares(result.sensitivity.linears);
     result.rank_correlation_weight_error_damage =
         weight_error_correlation(result.weights.linears, result.sensitivity.linears);

@@ -94,6 +94,14 @@ struct SweepOptions {  // sensitivity and diagnose
     std::int64_t findings = 5;  // of diagnose: linears whose damage is explained by swaps
 };
 
+struct CompareOptions {
+    ModelOptions model;
+    EvaluationText text{.window = 256, .max_windows = 8, .context = 64, .bos_per_window = true};
+    std::vector<std::string> treatments;  // none: a sweep over groups, symmetry and bits
+    std::string linears = "";
+    std::uint64_t seed = 0;
+};
+
 struct BlameOptions {
     ModelOptions model;               // the checkpoint
     std::filesystem::path reference;  // the model that it was made from

@@ -19,8 +19,8 @@ Envelope inspect_model(const ModelOptions& options, Progress& progress, const Ca
 // differences.
 Envelope measure_perplexity(const PerplexityOptions& options, Progress& progress, const CancelToken& cancel);
 
-// Moments, outliers, reconstruction errors and sweeps over group sizes and clips of the selected linears; needs
-// no text.
+// Moments, outliers, reconstruction errors and sweeps over group sizes and clips of the selected linears;
+// needs no text.
 Envelope measure_weights(const WeightsOptions& options, Progress& progress, const CancelToken& cancel);
 
 // What goes into the selected linears and comes out of them, on calibration windows or a text.
@@ -29,6 +29,10 @@ Envelope measure_activations(const ActivationsOptions& options, Progress& progre
 
 // Sensitivity of the selected linears under each treatment.
 Envelope measure_sensitivity(const SweepOptions& options, Progress& progress, const CancelToken& cancel);
+
+// The model with all linears of the blocks in each of several number formats: perplexity, KL, output errors,
+// sizes.
+Envelope compare_formats(const CompareOptions& options, Progress& progress, const CancelToken& cancel);
 
 // Which tensors, heads and channels of a checkpoint cause its damage beside the model that it was made from.
 Envelope blame(const BlameOptions& options, Progress& progress, const CancelToken& cancel);
