@@ -11,6 +11,7 @@
 #include "report/format.h"
 #include "report/html_text.h"
 #include "report/log_axis.h"
+#include "report/viridis.h"
 
 namespace assay {
 namespace {
@@ -20,32 +21,6 @@ constexpr double kRowHeight = 27, kMostCellWidth = 38, kGap = 1.5;
 constexpr double kLegendWidth = 320, kLegendHeight = 12;
 constexpr double kColourDecades = 4;  // what lies further below the worst is painted as the least
 
-struct Rgb {
-    double r, g, b;
-};
-
-// Nine points of matplotlib's viridis: even steps of lightness, readable for colour-blind eyes and in grey.
-constexpr std::array<Rgb, 9> kViridis = {{{68, 1, 84},
-                                          {71, 44, 122},
-                                          {59, 81, 139},
-                                          {44, 113, 142},
-                                          {33, 144, 141},
-                                          {39, 173, 129},
-                                          {92, 200, 99},
-                                          {170, 220, 50},
-                                          {253, 231, 37}}};
-
-// t from 0 (least) to 1 (most).
-std::string colour(double t) {
-    const double place = std::clamp(t, 0.0, 1.0) * (kViridis.size() - 1);
-    const auto index = std::min(static_cast<std::size_t>(place), kViridis.size() - 2);
-    const double f = place - static_cast<double>(index);
-    const Rgb& a = kViridis[index];
-    const Rgb& b = kViridis[index + 1];
-    const auto mix = [f](double x, double y) { return static_cast<int>(std::lround(x + f * (y - x))); };
-    return fmt::format("#{:02x}{:02x}{:02x}", mix(a.r, b.r), mix(a.g, b.g), mix(a.b, b.b));
-}
-
 // Cells by row (projection) and column (block).
 struct Grid {
     std::vector<std::string> rows;
@@ -53,14 +28,6 @@ struct Grid {
     std::map<std::pair<std::string, std::int64_t>, const SensitivityLinear*> cells;
     std::vector<const SensitivityLinear*> outside;
 };
-
-// Attention before MLP, each in the order of computation; unknown names after them.
-std::size_t usual_place(const std::string& projection) {
-    static const std::array<std::string_view, 9> order = {"qkv_proj",     "q_proj",  "k_proj",
-                                                          "v_proj",       "o_proj",  "gate_proj",
-                                                          "gate_up_proj", "up_proj", "down_proj"};
-    return static_cast<std::size_t>(std::find(order.begin(), order.end(), projection) - order.begin());
-}
 
 Grid grid_of(const std::vector<SensitivityLinear>& linears) {
     Grid grid;
@@ -75,7 +42,7 @@ Grid grid_of(const std::vector<SensitivityLinear>& linears) {
         if (cell == nullptr || cell->kl < linear.kl) cell = &linear;
     }
     std::sort(grid.rows.begin(), grid.rows.end(), [](const std::string& a, const std::string& b) {
-        return std::pair(usual_place(a), a) < std::pair(usual_place(b), b);
+        return std::pair(usual_place_of_projection(a), a) < std::pair(usual_place_of_projection(b), b);
     });
     grid.rows.erase(std::unique(grid.rows.begin(), grid.rows.end()), grid.rows.end());
     std::sort(grid.blocks.begin(), grid.blocks.end());
@@ -86,7 +53,7 @@ Grid grid_of(const std::vector<SensitivityLinear>& linears) {
 std::string cell_svg(const SensitivityLinear& linear, const LogAxis& scale, double x, double y,
                      double width) {
     const auto t = scale.at(linear.kl);
-    const std::string fill = t ? fmt::format("fill=\"{}\"", colour(*t)) : "class=\"none\"";
+    const std::string fill = t ? fmt::format("fill=\"{}\"", viridis(*t)) : "class=\"none\"";
     return fmt::format(
         "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" rx=\"2\" {}><title>{}: {} nats, "
         "95 % {}, "
@@ -117,7 +84,7 @@ std::string legend_svg(const LogAxis& scale, double y) {
     svg += "<defs><linearGradient id=\"damage-colours\">";
     for (std::size_t i = 0; i < kViridis.size(); ++i) {
         const double t = static_cast<double>(i) / (kViridis.size() - 1);
-        svg += fmt::format("<stop offset=\"{}\" stop-color=\"{}\"/>", t, colour(t));
+        svg += fmt::format("<stop offset=\"{}\" stop-color=\"{}\"/>", t, viridis(t));
     }
     svg += fmt::format(
         "</linearGradient></defs>\n<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{}\" height=\"{}\" "
