@@ -38,6 +38,8 @@ code, .mono { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu San
 .tile .name { color: var(--soft); font-size: 13px; }
 .tile .value { font-size: 27px; font-weight: 650; line-height: 1.3; font-variant-numeric: tabular-nums; }
 .tile .more { color: var(--soft); font-size: 13px; font-variant-numeric: tabular-nums; }
+.pictures { grid-template-columns: repeat(auto-fill, minmax(min(100%, 330px), 1fr)); gap: 22px; }
+.pictures h3 { font-size: 13px; overflow-wrap: anywhere; }
 .conclusions { padding-left: 20px; margin: 0; }
 .conclusions li { margin: 5px 0; max-width: 90ch; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; }

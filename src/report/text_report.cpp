@@ -19,6 +19,7 @@
 #include "report/format.h"
 #include "report/pattern_facts.h"
 #include "report/table.h"
+#include "report/weight_facts.h"
 
 namespace assay {
 namespace {
@@ -86,7 +87,7 @@ std::string body(const PerplexityResult& result, const TextOptions&) {
     return table.text() + quantiles_text(*result.comparison) + "\n" + calibrated + scored_line(result);
 }
 
-std::string body(const WeightsResult& result, const TextOptions& options) {
+std::string weights_table(const WeightsResult& result, const TextOptions& options) {
     std::vector<std::size_t> order(result.linears.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
@@ -173,6 +174,29 @@ std::string parts_text(const SensitivityResult& result) {
     return rows_text("Where in the worst linears (shares of each one's damage)",
                      part_rows(result.linears, kLocatedLinears)) +
            rows_text("Attention heads with the most damage", head_rows(result.linears, kLocatedHeads));
+}
+
+constexpr std::size_t kShownOutliers = 15, kShownWarnings = 5;
+
+std::string warnings_text(const std::vector<std::string>& warnings) {
+    const std::size_t shown = std::min(warnings.size(), kShownWarnings);
+    std::string text;
+    for (std::size_t i = 0; i < shown; ++i) text += "warning: " + safe_text(warnings[i]) + "\n";
+    if (warnings.size() > shown)
+        text += fmt::format("… and {} more warnings in results.json\n", warnings.size() - shown);
+    return text;
+}
+
+std::string body(const WeightsResult& result, const TextOptions& options) {
+    const std::string notes = sentences_text(sweep_sentences(result)) +
+                              warnings_text(result.warnings.value_or(std::vector<std::string>()));
+    return weights_table(result, options) +
+           rows_text("Outliers, by how far they stretch the range (shares of the outliers' energy)",
+                     outlier_rows(by_range_ratio(result, kShownOutliers))) +
+           rows_text("Group sizes: all linears of the blocks rounded to nearest, all else in 16 bits",
+                     group_sweep_rows(result)) +
+           rows_text("Clips: all linears of the blocks, squared errors summed", clip_sweep_rows(result)) +
+           (notes.empty() ? "" : "\n" + notes);
 }
 
 WeightsByName by_name(const WeightsResult& weights) {

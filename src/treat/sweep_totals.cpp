@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "number/number_format.h"
@@ -100,16 +101,31 @@ void add_totals(const Model& model, const Treated& treated, WeightsResult& resul
     mark_best(first.clip_sweep->back().format, totals);  // the last one is the treatment's own
 }
 
-void warn_of_range(const WeightsLinear& linear, double limit, std::vector<std::string>& warnings) {
-    const OutlierDetails& details = *linear.outliers;
-    if (linear.range_ratio_4s && *linear.range_ratio_4s <= limit) return;
-    if (details.outliers_4s == 0) return;
-    const std::string ratio =
-        linear.range_ratio_4s ? fmt::format("{:.1f} times", *linear.range_ratio_4s) : "infinitely many times";
-    warnings.push_back(fmt::format(
+// An infinite ratio: all weights but outliers are equal.
+double stretch(const WeightsLinear& linear) {
+    if (linear.range_ratio_4s) return *linear.range_ratio_4s;
+    return linear.outliers->outliers_4s > 0 ? std::numeric_limits<double>::infinity() : 0;
+}
+
+std::string range_warning(const WeightsLinear& linear) {
+    const double times = stretch(linear);
+    return fmt::format(
         "{}: the {} weights beyond 4σ ({:.2g} %) make the range {} as wide; the largest is {:.3g}, {:.0f}σ",
-        linear.name, details.outliers_4s, 100 * linear.outlier_fraction_4s, ratio, details.outlier_magnitude,
-        linear.max_abs / linear.std));
+        linear.name, linear.outliers->outliers_4s, 100 * linear.outlier_fraction_4s,
+        std::isinf(times) ? "infinitely many times" : fmt::format("{:.1f} times", times),
+        linear.outliers->outlier_magnitude, linear.max_abs / linear.std);
+}
+
+// The worst first.
+void warn_of_ranges(const std::vector<WeightsLinear>& linears, double limit, std::vector<std::string>& warnings) {
+    std::vector<const WeightsLinear*> wide;
+    for (const WeightsLinear& linear : linears) {
+        if (stretch(linear) > limit) wide.push_back(&linear);
+    }
+    std::stable_sort(wide.begin(), wide.end(), [](const WeightsLinear* a, const WeightsLinear* b) {
+        return stretch(*a) > stretch(*b);
+    });
+    for (const WeightsLinear* linear : wide) warnings.push_back(range_warning(*linear));
 }
 
 // One sentence for all linears that are quantized alike.
@@ -148,7 +164,7 @@ void summarise(const Model& model, std::span<const std::size_t> items, double ra
     result.range_ratio_limit = range_ratio_limit;
     auto& warnings = result.warnings.emplace();
     warn_of_quantized(result.linears, warnings);
-    for (const WeightsLinear& linear : result.linears) warn_of_range(linear, range_ratio_limit, warnings);
+    warn_of_ranges(result.linears, range_ratio_limit, warnings);
 }
 
 }  // namespace assay
