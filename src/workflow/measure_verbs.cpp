@@ -311,9 +311,9 @@ Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelT
     session.set("findings", options.findings);
     const Treatment& treatment = chosen.treatments.front();
     const Evaluation text = session.evaluation(options.text);
-    // Of findings' GPTQ; other text than that which measures.
+    // Of findings' GPTQ; other text than that which measures. Where there are ids, there may be no tokenizer.
     std::vector<EvaluationWindow> calibration;
-    if (options.findings > 0 && std::holds_alternative<IntFormat>(treatment.format))
+    if (options.findings > 0 && !options.text.ids && std::holds_alternative<IntFormat>(treatment.format))
         calibration = session.calibration(options.calibration, text.windows);
     std::vector<Workload> work =
         sensitivity_work(session.model(), chosen, chosen.treatments.size(), text.windows);
