@@ -223,6 +223,19 @@ class DerivedModels(SmolLM2Test):
         self.assertEqual((config["hidden"], config["heads"], config["kv_heads"]), (768, 12, 4))
 
 
+class Tasks(SmolLM2Test):
+    def test_of_questions_are_those_of_transformers(self):
+        """tests/data/smollm2/mmlu.json was made by tools/mmlu_reference.py."""
+        result = self.result("eval", self.folder, "--task", "mmlu", "--task-data", DATA / "tasks" / "mmlu", "--shots", "2")
+        expected = oracle("mmlu.json")
+        self.assertEqual({q["id"] for q in result["questions"]}, expected.keys())
+        for question in result["questions"]:
+            own = expected[question["id"]]
+            self.assertEqual((question["chosen"], question["answer"]), (own["chosen"], own["answer"]), question["id"])
+            for ll, other in zip(question["log_likelihoods"], own["log_likelihoods"], strict=True):
+                self.assertAlmostEqual(ll, other, delta=1e-3, msg=question["id"])
+
+
 if __name__ == "__main__":
     if len(sys.argv) < 3:
         sys.exit(__doc__)

@@ -60,7 +60,9 @@ def log_likelihoods(model, tokenizer, context):
 
 def answers(model, tokenizer, data, shots, ids):
     tests, prompts, found = {}, {}, {}
-    for name in ids:
+    for done, name in enumerate(ids):
+        if done % 50 == 0:
+            print(f"{done} of {len(ids)} questions", file=sys.stderr, flush=True)
         subject, number = name.rsplit("/", 1)
         if subject not in tests:
             tests[subject] = read_rows(data / "test" / f"{subject}_test.csv")

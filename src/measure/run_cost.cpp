@@ -213,7 +213,9 @@ MemoryLimits fit_memory(const Workload& work, const compute::Backend& backend, i
         return need_of(work, backend, threads, tried, base).total() <= budget;
     };
     // Chunks first: a block's weights are then walked in fewer, larger steps.
-    for (std::int64_t rows : {256, 512, 1024, 2048}) {
+    // Each one repeats the prefixes of the windows that it shares, so those may be longer.
+    const std::int64_t longest_chunk = work.shared.empty() ? 2048 : 8192;
+    for (std::int64_t rows = 256; rows <= longest_chunk; rows *= 2) {
         MemoryLimits tried = limits;
         tried.chunk_rows = rows;
         if (fits(tried)) limits = tried;
