@@ -288,11 +288,14 @@ std::string pictures_section(const std::vector<const WeightsLinear*>& linears) {
     std::string figures;
     for (const WeightsLinear* linear : linears) {
         const std::string pictures = histogram_svg(*linear) + error_map_svg(*linear);
-        if (!pictures.empty()) figures += "<div><h3>" + html_escape(linear->name) + "</h3>\n" + pictures + "</div>\n";
+        if (!pictures.empty())
+            figures += "<div><h3>" + html_escape(linear->name) + "</h3>\n" + pictures + "</div>\n";
     }
     if (figures.empty()) return "";
-    return "<section><h2>Distributions and errors</h2>\n<p class=\"note\">Of the linears whose outliers stretch "
-           "the range most. Counts on a logarithmic axis, marks at mean ± 3σ. Below, where the treatment errs: "
+    return "<section><h2>Distributions and errors</h2>\n<p class=\"note\">Of the linears whose outliers "
+           "stretch "
+           "the range most. Counts on a logarithmic axis, marks at mean ± 3σ. Below, where the treatment "
+           "errs: "
            "output rows down, groups of input channels across, brighter for larger errors.</p>\n"
            "<div class=\"tiles pictures\">\n" +
            figures + "</div></section>\n";
@@ -302,7 +305,8 @@ std::string sections(const WeightsResult& result) {
     std::vector<std::string> sentences = sweep_sentences(result);
     const std::vector<std::string> warnings = result.warnings.value_or(std::vector<std::string>());
     const std::size_t shown = std::min(kShownWarnings, warnings.size());
-    sentences.insert(sentences.end(), warnings.begin(), warnings.begin() + static_cast<std::ptrdiff_t>(shown));
+    sentences.insert(sentences.end(), warnings.begin(),
+                     warnings.begin() + static_cast<std::ptrdiff_t>(shown));
     if (warnings.size() > shown)
         sentences.push_back(fmt::format("… and {} more warnings in results.json", warnings.size() - shown));
     std::string items;
@@ -313,12 +317,14 @@ std::string sections(const WeightsResult& result) {
     return tiles(result) +
            rows_section("Group sizes", "All linears of the blocks rounded to nearest, all else in 16 bits.",
                         group_sweep_rows(result)) +
-           rows_section("Clips", "All linears of the blocks; squared errors, summed.", clip_sweep_rows(result)) +
+           rows_section("Clips", "All linears of the blocks; squared errors, summed.",
+                        clip_sweep_rows(result)) +
            rows_section("Outliers", "The linears whose weights beyond 4σ stretch the range most.",
                         outlier_rows(worst)) +
            pictures_section(pictured) +
-           (items.empty() ? "" : "<section><h2>Worth knowing</h2>\n<ul class=\"conclusions\">\n" + items +
-                                     "</ul></section>\n");
+           (items.empty() ? ""
+                          : "<section><h2>Worth knowing</h2>\n<ul class=\"conclusions\">\n" + items +
+                                "</ul></section>\n");
 }
 
 // Everything between the header and the settings.

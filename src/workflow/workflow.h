@@ -19,8 +19,8 @@ Envelope inspect_model(const ModelOptions& options, Progress& progress, const Ca
 // differences.
 Envelope measure_perplexity(const PerplexityOptions& options, Progress& progress, const CancelToken& cancel);
 
-// Moments, outliers, reconstruction errors and sweeps over group sizes and clips of the selected linears; needs
-// no text.
+// Moments, outliers, reconstruction errors and sweeps over group sizes and clips of the selected linears;
+// needs no text.
 Envelope measure_weights(const WeightsOptions& options, Progress& progress, const CancelToken& cancel);
 
 // Sensitivity of the selected linears under each treatment.
