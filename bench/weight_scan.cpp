@@ -1,5 +1,5 @@
-// How fast the statistics and sweeps of a model's weights are, beside the machine's read bandwidth and its rate of
-// vector operations, a second of processor time, measured in the same run. Prints one JSON document;
+// How fast the statistics and sweeps of a model's weights are, beside the machine's read bandwidth and its
+// rate of vector operations, a second of processor time, measured in the same run. Prints one JSON document;
 // docs/performance.md tells what the bounds count.
 //
 // usage: weight_scan MODEL [--threads N] [--repeats N] [--treatment T]
@@ -85,11 +85,12 @@ double read_bandwidth(ThreadPool& pool) {
     return static_cast<double>(kFloats) * sizeof(float) / seconds.processor;
 }
 
-// Vector operations that the formulas need at least for 16 weights in f32, apart from loads; a division counts
-// as the 16 operations that could be done meanwhile.
+// Vector operations that the formulas need at least for 16 weights in f32, apart from loads; a division
+// counts as the 16 operations that could be done meanwhile.
 constexpr double kDivision = 16;
-constexpr double kMoments = 5 + 2 + 2 + 4 + 4 + 2;  // widen, - shift, squares, two sums, two fused sums, min, max
-constexpr double kOneValue = 2 + 2;                  // group's min and max; a comparison and its count
+constexpr double kMoments =
+    5 + 2 + 2 + 4 + 4 + 2;           // widen, - shift, squares, two sums, two fused sums, min, max
+constexpr double kOneValue = 2 + 2;  // group's min and max; a comparison and its count
 constexpr double kTreated =
     2 + kDivision + 6 + 2 + 13;  // range; w / s; round, zero, clamp, scale; E; in double: E², w², |E|, max
 constexpr double kOutliers = 4;  // two comparisons, min, max

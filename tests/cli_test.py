@@ -199,6 +199,28 @@ class Json(CliTest):
                     routed = ".experts." in linear["name"]
                     self.assertTrue(linear["input"]["rows"] < 288 if routed else linear["input"]["rows"] == 288, linear["name"])
 
+    def test_of_weights_with_all_sweeps(self):
+        result = self.envelope("weights", self.model, "--treatment", TREATMENT, "--sweep", "all", "--histograms", "--range-ratio", 1.5)
+        self.assertEqual((result["range_ratio_limit"], len(result["group_sweep"]), len(result["clip_sweep"])), (1.5, 30, 12))
+        for linear in result["linears"]:
+            elements = linear["shape"][0] * linear["shape"][1]
+            counted = sum(linear["histogram"]["counts"]) + linear["histogram"]["below"] + linear["histogram"]["above"]
+            self.assertEqual(counted, elements)
+            errors = {row["format"]: row["relative_error"] for row in linear["group_sweep"]}
+            self.assertAlmostEqual(errors["int4-g32"], linear["relative_error"], delta=1e-6)
+            self.assertEqual(sum(row["best"] for row in linear["clip_sweep"]), 1)
+
+    def test_of_weights_counts_the_bytes_that_the_file_holds(self):
+        for name, stored, fmt in (("q4_0", "Q4_0", "int4-sym-g32"), ("q8_0", "Q8_0", "int8-sym-g32")):
+            model = DATA / "gguf" / f"llama-a-{name}.gguf"
+            tensors = {t["name"]: t for t in self.result("inspect", model)["tensors"] if t["dtype"] == stored}
+            result = self.result("weights", model, "--sweep", "groups")
+            sizes = {w["name"] + ".weight": row["bytes"] for w in result["linears"] for row in w["group_sweep"] if row["format"] == fmt}
+            self.assertGreaterEqual(len(tensors), 14)
+            for tensor, facts in tensors.items():
+                self.assertEqual(sizes[tensor], facts["bytes"], tensor)
+            self.assertIn(f"blocks of 32, stored as {stored}", " ".join(result["warnings"]))
+
     def test_of_sensitivity(self):
         result = self.envelope("sensitivity", self.model, *self.exact)
         self.assert_has(result, {"baseline", "linears"})

@@ -117,6 +117,7 @@ class Weights(SmolLM2Test):
             self.assert_relative(ours["std"], stats["std"], 1e-6, f"{name} std")
             self.assert_relative(ours["mean"], stats["mean"], 1e-4, f"{name} mean")
             for k in (3, 4):
+                self.assertEqual(ours[f"outliers_{k}s"], stats[f"outliers_{k}sigma"], f"{name} outliers")
                 self.assert_relative(ours[f"outlier_fraction_{k}s"], stats[f"fraction_{k}sigma"], 1e-7, f"{name} outliers")
             self.assert_relative(ours["range_ratio"], stats["range_ratio_3sigma"], 1e-6, f"{name} range ratio")
             self.assert_relative(ours["range_ratio_4s"], stats["range_ratio_4sigma"], 1e-6, f"{name} range ratio 4s")
@@ -154,6 +155,13 @@ class Activations(SmolLM2Test):
             side = linears[f"model.layers.{block}.mlp.down_proj"]
             self.assertEqual(side["massive_windows"], 3)
             self.assertEqual({(t["position"], t["channel"]) for t in side["massive"][:3]}, {(0, 507)})
+
+
+    def test_of_the_gguf_are_already_quantized(self):
+        result = self.result("weights", model)
+        found = [w["already_quantized"] for w in result["linears"] if w["name"] != "model.embed_tokens"]
+        self.assertEqual(found, [{"stored_type": "Q4_1", "grid_bits": 4, "grid_group": 32}] * 210)
+        self.assertIn("already quantized: 4-bit, blocks of 32, stored as Q4_1 (210 linears", " ".join(result["warnings"]))
 
 
 class ExactSwaps(SmolLM2Test):
@@ -213,13 +221,25 @@ class DerivedModels(SmolLM2Test):
         result = self.windows(derived, 256, 1, "--against", self.folder)
         self.assertLess(abs(result["kl_mean"]), 1e-8)
         self.assertLess(abs(result["delta_nll"]), 1e-5)
-        return self.result("inspect", derived)["config"]
+        return derived
 
-    def test_offgrid_computes_the_same_function(self):
-        self.assertEqual(self.assert_same_function("offgrid")["hidden"], 576)
+    def assert_smaller_groups_err_less(self, rows, name):
+        errors = {row["format"]: row["rmse"] for row in rows}
+        for kind in (f"int{bits}{sym}-" for bits in (3, 4, 8) for sym in ("", "-sym")):
+            sizes = [errors[kind + group] for group in ("g32", "g64", "g128", "g256", "channel")]
+            self.assertEqual(sizes, sorted(sizes), f"{name} {kind}")
+
+    def test_offgrid_computes_the_same_function_and_errs_less_in_smaller_groups(self):
+        derived = self.assert_same_function("offgrid")
+        self.assertEqual(self.result("inspect", derived)["config"]["hidden"], 576)
+        result = self.result("weights", derived, "--sweep", "groups")
+        self.assert_smaller_groups_err_less(result["group_sweep"], "the model")
+        for linear in result["linears"]:
+            self.assert_smaller_groups_err_less(linear["group_sweep"], linear["name"])
+            self.assertNotIn("already_quantized", linear)
 
     def test_padded_computes_the_same_function(self):
-        config = self.assert_same_function("padded")
+        config = self.result("inspect", self.assert_same_function("padded"))["config"]
         self.assertEqual((config["hidden"], config["heads"], config["kv_heads"]), (768, 12, 4))
 
 

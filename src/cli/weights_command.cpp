@@ -20,9 +20,10 @@ void add_weights(CLI::App& app, Action& chosen) {
     add_model_options(verb, values->options.model);
     add_treatment_option(verb, values->options.treatment);
     add_linears_option(verb, values->options.linears);
-    verb.add_option("--sweep", values->options.sweep,
-                    "groups: 3, 4 and 8 bits, symmetric or not, in groups of 32, 64, 128, 256 and whole rows; "
-                    "clip: ranges cut at percentiles of |w|, and where the squared error is least; all: both")
+    verb.add_option(
+            "--sweep", values->options.sweep,
+            "groups: 3, 4 and 8 bits, symmetric or not, in groups of 32, 64, 128, 256 and whole rows; "
+            "clip: ranges cut at percentiles of |w|, and where the squared error is least; all: both")
         ->check(CLI::IsMember({"none", "groups", "clip", "all"}))
         ->capture_default_str();
     verb.add_flag("--histograms", values->options.histograms,

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/error.h"
-#include "measure/input_energy.h"
+#include "measure/activations.h"
 #include "model/model_files.h"
 #include "model/test_models.h"
 
@@ -138,10 +138,11 @@ TEST(Hessians, TheDiagonalIsTheInputsEnergy) {
     TestEngine engine;
     const auto windows = with_context(random_windows({40, 13}, 97), 0);
     const std::vector<std::size_t> items{6};
-    const auto energies = input_energies(model, engine, windows, items);
+    const Activations activations = measure_activations(model, engine, windows, items);
+    const auto& energies = activations.input(6).channel_energy;
     const auto hessians = measure_hessians(model, engine, windows, items);
     for (std::int64_t c = 0; c < hessians[0].sums.size(); ++c) {
-        const double energy = energies.at(6)[static_cast<std::size_t>(c)];
+        const double energy = energies[static_cast<std::size_t>(c)];
         EXPECT_NEAR(hessians[0].sums(c, c), energy, 1e-5 * energy);
     }
 }

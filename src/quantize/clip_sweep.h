@@ -24,13 +24,14 @@ struct ClipSetting {
 
 // c the clipped w, q the rounded c.
 struct ClipOutcome {
-    double clip_error = 0;      // Σ (w - c)²
-    double rounding_error = 0;  // Σ (c - q)²
-    double total_error = 0;     // Σ (w - q)², which is not the sum of both: clipped weights round, too
-    std::int64_t clipped = 0;   // weights with c != w
-    std::optional<float> threshold;     // of a percentile
-    std::optional<double> mean_ratio;   // of a search: over the scales
-    std::optional<double> one_ratio;    // of a search: the ratio with the least total error, were it every scale's
+    double clip_error = 0;           // Σ (w - c)²
+    double rounding_error = 0;       // Σ (c - q)²
+    double total_error = 0;          // Σ (w - q)², which is not the sum of both: clipped weights round, too
+    std::int64_t clipped = 0;        // weights with c != w
+    std::optional<float> threshold;  // of a percentile
+    std::optional<double> mean_ratio;  // of a search: over the scales
+    std::optional<double>
+        one_ratio;  // of a search: the ratio with the least total error, were it every scale's
 };
 
 // All percentiles with one scale for the whole matrix, all with the format's scales; then the search with a

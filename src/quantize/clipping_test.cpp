@@ -100,7 +100,8 @@ Matrix<float> tried(const Matrix<float>& group, const NumberFormat& format, cons
 TEST(Clipping, EveryGroupOfARowTakesTheRatioThatTryingFinds) {
     ThreadPool pool(2);
     Rng rng(4);
-    for (const char* text : {"int4-g48", "int3-sym-g32", "int4-channel", "int8-g16(scale=f32)", "int4-sym-g64(scale=bf16)"}) {
+    for (const char* text :
+         {"int4-g48", "int3-sym-g32", "int4-channel", "int8-g16(scale=f32)", "int4-sym-g64(scale=bf16)"}) {
         const NumberFormat format = parse_number_format(text);
         Matrix<float> w = gaussian_twin(random_matrix(9, 200).view(), 3);
         for (float& x : w.row(2)) x = std::abs(x) + 0.5f;  // one-sided
@@ -186,20 +187,21 @@ TEST(Clipping, TheThresholdIsTheWeightBelowWhichTheShareLies) {
 }
 
 // All outcomes of a sweep, in the settings' order.
-std::vector<ClipOutcome> sweep(const Matrix<float>& w, const std::vector<ClipSetting>& settings, int threads) {
+std::vector<ClipOutcome> sweep(const Matrix<float>& w, const std::vector<ClipSetting>& settings,
+                               int threads) {
     ThreadPool pool(threads);
     const RowSource source = rows_of(w.view());
     std::vector<float> thresholds;
     for (const ClipSetting& s : settings) {
         if (s.percentile) thresholds.push_back(clip_threshold(w.view(), *s.percentile, pool));
     }
-    const WeightMoments moments =
-        scan_rows(source, pool, MomentSums(first_row_mean(source))).moments();
+    const WeightMoments moments = scan_rows(source, pool, MomentSums(first_row_mean(source))).moments();
     const auto searched = scan_rows(source, pool, ClipSearchSums(settings, w.cols())).outcomes();
     const auto at = scan_rows(source, pool, ClipAtSums(settings, thresholds, moments, w.cols())).outcomes();
     std::vector<ClipOutcome> all;
     std::size_t next_search = 0, next_at = 0;
-    for (const ClipSetting& s : settings) all.push_back(s.percentile ? at[next_at++] : searched[next_search++]);
+    for (const ClipSetting& s : settings)
+        all.push_back(s.percentile ? at[next_at++] : searched[next_search++]);
     return all;
 }
 

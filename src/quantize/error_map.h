@@ -19,7 +19,8 @@ struct ErrorMap {
     std::vector<double> rms;  // row by row
 };
 
-// Groups are those of the format that share a scale in a row; where that is the whole row, runs of 32 columns.
+// Groups are those of the format that share a scale in a row; where that is the whole row, runs of 32
+// columns.
 class ErrorMapSums {
   public:
     // Shape: of a matrix [out, in].

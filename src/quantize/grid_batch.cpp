@@ -32,8 +32,7 @@ void make_carefully(const IntFormat& format, const float* low, const float* high
     for (std::size_t i = 0; i < count; ++i) {
         const IntGrid grid = int_grid(format, low[i], high[i]);
         const bool zeros = grid.scale == 0;
-        const float inverse =
-            zeros ? 0.0f : std::min(1 / grid.scale, std::numeric_limits<float>::max());
+        const float inverse = zeros ? 0.0f : std::min(1 / grid.scale, std::numeric_limits<float>::max());
         out.scale[i] = grid.scale;
         out.inverse[i] = inverse;
         out.least[i] = zeros ? 0.0f : std::min(0.0f, std::max(-grid.zero, std::nearbyint(low[i] * inverse)));

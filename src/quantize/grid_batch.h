@@ -10,15 +10,14 @@
 
 namespace assay {
 
-// The grids of int_grid() for groups whose weights lie in [low, high]: scales and zero points are its own, bit
-// for bit. A weight is rounded to clamp(round(w · inverse), least, most) · scale, the steps from the zero
-// point; least <= 0 and most >= 0 are the first and the last code, or what low and high round to where that is
-// nearer to 0: weights beyond the range are rounded as if they had been clipped to it.
-// Rounding by w · inverse, where int_grid.h divides, moves no weight but those within an f32 rounding of the
-// middle between two numbers, which are as far from both (and weights below 1e-38).
-// Shape: low, high and the arrays of `out` have room for `count` groups, rounded up to a multiple of
-// compute::kLanes.
-// Throws: NumericError as int_grid().
+// The grids of int_grid() for groups whose weights lie in [low, high]: scales and zero points are its own,
+// bit for bit. A weight is rounded to clamp(round(w · inverse), least, most) · scale, the steps from the zero
+// point; least <= 0 and most >= 0 are the first and the last code, or what low and high round to where that
+// is nearer to 0: weights beyond the range are rounded as if they had been clipped to it. Rounding by w ·
+// inverse, where int_grid.h divides, moves no weight but those within an f32 rounding of the middle between
+// two numbers, which are as far from both (and weights below 1e-38). Shape: low, high and the arrays of `out`
+// have room for `count` groups, rounded up to a multiple of compute::kLanes. Throws: NumericError as
+// int_grid().
 void make_grids(const IntFormat& format, const float* low, const float* high, std::size_t count,
                 const compute::Grids& out);
 

@@ -28,8 +28,7 @@ std::vector<IntFormat> group_sweep_formats() {
     std::vector<IntFormat> all;
     for (bool symmetric : {false, true}) {
         for (std::size_t size = 0; size < kSizes; ++size) {
-            for (std::size_t bits = 0; bits < kBits; ++bits)
-                all.push_back(format_of(bits, size, symmetric));
+            for (std::size_t bits = 0; bits < kBits; ++bits) all.push_back(format_of(bits, size, symmetric));
         }
     }
     return all;

@@ -47,8 +47,13 @@ TEST(GroupSweep, HasThirtyFormats) {
 TEST(GroupSweep, EqualsRoundingInEachFormat) {
     const auto formats = group_sweep_formats();
     // Rows of whole groups; ragged ones of many lengths; shorter than a group; one weight.
-    for (const auto& [rows, cols] : {std::pair<std::int64_t, std::int64_t>{12, 512}, {40, 576}, {7, 1000},
-                                     {5, 33}, {3, 31}, {2, 1}, {70, 257}}) {
+    for (const auto& [rows, cols] : {std::pair<std::int64_t, std::int64_t>{12, 512},
+                                     {40, 576},
+                                     {7, 1000},
+                                     {5, 33},
+                                     {3, 31},
+                                     {2, 1},
+                                     {70, 257}}) {
         Matrix<float> w = gaussian(rows, cols, static_cast<std::uint64_t>(cols));
         const std::vector<double> squares = sweep(w);
         for (std::size_t f = 0; f < formats.size(); ++f) {
@@ -61,7 +66,7 @@ TEST(GroupSweep, EqualsRoundingInEachFormat) {
 
 TEST(GroupSweep, OneSidedConstantAndZeroGroupsRoundAsAlone) {
     Matrix<float> w = gaussian(6, 300, 3);
-    for (float& x : w.row(0)) x = std::abs(x) + 1;   // far above 0
+    for (float& x : w.row(0)) x = std::abs(x) + 1;  // far above 0
     for (float& x : w.row(1)) x = -std::abs(x);
     for (float& x : w.row(2)) x = 0.37f;
     for (float& x : w.row(3)) x = 0;
@@ -81,6 +86,18 @@ TEST(GroupSweep, SmallerGroupsNeverLoseOnAGaussian) {
         EXPECT_TRUE(size == 0 || squares[f - 3] < squares[f]) << f;
         EXPECT_TRUE(f % 3 == 0 || squares[f] < squares[f - 1]) << f;  // and more bits
     }
+}
+
+TEST(GroupSweep, ARangeThatVariesInsideGroupsGainsByGroupsThatDoNot) {
+    Matrix<float> varying = gaussian(64, 512, 11);
+    const std::vector<double> healthy = sweep(varying);
+    for (std::int64_t r = 0; r < 64; ++r) {
+        for (std::int64_t c = 0; c < 512; ++c) varying.view()(r, c) *= c / 32 % 2 == 0 ? 1.0f : 0.2f;
+    }
+    const std::vector<double> squares = sweep(varying);
+    const std::size_t g32 = 1, g64 = 4;  // of 4 bits
+    EXPECT_GT(healthy[g32] / healthy[g64], 0.7);
+    EXPECT_LT(squares[g32] / squares[g64], 0.6);  // the small half errs as much as the large one in 64
 }
 
 TEST(GroupSweep, ThreadsChangeNoBit) {
@@ -138,7 +155,8 @@ TEST(OneValueGroups, AreNotToldOfScalesOfSeveralRows) {
     const Matrix<float> w(4, 4);
     ThreadPool pool(1);
     for (const char* format : {"int4-tensor", "fp8-e4m3-b128x128"}) {
-        EXPECT_FALSE(scan_rows(rows_of(w.view()), pool, OneValueSums(parse_number_format(format), 4)).groups());
+        EXPECT_FALSE(
+            scan_rows(rows_of(w.view()), pool, OneValueSums(parse_number_format(format), 4)).groups());
     }
 }
 

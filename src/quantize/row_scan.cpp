@@ -9,7 +9,8 @@
 namespace assay {
 namespace {
 
-constexpr std::int64_t kPanelWeights = 1 << 14;  // 64 KiB: in the second-level cache with all that is made of it
+constexpr std::int64_t kPanelWeights =
+    1 << 14;  // 64 KiB: in the second-level cache with all that is made of it
 constexpr std::int64_t kShareWeights = 1 << 15;  // at least: sums are merged once a share
 
 std::int64_t rows_of_panel(std::int64_t cols) {
@@ -27,14 +28,15 @@ RowSource rows_of(MatrixView<const float> w) {
             }};
 }
 
-void find_ranges(const RowPanel& panel, std::int64_t width, std::vector<float>& low, std::vector<float>& high) {
+void find_ranges(const RowPanel& panel, std::int64_t width, std::vector<float>& low,
+                 std::vector<float>& high) {
     const auto per_row = static_cast<std::size_t>(ceil_div(panel.w.cols(), width));
     const auto rows = static_cast<std::size_t>(panel.w.rows());
     low.resize(rows * per_row);
     high.resize(rows * per_row);
     for (std::size_t r = 0; r < rows; ++r)
-        compute::weight_kernels().ranges(panel.w.row(static_cast<std::int64_t>(r)).data(), panel.w.cols(), width,
-                                         &low[r * per_row], &high[r * per_row]);
+        compute::weight_kernels().ranges(panel.w.row(static_cast<std::int64_t>(r)).data(), panel.w.cols(),
+                                         width, &low[r * per_row], &high[r * per_row]);
 }
 
 std::vector<RowShare> row_shares(std::int64_t rows, std::int64_t cols) {
@@ -43,8 +45,7 @@ std::vector<RowShare> row_shares(std::int64_t rows, std::int64_t cols) {
     const std::int64_t height = rows_of_panel(cols), panels = ceil_div(rows, height);
     const std::int64_t count = std::min({panels, kMostShares, ceil_div(rows * cols, kShareWeights)});
     for (std::int64_t i = 0; i < count; ++i)
-        shares.push_back(
-            {panels * i / count * height, std::min(rows, panels * (i + 1) / count * height)});
+        shares.push_back({panels * i / count * height, std::min(rows, panels * (i + 1) / count * height)});
     return shares;
 }
 

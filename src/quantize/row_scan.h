@@ -29,9 +29,10 @@ struct RowPanel {
     std::int64_t first_row = 0;
 };
 
-// The smallest and the largest of each `width` weights of the panel's rows, row by row; the last group of a row
-// may hold fewer.
-void find_ranges(const RowPanel& panel, std::int64_t width, std::vector<float>& low, std::vector<float>& high);
+// The smallest and the largest of each `width` weights of the panel's rows, row by row; the last group of a
+// row may hold fewer.
+void find_ranges(const RowPanel& panel, std::int64_t width, std::vector<float>& low,
+                 std::vector<float>& high);
 
 // Rows [first, end) of one share: they depend on the matrix's shape only. At most kMostShares, in order; none
 // for a matrix without elements.
@@ -46,10 +47,9 @@ inline constexpr std::int64_t kMostShares = 64;
 void read_panels(const RowSource& source, const RowShare& share,
                  const std::function<void(const RowPanel&)>& look);
 
-// What `empty` becomes when it has seen all rows: a copy of it takes the panels of each share with add(panel),
-// and the copies are merged in the shares' order with merge(other). The same bits for any number of threads;
-// memory for the copies, and a panel a thread.
-// Throws: as add() and the source's read().
+// What `empty` becomes when it has seen all rows: a copy of it takes the panels of each share with
+// add(panel), and the copies are merged in the shares' order with merge(other). The same bits for any number
+// of threads; memory for the copies, and a panel a thread. Throws: as add() and the source's read().
 template <class Sums>
 Sums scan_rows(const RowSource& source, ThreadPool& pool, const Sums& empty) {
     const std::vector<RowShare> shares = row_shares(source.rows, source.cols);

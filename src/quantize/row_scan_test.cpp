@@ -39,11 +39,16 @@ struct Seen {
 };
 
 TEST(RowScan, ShowsEveryRowOnceInOrder) {
-    for (const auto& [rows, cols] : {std::pair<std::int64_t, std::int64_t>{1, 1}, {7, 33}, {300, 1000},
-                                     {2000, 31}, {3, 40000}, {5000, 577}}) {
+    for (const auto& [rows, cols] : {std::pair<std::int64_t, std::int64_t>{1, 1},
+                                     {7, 33},
+                                     {300, 1000},
+                                     {2000, 31},
+                                     {3, 40000},
+                                     {5000, 577}}) {
         const Matrix<float> w = counted(rows, cols);
         ThreadPool one(1), three(3);
-        const Seen a = scan_rows(rows_of(w.view()), one, Seen{}), b = scan_rows(rows_of(w.view()), three, Seen{});
+        const Seen a = scan_rows(rows_of(w.view()), one, Seen{}),
+                   b = scan_rows(rows_of(w.view()), three, Seen{});
         std::vector<std::int64_t> expected(static_cast<std::size_t>(rows));
         std::iota(expected.begin(), expected.end(), std::int64_t{0});
         EXPECT_EQ(a.rows, expected) << rows << " x " << cols;

@@ -12,7 +12,8 @@ namespace {
 
 TEST(RtnErrors, AreThoseOfTheRoundedMatrix) {
     ThreadPool pool(2);
-    for (const auto& [rows, cols] : {std::pair<std::int64_t, std::int64_t>{50, 576}, {3, 1}, {9, 130}, {200, 1111}}) {
+    for (const auto& [rows, cols] :
+         {std::pair<std::int64_t, std::int64_t>{50, 576}, {3, 1}, {9, 130}, {200, 1111}}) {
         Matrix<float> norms(rows, cols);
         std::fill(norms.values().begin(), norms.values().end(), 0.1f);
         Matrix<float> w = gaussian_twin(norms.view(), 5), rounded = w;

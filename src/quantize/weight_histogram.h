@@ -15,8 +15,9 @@ inline constexpr double kHistogramSigmas = 6;
 struct WeightHistogram {
     double low = 0;
     double high = 0;
-    std::vector<std::int64_t> counts;  // [bins]: bin b holds floor((w - low) · bins / (high - low)) = b, in f32
-    std::int64_t below = 0;            // weights under low, and over high
+    std::vector<std::int64_t>
+        counts;              // [bins]: bin b holds floor((w - low) · bins / (high - low)) = b, in f32
+    std::int64_t below = 0;  // weights under low, and over high
     std::int64_t above = 0;
 };
 

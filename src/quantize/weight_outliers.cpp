@@ -124,8 +124,8 @@ void OutlierSums::merge(OutlierSums&& other) {
 std::vector<OutlierPart> OutlierSums::column_parts() const {
     std::vector<OutlierPart> parts;
     for (std::size_t c = 0; c < columns_.counts.size(); ++c)
-        parts.push_back({static_cast<std::int64_t>(c), columns_.counts[c], columns_.max_abs[c],
-                         columns_.energies[c]});
+        parts.push_back(
+            {static_cast<std::int64_t>(c), columns_.counts[c], columns_.max_abs[c], columns_.energies[c]});
     return parts;
 }
 

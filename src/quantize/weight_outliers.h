@@ -38,8 +38,8 @@ struct WeightOutliers {
     // (max - min) of the weights that are no outliers, beyond 3 and beyond 4 std.
     double range_without_3s = 0;
     double range_without_4s = 0;
-    double energy = 0;                // Σ (w - mean)² of those beyond 3 std
-    std::vector<OutlierPart> rows;    // those with the largest energy, largest first: at most kWorstParts
+    double energy = 0;              // Σ (w - mean)² of those beyond 3 std
+    std::vector<OutlierPart> rows;  // those with the largest energy, largest first: at most kWorstParts
     std::vector<OutlierPart> columns;
 };
 
@@ -73,7 +73,7 @@ class OutlierSums {
     std::array<SigmaBand, 3> bands_;
     std::array<std::int64_t, 3> counts_{};
     float magnitude_ = 0;
-    Inside inside_3s_, inside_4s_;  // of the latter only those beyond 3 std
+    Inside inside_3s_, inside_4s_;   // of the latter only those beyond 3 std
     std::vector<OutlierPart> rows_;  // those with outliers
     struct Columns {                 // all; empty until the first outlier
         std::vector<std::int64_t> counts;

@@ -50,7 +50,8 @@ struct Naive {
 };
 
 TEST(WeightMoments, AreThoseOfTheFormulas) {
-    for (const auto& [rows, cols] : {std::pair<std::int64_t, std::int64_t>{1, 1}, {3, 17}, {40, 255}, {100, 700}}) {
+    for (const auto& [rows, cols] :
+         {std::pair<std::int64_t, std::int64_t>{1, 1}, {3, 17}, {40, 255}, {100, 700}}) {
         Matrix<float> w = gaussian(rows, cols, 3);
         for (float& x : w.values()) x = 0.01f * x + 5;  // far from 0: the shift keeps the digits
         const WeightMoments m = moments_of(w);
@@ -58,8 +59,10 @@ TEST(WeightMoments, AreThoseOfTheFormulas) {
         EXPECT_EQ(m.count, rows * cols);
         EXPECT_NEAR(m.mean, naive.mean, 1e-12);
         EXPECT_NEAR(m.std, std::sqrt(naive.variance), 1e-12);
-        EXPECT_TRUE(rows * cols == 1 || std::abs(m.kurtosis.value() - naive.kurtosis) < 1e-7 * naive.kurtosis);
-        EXPECT_NEAR(m.squares, std::inner_product(w.values().begin(), w.values().end(), w.values().begin(), 0.0),
+        EXPECT_TRUE(rows * cols == 1 ||
+                    std::abs(m.kurtosis.value() - naive.kurtosis) < 1e-7 * naive.kurtosis);
+        EXPECT_NEAR(m.squares,
+                    std::inner_product(w.values().begin(), w.values().end(), w.values().begin(), 0.0),
                     1e-4 * m.squares);
         EXPECT_EQ(m.min, *std::min_element(w.values().begin(), w.values().end()));
         EXPECT_EQ(m.max, *std::max_element(w.values().begin(), w.values().end()));
@@ -181,7 +184,8 @@ TEST(WeightOutliers, ABandHoldsExactlyTheFloatsOfTheFormula) {
                 return std::abs(static_cast<double>(x) - m.mean) <= k * m.std;
             };
             EXPECT_TRUE(inside(band.low) && inside(band.high));
-            EXPECT_FALSE(inside(std::nextafter(band.low, -INFINITY)) || inside(std::nextafter(band.high, INFINITY)));
+            EXPECT_FALSE(inside(std::nextafter(band.low, -INFINITY)) ||
+                         inside(std::nextafter(band.high, INFINITY)));
         }
     }
     EXPECT_THROW(sigma_band({}, 0), InvalidArgument);
@@ -211,8 +215,9 @@ TEST(WeightHistogram, HasAllWeightsInTheirBins) {
     // Bins reach from mean - 6 std to mean + 6 std: the middle third holds what lies within 2 std.
     const Naive naive(w);
     const std::int64_t within = 64 * 501 - naive.beyond(w, 2);
-    EXPECT_NEAR(static_cast<double>(std::accumulate(h.counts.begin() + 32, h.counts.begin() + 64, std::int64_t{0})),
-                static_cast<double>(within), 3);
+    EXPECT_NEAR(
+        static_cast<double>(std::accumulate(h.counts.begin() + 32, h.counts.begin() + 64, std::int64_t{0})),
+        static_cast<double>(within), 3);
     EXPECT_NEAR(h.high - h.low, 12 * std::sqrt(naive.variance), 1e-9);
 }
 

@@ -67,7 +67,38 @@ WeightsResult weights() {
     WeightsLinear exact = linear;
     exact.name = "model.layers.0.mlp.up_proj";
     exact.sqnr_db.reset();
-    return {.linears = {linear, exact}};
+    linear.outliers =
+        OutlierDetails{.kurtosis = 3.25,
+                       .outliers_3s = 30,
+                       .outliers_4s = 4,
+                       .outliers_6s = 1,
+                       .outlier_magnitude = 2.5,
+                       .range = 5,
+                       .range_without_outliers = 1.75,
+                       .one_value_groups = std::nullopt,
+                       .worst_rows = {{.index = 3, .outliers = 2, .max_abs = 2.5, .share = 0.125}},
+                       .worst_columns = {}};
+    linear.already_quantized = AlreadyQuantized{.stored_type = "Q4_1", .grid_bits = 4, .grid_group = 32};
+    linear.histogram = WeightBins{.low = -1, .high = 1, .counts = {0, 7, 0}, .below = 1, .above = 2};
+    linear.error_map = WeightErrorMap{.rows = 1, .columns = 2, .rms = {0.5, 0.25}};
+    linear.group_sweep = {
+        {.format = "int3-g32", .effective_bits = 3.6, .bytes = 12, .rmse = 0.1, .relative_error = 0.5}};
+    linear.clip_sweep = {
+        {.format = "int4-g64",
+         .clip = "percentile",
+         .percentile = 0.999,
+         .threshold = 1.5,
+         .clip_error = 1,
+         .rounding_error = 2,
+         .total_error = 2.5,
+         .clipped = 9},
+        {.format = "int4-g64", .clip = "mse", .mean_ratio = 0.9, .best_ratio = 0.95, .best = true}};
+    WeightsResult result{.linears = {linear, exact}, .range_ratio_limit = 2};
+    result.warnings = {"one", "two"};
+    result.group_sweep = {
+        {.linears = (*linear.group_sweep)[0], .average_bits = 6, .model_bytes = 99, .ragged_linears = 1}};
+    result.clip_sweep = linear.clip_sweep;
+    return result;
 }
 
 SensitivityResult sensitivity() {
@@ -339,6 +370,21 @@ TEST(Results, OfVersionsWithoutTokenStatisticsAreRead) {
     const Comparison& c = *result.comparison;
     EXPECT_FALSE(c.ppl_ratio || c.nll_correlation || c.top1_agreement_ci95 || c.delta_p);
     EXPECT_EQ(c.kl_mean, 1.0 / 3);
+}
+
+TEST(Results, OfVersionsWithoutSweepsAreRead) {
+    Json document = parse_json(results_text(envelope(weights())), "test");
+    Json& result = document["result"];
+    for (const char* name : {"range_ratio_limit", "warnings", "group_sweep", "clip_sweep"})
+        EXPECT_EQ(result.erase(name), 1u) << name;
+    for (const char* name :
+         {"kurtosis", "outliers_3s", "outliers_4s", "outliers_6s", "outlier_magnitude", "range",
+          "range_without_outliers", "one_value_groups", "worst_rows", "worst_columns", "already_quantized",
+          "histogram", "error_map", "group_sweep", "clip_sweep"})
+        EXPECT_EQ(result["linears"][0].erase(name), 1u) << name;
+    const auto read = std::get<WeightsResult>(parse_results(document.dump(), "test").result);
+    EXPECT_FALSE(read.warnings || read.group_sweep || read.linears[0].outliers || read.linears[0].histogram);
+    EXPECT_EQ(read.linears[0].relative_error, 0.1);
 }
 
 TEST(Results, RejectsTextThatIsNotJson) {

@@ -122,17 +122,16 @@ std::string histogram_svg(const WeightsLinear& linear) {
     std::string svg = bars_svg(bins);
     for (const int k : {-3, 3})
         svg += mark_svg(bins, linear.mean + k * linear.std, fmt::format("{}3σ", k < 0 ? "−" : "+"));
-    svg += fmt::format("<line class=\"axis\" x1=\"{}\" x2=\"{}\" y1=\"{}\" y2=\"{}\"/>\n", kLeft, kRight, kBottom,
-                       kBottom);
+    svg += fmt::format("<line class=\"axis\" x1=\"{}\" x2=\"{}\" y1=\"{}\" y2=\"{}\"/>\n", kLeft, kRight,
+                       kBottom, kBottom);
     svg += text_svg(kLeft, kBottom + 15, "start", format_significant(bins.low));
     svg += text_svg((kLeft + kRight) / 2, kBottom + 15, "middle", format_significant(linear.mean));
     svg += text_svg(kRight, kBottom + 15, "end", format_significant(bins.high));
-    const std::string beyond =
-        bins.below + bins.above == 0
-            ? "none beyond 6σ"
-            : fmt::format("beyond 6σ: {} down to {}, {} up to {}", format_count(bins.below),
-                          format_significant(linear.min), format_count(bins.above),
-                          format_significant(linear.max));
+    const std::string beyond = bins.below + bins.above == 0
+                                   ? "none beyond 6σ"
+                                   : fmt::format("beyond 6σ: {} down to {}, {} up to {}",
+                                                 format_count(bins.below), format_significant(linear.min),
+                                                 format_count(bins.above), format_significant(linear.max));
     return figure(kHeight, "Distribution of the weights of " + linear.name,
                   svg + text_svg((kLeft + kRight) / 2, kBottom + 31, "middle", beyond));
 }

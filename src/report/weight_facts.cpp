@@ -119,8 +119,8 @@ TextRows group_sweep_rows(const WeightsResult& result) {
 }
 
 TextRows clip_sweep_rows(const WeightsResult& result) {
-    TextRows table{{"scales", "clip", "clip error", "rounding error", "total error", "relative error", "clipped",
-                    "best of linears"},
+    TextRows table{{"scales", "clip", "clip error", "rounding error", "total error", "relative error",
+                    "clipped", "best of linears"},
                    {}};
     if (!result.clip_sweep) return table;
     const auto counts = best_counts(result);
@@ -129,7 +129,8 @@ TextRows clip_sweep_rows(const WeightsResult& result) {
         table.rows.push_back({row.format, clip_text(row) + (row.best ? " (best)" : ""),
                               format_significant(row.clip_error), format_significant(row.rounding_error),
                               format_significant(row.total_error), optional_number(row.relative_error),
-                              format_count(row.clipped), best == counts.end() ? "" : format_count(best->second)});
+                              format_count(row.clipped),
+                              best == counts.end() ? "" : format_count(best->second)});
     }
     return table;
 }
@@ -155,10 +156,10 @@ std::vector<std::string> sweep_sentences(const WeightsResult& result) {
     }
     if (plain != nullptr && plain->total_error > 0)
         sentences.push_back(
-            best == plain
-                ? fmt::format("No clip beats {} without one over the whole model.", plain->format)
-                : fmt::format("The best clip of {} ({}) takes away {} of its squared weight error.", best->format,
-                              clip_text(*best), format_percent(1 - best->total_error / plain->total_error)));
+            best == plain ? fmt::format("No clip beats {} without one over the whole model.", plain->format)
+                          : fmt::format("The best clip of {} ({}) takes away {} of its squared weight error.",
+                                        best->format, clip_text(*best),
+                                        format_percent(1 - best->total_error / plain->total_error)));
     return sentences;
 }
 

@@ -58,7 +58,8 @@ WeightsResult example() {
 }
 
 Envelope envelope(Result result) {
-    return {.settings = {{"treatment", "int4-g32:rtn"}}, .inputs = {}, .seconds = 1, .result = std::move(result)};
+    return {
+        .settings = {{"treatment", "int4-g32:rtn"}}, .inputs = {}, .seconds = 1, .result = std::move(result)};
 }
 
 // A result of a version that knew none of this.
@@ -87,8 +88,8 @@ TEST(WeightReport, TheWidestRangesComeFirst) {
 TEST(WeightReport, TheTextHasAllTables) {
     const std::string text = text_report(envelope(example()));
     for (const char* part : {"88: 50.0 %", "9: 75.0 %", "5.00 (10σ)", "25.0 %", "int4-sym-g32", "3.0 MiB",
-                             "least squared error (best)", "25.0 % of its squared weight error", "2 linears at most",
-                             "warning: already quantized: <4-bit>"})
+                             "least squared error (best)", "25.0 % of its squared weight error",
+                             "2 linears at most", "warning: already quantized: <4-bit>"})
         EXPECT_THAT(text, HasSubstr(part));
     EXPECT_THAT(text_report(envelope(old_result())), Not(HasSubstr("Outliers")));
 }
@@ -102,8 +103,8 @@ TEST(WeightReport, NoClipMayBeTheBest) {
 TEST(WeightReport, ThePageHasTablesAndPicturesAndEscapesNames) {
     const std::string html = html_report(envelope(example()));
     for (const char* part : {"What the weights look like", "<h2>Group sizes</h2>", "<h2>Clips</h2>", "a&lt;b",
-                             "Distribution of the weights of model.layers.1.worst", "Errors of model.layers.1.worst",
-                             "+3σ", "−3σ", "&lt;4-bit&gt;"})
+                             "Distribution of the weights of model.layers.1.worst",
+                             "Errors of model.layers.1.worst", "+3σ", "−3σ", "&lt;4-bit&gt;"})
         EXPECT_THAT(html, HasSubstr(part));
     EXPECT_THAT(html, Not(HasSubstr("a<b")));
     EXPECT_THAT(html_report(envelope(old_result())), Not(HasSubstr("<h2>Clips</h2>")));

@@ -117,7 +117,8 @@ std::string range_warning(const WeightsLinear& linear) {
 }
 
 // The worst first.
-void warn_of_ranges(const std::vector<WeightsLinear>& linears, double limit, std::vector<std::string>& warnings) {
+void warn_of_ranges(const std::vector<WeightsLinear>& linears, double limit,
+                    std::vector<std::string>& warnings) {
     std::vector<const WeightsLinear*> wide;
     for (const WeightsLinear& linear : linears) {
         if (stretch(linear) > limit) wide.push_back(&linear);
@@ -137,7 +138,8 @@ void warn_of_quantized(const std::vector<WeightsLinear>& linears, std::vector<st
         std::string kind;
         if (found.grid_bits) {
             kind = fmt::format("{}-bit, ", *found.grid_bits);
-            kind += *found.grid_group == 0 ? "a grid for each row" : fmt::format("blocks of {}", *found.grid_group);
+            kind += *found.grid_group == 0 ? "a grid for each row"
+                                           : fmt::format("blocks of {}", *found.grid_group);
         }
         if (found.stored_type)
             kind += (kind.empty() ? "" : ", ") + fmt::format("stored as {}", *found.stored_type);
@@ -145,10 +147,11 @@ void warn_of_quantized(const std::vector<WeightsLinear>& linears, std::vector<st
         if (count++ == 0) first = linear.name;
     }
     for (const auto& [kind, count] : kinds) {
-        warnings.push_back(fmt::format(
-            "already quantized: {} ({} linear{}, such as {}); errors here are beside these weights, not beside "
-            "those they were made from",
-            kind, count.first, count.first == 1 ? "" : "s", count.second));
+        warnings.push_back(
+            fmt::format("already quantized: {} ({} linear{}, such as {}); errors here are beside these "
+                        "weights, not beside "
+                        "those they were made from",
+                        kind, count.first, count.first == 1 ? "" : "s", count.second));
     }
 }
 

@@ -67,8 +67,7 @@ class FirstLook {
 // What the moments, and for clips the quantiles of |w|, are needed for.
 class SecondLook {
   public:
-    SecondLook(const Task& task, const WeightMoments& moments, std::int64_t cols)
-        : outliers(moments, cols) {
+    SecondLook(const Task& task, const WeightMoments& moments, std::int64_t cols) : outliers(moments, cols) {
         if (task.look.histograms) histogram.emplace(moments);
     }
 
@@ -86,7 +85,7 @@ class SecondLook {
 
     OutlierSums outliers;
     std::optional<HistogramSums> histogram;
-    std::optional<ClipAtSums> clips;          // where the quantiles are known
+    std::optional<ClipAtSums> clips;        // where the quantiles are known
     MagnitudeQuantiles* refined = nullptr;  // where they are not
 };
 
@@ -116,8 +115,7 @@ WeightsLinear look_at(const Task& task, const LinearItem& item) {
     std::optional<MagnitudeQuantiles> quantiles;
     if (task.look.clip_sweep) quantiles.emplace(percentiles_of(task.clips));
     MagnitudeQuantiles* const counted = quantiles ? &*quantiles : nullptr;
-    const FirstLook first =
-        scan_rows(rows, pool, FirstLook(task, item, first_row_mean(rows), counted));
+    const FirstLook first = scan_rows(rows, pool, FirstLook(task, item, first_row_mean(rows), counted));
     const WeightMoments moments = first.moments.moments();
     SecondLook look(task, moments, rows.cols);
     const bool again = quantiles && quantiles->needs_second_look();
@@ -132,17 +130,17 @@ WeightsLinear look_at(const Task& task, const LinearItem& item) {
     out.treatment = to_string(task.treatment);
     out.effective_bits = storage_size(task.treatment.format, item.out, item.in).effective_bits();
     add_moments(moments, second.outliers.outliers(), first.one_value.groups(), out);
-    const TreatedSums treated = first.treated ? *first.treated
-                                              : treat_whole(task.model, item, task.treatment,
-                                                            task.look.histograms, pool);
+    const TreatedSums treated =
+        first.treated ? *first.treated
+                      : treat_whole(task.model, item, task.treatment, task.look.histograms, pool);
     add_errors(treated.error(moments.squares), moments, out);
     if (const auto map = treated.map()) out.error_map = to_record(*map);
     if (second.histogram) out.histogram = to_record(second.histogram->histogram());
     if (first.groups) out.group_sweep = group_rows(item, first.groups->squared_errors(), moments);
     if (quantiles) {
         const ClipAtSums at = again ? scan_rows(rows, pool, clips()) : *second.clips;
-        out.clip_sweep = clip_rows(
-            task.clips, in_order(task.clips, first.searches->outcomes(), at.outcomes()), moments);
+        out.clip_sweep =
+            clip_rows(task.clips, in_order(task.clips, first.searches->outcomes(), at.outcomes()), moments);
         mark_best(to_string(task.treatment.format), *out.clip_sweep);
     }
     const auto type = task.stored_types.find(item.name + ".weight");
@@ -189,9 +187,10 @@ WeightsResult measure_weight_errors(const Model& model, std::span<const std::siz
         const LinearItem& item = model.items()[items[n]];
         if (next.valid()) next.get();
         if (n + 1 < items.size())
-            next = std::async(std::launch::async, [&model, name = model.items()[items[n + 1]].name + ".weight"] {
-                model.weights().fetch(name);
-            });
+            next =
+                std::async(std::launch::async, [&model, name = model.items()[items[n + 1]].name + ".weight"] {
+                    model.weights().fetch(name);
+                });
         result.linears.push_back(measure_item(task, item));
         model.weights().release(item.name + ".weight");
         engine.progress.advance(elements(item));

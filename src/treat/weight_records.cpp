@@ -129,8 +129,7 @@ std::optional<AlreadyQuantized> find_quantization(const RowSource& rows, const s
                                                   ThreadPool& pool) {
     const std::int64_t count = std::min(rows.rows, kQuantizationRows);
     Matrix<float> sample(count, rows.cols);
-    for (std::int64_t r = 0; r < count; ++r)
-        rows.read(r * rows.rows / count, sample.view().row_range(r, 1));
+    for (std::int64_t r = 0; r < count; ++r) rows.read(r * rows.rows / count, sample.view().row_range(r, 1));
     const auto grid = find_grid(sample.view(), pool);
     if (!grid && stored_type.empty()) return std::nullopt;
     AlreadyQuantized out;

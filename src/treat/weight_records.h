@@ -37,8 +37,8 @@ std::vector<ClipSweepRow> clip_rows(const std::vector<ClipSetting>& settings,
 // Marks the row of a clip sweep with the least total error of those in `format`, the first of equals.
 void mark_best(const std::string& format, std::vector<ClipSweepRow>& rows);
 
-// What the file says (an empty type: nothing), and what kQuantizationRows rows, evenly spread, show; none where
-// neither tells of few bits.
+// What the file says (an empty type: nothing), and what kQuantizationRows rows, evenly spread, show; none
+// where neither tells of few bits.
 std::optional<AlreadyQuantized> find_quantization(const RowSource& rows, const std::string& stored_type,
                                                   ThreadPool& pool);
 inline constexpr std::int64_t kQuantizationRows = 8;

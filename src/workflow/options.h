@@ -59,7 +59,7 @@ struct PerplexityOptions {
 struct WeightsOptions {
     ModelOptions model;
     std::string treatment = "int4-g128";
-    std::string linears = "";  // regular expression, searched in names; empty: all
+    std::string linears = "";    // regular expression, searched in names; empty: all
     std::string sweep = "none";  // groups, clip, all
     bool histograms = false;     // and maps of the errors, for the report
     double range_ratio = 2;      // above it a linear is worth a warning

@@ -20,16 +20,16 @@ enum class ScaleRounding : std::uint8_t { kF16, kBf16, kNone };
 
 // How a grid is made for weights from `low` to `high`: number/int_grid.h.
 struct GridRule {
-    float top = 15;        // highest code
-    float steps = 15;      // the range's length in steps: top, or of a symmetric grid (top - 1) / 2
+    float top = 15;    // highest code
+    float steps = 15;  // the range's length in steps: top, or of a symmetric grid (top - 1) / 2
     bool symmetric = false;
     ScaleRounding rounding = ScaleRounding::kF16;
     float smallest = 0;  // positive scale
 };
 
 // The grids of many groups, one entry each. A weight w is rounded to clamp(round(w · inverse), least, most) ·
-// scale, least <= 0 <= most: to a code, and no further from 0 than low and high are, so that weights outside of
-// the range are rounded as if they had been clipped to it.
+// scale, least <= 0 <= most: to a code, and no further from 0 than low and high are, so that weights outside
+// of the range are rounded as if they had been clipped to it.
 struct Grids {
     float* scale = nullptr;
     float* inverse = nullptr;
@@ -59,9 +59,9 @@ struct Clips {
 
 // c = clamp(w, low, high), q the rounded c.
 struct ClipRow {
-    double clip = 0;      // Σ (w - c)²
-    double rounding = 0;  // Σ (c - q)²
-    double total = 0;     // Σ (w - q)²
+    double clip = 0;           // Σ (w - c)²
+    double rounding = 0;       // Σ (c - q)²
+    double total = 0;          // Σ (w - q)²
     std::int64_t clipped = 0;  // weights with c != w
 };
 
@@ -91,14 +91,16 @@ struct WeightKernels {
                        const Grids* out);
     // Adds Σ (w - rounded)² of each of the grids over `units` whole units of a row.
     void (*grid_errors)(const float* w, std::int64_t units, const GridRow* row, double* sums);
-    // Adds n weights, each `width` of them in the next of `grids`, from the first on; the last may have fewer.
+    // Adds n weights, each `width` of them in the next of `grids`, from the first on; the last may have
+    // fewer.
     void (*row_errors)(const float* w, std::int64_t n, std::int64_t width, const Grids* grids,
                        std::int64_t first, ErrorRow* row);
-    // errors[c] = Σ m (w - rounded)² of n weights in the grid c of kLanes candidates; m of each weight's column,
-    // 1 where `column_weights` is null.
+    // errors[c] = Σ m (w - rounded)² of n weights in the grid c of kLanes candidates; m of each weight's
+    // column, 1 where `column_weights` is null.
     void (*candidate_errors)(const float* w, const float* column_weights, std::int64_t n,
                              const Grids* candidates, double* errors);
-    // Adds n weights, each `width` of them in the next of `clips`, from the first on; the last may have fewer.
+    // Adds n weights, each `width` of them in the next of `clips`, from the first on; the last may have
+    // fewer.
     void (*clip_errors)(const float* w, std::int64_t n, std::int64_t width, const Clips* clips,
                         std::int64_t first, ClipRow* row);
     // Writes the columns of those of n weights that are not in [low, high] to `columns`, which has room for

@@ -116,8 +116,7 @@ struct WeightKernelSet {
             const Lanes s = stored(Isa::div(range, divisor), rule);
             const Lanes inverse =
                 Isa::where_positive(range, Isa::smaller(Isa::div(ones, s), splat(kLargestFloat)));
-            const Lanes zero =
-                rule->symmetric ? middle : Isa::smaller(Isa::nearest(Isa::div(down, s)), top);
+            const Lanes zero = rule->symmetric ? middle : Isa::smaller(Isa::nearest(Isa::div(down, s)), top);
             const Lanes first = Isa::where_positive(range, Isa::sub(zeros, zero)),
                         last = Isa::where_positive(range, Isa::sub(top, zero));
             const Lanes code_low = Isa::nearest(Isa::mul(l, inverse)),
