@@ -57,20 +57,19 @@ double measure_fma_peak(int threads) {
     return best;
 }
 
-double measure_fma_peak_of_a_core() {
+double measure_fma_rate() {
+    constexpr int kRuns = 10;
     const bool wide = __builtin_cpu_supports("avx512f") != 0;
-    double best = 0;
-    for (int run = 0; run < 7; ++run) {
-        timespec before{}, after{};
-        ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
+    timespec before{}, after{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
+    for (int run = 0; run < kRuns; ++run) {
         volatile float keep = wide ? chains_avx512() : chains_avx2();
         static_cast<void>(keep);
-        ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
-        const double seconds = static_cast<double>(after.tv_sec - before.tv_sec) +
-                               1e-9 * static_cast<double>(after.tv_nsec - before.tv_nsec);
-        best = std::max(best, static_cast<double>(kSteps) * 10 * (wide ? 16 : 8) * 2 / seconds);
     }
-    return best;
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
+    const double seconds = static_cast<double>(after.tv_sec - before.tv_sec) +
+                           1e-9 * static_cast<double>(after.tv_nsec - before.tv_nsec);
+    return static_cast<double>(kSteps) * kRuns * 10 * (wide ? 16 : 8) * 2 / seconds;
 }
 
 }  // namespace assay::bench

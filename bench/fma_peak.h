@@ -7,7 +7,8 @@ namespace assay::bench {
 // has it, AVX2 otherwise. Unit: FLOP/s (an FMA counts two).
 double measure_fma_peak(int threads);
 
-// The same of one thread, a second of its processor time: what other programs do on the machine counts less.
-double measure_fma_peak_of_a_core();
+// FLOP of the same loops in a second of one thread's processor time, the mean over a few runs: what a program
+// gets while others use the machine, too.
+double measure_fma_rate();
 
 }  // namespace assay::bench

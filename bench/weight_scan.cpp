@@ -85,25 +85,29 @@ double read_bandwidth(ThreadPool& pool) {
     return static_cast<double>(kFloats) * sizeof(float) / seconds.processor;
 }
 
-// Vector operations that the formulas need at least for 16 weights in f32, apart from loads; a division
-// counts as the 16 operations that could be done meanwhile.
+// Vector operations that the formulas need at least for 16 weights in f32, apart from loads and from reading
+// the file; a division counts as the 16 operations that its time would be enough for.
 constexpr double kDivision = 16;
 constexpr double kMoments =
     5 + 2 + 2 + 4 + 4 + 2;           // widen, - shift, squares, two sums, two fused sums, min, max
 constexpr double kOneValue = 2 + 2;  // group's min and max; a comparison and its count
-constexpr double kTreated =
-    2 + kDivision + 6 + 2 + 13;  // range; w / s; round, zero, clamp, scale; E; in double: E², w², |E|, max
-constexpr double kOutliers = 4;  // two comparisons, min, max
-constexpr double kSweepWeight = 4;  // fused product and shift, unshift, w - value, fused square
-// range, scale, reciprocal, zero point, codes of both ends, clamp
-constexpr double kSweepGrid = 3 * kDivision + 30;
+constexpr double kRounding = 4;      // fused product and shift, unshift, w - value, fused square
+constexpr double kTreated = kRounding + 2 + 2 + 3;  // and range, clamp, |E|, its sum and max
+constexpr double kOutliers = 4;                     // two comparisons, min, max
+// range, scale, reciprocal, zero point, codes of both ends, clamp: of a group
+constexpr double kGrid = 3 * kDivision + 30;
+constexpr double kStatistics = kMoments + kOneValue + kTreated + kOutliers + kGrid / 128;
 
 double sweep_operations() {
     double grids = 0;  // a weight
     for (std::int64_t group : kSweepGroups) grids += group == 0 ? 0 : 1 / static_cast<double>(group);
     const double kinds = 2 * static_cast<double>(kSweepBits.size());
-    return 2 + kinds * (static_cast<double>(kSweepGroups.size()) * kSweepWeight + grids * kSweepGrid);
+    return 2 + kinds * (static_cast<double>(kSweepGroups.size()) * kRounding + grids * kGrid);
 }
+
+// Of the clip sweep of a format with groups of 128: two searches, each weight in a lane for each ratio; the
+// grids of the ratios; twelve settings of clip, comparison, clamp and rounding.
+constexpr double kClips = 2 * 16 * (kRounding + 2) + 2 * kGrid * 16 / 128 + 12 * (kRounding + 2 + 1 + 2);
 
 struct Timing {
     std::vector<double> wall, processor, shares_of_bandwidth, shares_of_operations;
@@ -123,26 +127,28 @@ int run(const Arguments& a) {
     }
     for (const StoredTensor& t : model.weights().tensors()) bytes += static_cast<double>(t.bytes);
     const Treatment treatment = parse_treatment(a.treatment);
-    const double statistics = kMoments + kOneValue + kTreated + kOutliers;
     const std::vector<std::pair<const char*, WeightLook>> parts = {
         {"statistics", {}},
         {"statistics and groups", {.group_sweep = true}},
         {"statistics and clips", {.clip_sweep = true}},
+        {"statistics, groups and clips", {.group_sweep = true, .clip_sweep = true}},
         {"all, with histograms", {.group_sweep = true, .clip_sweep = true, .histograms = true}}};
     Json out{{"model", a.model}, {"weights", weights}, {"bytes", bytes}, {"threads", a.threads}};
     for (const auto& [name, look] : parts) {
         Timing t;
         for (int r = 0; r <= a.repeats; ++r) {
+            // The machine's speed drifts: measured on both sides of each run.
+            const double bandwidth = read_bandwidth(pool);
+            double rate = measure_fma_rate() / 2;  // f32 lanes a second, one operation each
             const Seconds seconds =
                 seconds_of([&] { measure_weight_errors(model, items, treatment, engine, look); });
-            // The machine's speed drifts: measured beside each run.
-            const double bandwidth = read_bandwidth(pool);
-            const double rate = measure_fma_peak_of_a_core() / 2;  // f32 lanes a second, one operation each
-            if (r == 0) continue;                                  // the files come into the cache
+            rate = (rate + measure_fma_rate() / 2) / 2;
+            if (r == 0) continue;  // the files come into the cache
             t.wall.push_back(seconds.wall);
             t.processor.push_back(seconds.processor);
             t.shares_of_bandwidth.push_back(bytes / seconds.processor / bandwidth);
-            const double operations = statistics + (look.group_sweep ? sweep_operations() : 0);
+            const double operations =
+                kStatistics + (look.group_sweep ? sweep_operations() : 0) + (look.clip_sweep ? kClips : 0);
             t.shares_of_operations.push_back(weights * operations / seconds.processor / rate);
             out["read_gb_per_second"] = bandwidth / 1e9;
             out["vector_lanes_per_second"] = rate;
@@ -151,7 +157,7 @@ int run(const Arguments& a) {
                      {"processor_seconds", median(t.processor)},
                      {"ns_per_weight", 1e9 * median(t.processor) / weights},
                      {"share_of_read_bandwidth", median(t.shares_of_bandwidth)}};
-        if (!look.clip_sweep) out[name]["share_of_vector_rate"] = median(t.shares_of_operations);
+        out[name]["share_of_vector_rate"] = median(t.shares_of_operations);
     }
     out["peak_mib"] = static_cast<double>(peak_resident_bytes()) / (1 << 20);
     std::printf("%s\n", out.dump(1).c_str());

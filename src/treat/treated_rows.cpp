@@ -1,15 +1,31 @@
 #include "treat/treated_rows.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cstdint>
+#include <memory>
 
 #include "quantize/clipping.h"
 #include "treat/treatment_overlay.h"
 
 namespace assay {
+namespace {
+
+constexpr std::int64_t kReleaseWeights = std::int64_t{1} << 26;  // pages of so many are kept at most
+
+}  // namespace
+
 RowSource weight_rows(const Model& model, const LinearItem& item) {
+    const auto unreleased = std::make_shared<std::atomic<std::int64_t>>(0);
     return {item.out, item.in,
-            [&weights = model.weights(), name = item.name + ".weight"](
-                std::int64_t first, MatrixView<float> out) { weights.read(name, first, out); }};
+            [&weights = model.weights(), name = item.name + ".weight", unreleased](std::int64_t first,
+                                                                                   MatrixView<float> out) {
+                weights.read(name, first, out);
+                const std::int64_t read = out.rows() * out.cols();
+                if (unreleased->fetch_add(read) + read < kReleaseWeights) return;
+                unreleased->store(0);
+                weights.release(name);  // what another thread is reading comes back
+            }};
 }
 
 bool treats_row_by_row(const Treatment& treatment) {

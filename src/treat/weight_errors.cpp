@@ -1,5 +1,7 @@
 #include "treat/weight_errors.h"
 
+#include <sys/resource.h>
+
 #include <future>
 #include <map>
 #include <string>
@@ -171,6 +173,37 @@ std::uint64_t elements(const LinearItem& item) {
     return static_cast<std::uint64_t>(item.out) * static_cast<std::uint64_t>(item.in);
 }
 
+// Times that this thread waited for a disk. Source: getrusage(2).
+std::int64_t disk_reads() {
+    rusage usage{};
+    ::getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_inblock;
+}
+
+// Reads tensors from the disk while those before them are looked at, until one of them needed no disk: what
+// is in the system's cache already would only be copied.
+class ReadAhead {
+  public:
+    explicit ReadAhead(const WeightSource& weights) : weights_(weights) {}
+
+    void start(const std::string& name) {
+        if (!useful_) return;
+        running_ = std::async(std::launch::async, [this, name] {
+            const std::int64_t before = disk_reads();
+            weights_.fetch(name);
+            useful_ = disk_reads() > before;
+        });
+    }
+    void wait() {
+        if (running_.valid()) running_.get();
+    }
+
+  private:
+    const WeightSource& weights_;
+    bool useful_ = true;  // the task's until wait()
+    std::future<void> running_;
+};
+
 }  // namespace
 
 WeightsResult measure_weight_errors(const Model& model, std::span<const std::size_t> items,
@@ -182,15 +215,11 @@ WeightsResult measure_weight_errors(const Model& model, std::span<const std::siz
     for (std::size_t i : items) total += elements(model.items()[i]);
     engine.progress.begin("weights", total);
     WeightsResult result;
-    std::future<void> next;  // reads ahead; waited for before the next one starts
+    ReadAhead ahead(model.weights());
     for (std::size_t n = 0; n < items.size(); ++n) {
         const LinearItem& item = model.items()[items[n]];
-        if (next.valid()) next.get();
-        if (n + 1 < items.size())
-            next =
-                std::async(std::launch::async, [&model, name = model.items()[items[n + 1]].name + ".weight"] {
-                    model.weights().fetch(name);
-                });
+        ahead.wait();
+        if (n + 1 < items.size()) ahead.start(model.items()[items[n + 1]].name + ".weight");
         result.linears.push_back(measure_item(task, item));
         model.weights().release(item.name + ".weight");
         engine.progress.advance(elements(item));
