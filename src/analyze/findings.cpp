@@ -62,7 +62,8 @@ struct TestedCause {
     std::vector<std::size_t> fitting;  // remedies that may be offered
     std::string sentence;  // what the intervention is compared with: "{}" stands for the twin's gain
     std::vector<LogRatio> own, twins;
-    LuckSums luck;  // of the differences of the two, where it is not that of all causes together
+    LuckSums luck;         // of the differences of the two, where it is not that of all causes together
+    double elsewhere = 0;  // mean of the differences on the held-out windows
     CauseTest test;
     double q_value = 1;
     bool claimed = false;
@@ -234,6 +235,16 @@ class Findings {
         return log_damage_ratio(swaps_[before].decided, swaps_[after].decided, options_.noise_floor);
     }
 
+    // Mean over draws of the log ratio on the held-out windows.
+    double held_out_ratio(const NoiseSwaps& before, const NoiseSwaps& after) const {
+        double sum = 0;
+        for (std::size_t r = 0; r < before.size(); ++r)
+            sum +=
+                log_damage_ratio(swaps_[before[r]].held_out, swaps_[after[r]].held_out, options_.noise_floor)
+                    .value;
+        return sum / static_cast<double>(before.size());
+    }
+
     std::vector<LogRatio> ratios(const NoiseSwaps& before, const NoiseSwaps& after) const {
         std::vector<LogRatio> out;
         for (std::size_t r = 0; r < before.size(); ++r) out.push_back(ratio(before[r], after[r]));
@@ -269,7 +280,9 @@ class Findings {
                                           : " of the damage of errors of these sizes beside that of loud "
                                             "channels; of Gaussian weights'",
                      .own = ratios(cause.before, cause.after),
-                     .twins = ratios(cause.twin_before, cause.twin_after)});
+                     .twins = ratios(cause.twin_before, cause.twin_after),
+                     .elsewhere = held_out_ratio(cause.twin_before, cause.twin_after) -
+                                  held_out_ratio(cause.before, cause.after)});
             }
             draws.add(values(noise_ratios(plan)));
         }
@@ -290,7 +303,8 @@ class Findings {
                  .sentence = " of the damage; without correlations it is round to nearest, which takes",
                  .own = {own},
                  .twins = {{.value = 0, .influence = std::vector<double>(own.influence.size(), 0.0)}},
-                 .luck = {2 * draws.squares, draws.freedom}});
+                 .luck = {2 * draws.squares, draws.freedom},
+                 .elsewhere = -held_out_ratio({plan.base}, {*plan.remedies[*plan.calibrated].swap})});
         }
     }
 
@@ -313,7 +327,7 @@ class Findings {
         const Discoveries found = benjamini_hochberg(p_values, kFalseDiscoveryRate);
         for (std::size_t i = 0; i < tested_.size(); ++i) {
             tested_[i].q_value = found.q_values[i];
-            tested_[i].claimed = found.rejected[i];
+            tested_[i].claimed = found.rejected[i] && tested_[i].elsewhere > -std::log1p(-kLeastExcess);
         }
     }
 
