@@ -32,7 +32,8 @@ struct FindingsOptions {
 //
 //   salient_channels, weight_outliers, varying_range, wasted_range: claimed where the intervention takes more
 //     of the damage away than on the null twin, by kLeastExcess of what is left at least (test_cause();
-//     Benjamini–Hochberg at kFalseDiscoveryRate over all linears and causes), and as much by the mean on the held-out windows
+//     Benjamini–Hochberg at kFalseDiscoveryRate over all linears and causes), and as much by the mean on the
+//     held-out windows
 //   correlated_inputs: of the worst ones, in integer formats: claimed where GPTQ, with the inputs' statistics
 //   of the
 //     calibration windows, does less damage than round to nearest by kLeastExcess at least, more than the

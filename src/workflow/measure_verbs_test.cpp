@@ -145,8 +145,10 @@ TEST_F(VerbsTest, DiagnoseHoldsWhatItsPartsSay) {
     const auto& result = std::get<DiagnoseResult>(whole.result);
     EXPECT_EQ(result.sensitivity,
               std::get<SensitivityResult>(measure_sensitivity(options, silent_progress(), cancel_).result));
-    const WeightsOptions weights{
-        .model = options.model, .treatment = options.treatments[0], .linears = options.linears};
+    const WeightsOptions weights{.model = options.model,
+                                 .treatment = options.treatments[0],
+                                 .linears = options.linears,
+                                 .histograms = true};
     EXPECT_EQ(result.weights,
               std::get<WeightsResult>(measure_weights(weights, silent_progress(), cancel_).result));
     EXPECT_EQ(result.perplexity, result.sensitivity.baseline);
@@ -157,6 +159,15 @@ TEST_F(VerbsTest, DiagnoseHoldsWhatItsPartsSay) {
     ASSERT_TRUE(result.all_treated.comparison);
     EXPECT_GT(result.all_treated.comparison->kl_mean, 0);
     EXPECT_EQ(result.all_treated.comparison->reference_ppl, result.perplexity.ppl);
+    ASSERT_TRUE(result.activations && result.patterns);
+    EXPECT_EQ(result.activations->linears.size(), 7u);  // of blocks
+    EXPECT_EQ(result.patterns->factors.size(), 7u);
+    EXPECT_FALSE(result.patterns->advice);  // too few blocks
+    for (const DamageFactors& f : result.patterns->factors) {
+        const auto row = std::find_if(result.sensitivity.linears.begin(), result.sensitivity.linears.end(),
+                                      [&](const auto& l) { return l.name == f.linear; });
+        EXPECT_NEAR(f.output_error, *row->relative_output_error, 1e-5);
+    }
 }
 
 TEST_F(VerbsTest, DiagnoseTreatsOneBlockLinearAsTheSweepDoes) {

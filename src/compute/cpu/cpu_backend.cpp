@@ -247,14 +247,30 @@ std::vector<SquaredError> CpuBackend::squared_error(const Batch& batch, const Te
     return sums;
 }
 
+namespace {
+
+// Runs of rows of one window each, window by window.
+std::vector<Tile> runs_of_windows(const Batch& batch) {
+    std::vector<Tile> runs;
+    for (std::int64_t w = 0; w < batch.windows(); ++w) {
+        for (std::int64_t r = 0; r < batch.window_rows(w); r += Batch::kTileRows)
+            runs.push_back(
+                {batch.window_first_row(w) + r, std::min(Batch::kTileRows, batch.window_rows(w) - r)});
+    }
+    return runs;
+}
+
+}  // namespace
+
 std::vector<ActivationSums> CpuBackend::activation_sums(const Batch& batch, const Tensor& x) {
     check_same_shape("activation_sums", batch, std::vector<const Tensor*>{&x});
     const auto cols = static_cast<std::size_t>(x.cols());
     std::vector<ActivationSums> windows(static_cast<std::size_t>(batch.windows()));
     std::vector<float> row_max(static_cast<std::size_t>(batch.rows()));
-    std::vector<ActivationTile> tiles(batch.tiles().size());
+    const std::vector<Tile> runs = runs_of_windows(batch);
+    std::vector<ActivationTile> tiles(runs.size());
     pool_.for_each(std::ssize(tiles), [&](std::int64_t i) {
-        const Tile tile = batch.tiles()[static_cast<std::size_t>(i)];
+        const Tile tile = runs[static_cast<std::size_t>(i)];
         ActivationTile& own = tiles[static_cast<std::size_t>(i)];
         own.resize(cols);
         own.task.x = data(x) + tile.first_row * x.cols();
@@ -269,7 +285,7 @@ std::vector<ActivationSums> CpuBackend::activation_sums(const Batch& batch, cons
         out.channel_energy.assign(cols, 0.0);
         const std::int64_t first = batch.window_first_row(w), end = first + batch.window_rows(w);
         out.row_max.assign(row_max.begin() + first, row_max.begin() + end);
-        for (; next < tiles.size() && batch.tiles()[next].first_row < end; ++next) tiles[next].add_to(out);
+        for (; next < tiles.size() && runs[next].first_row < end; ++next) tiles[next].add_to(out);
     }
     return windows;
 }
