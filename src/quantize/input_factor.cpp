@@ -39,13 +39,31 @@ std::vector<std::int64_t> column_order(const std::vector<double>& energy, bool b
     return order;
 }
 
+// All of row r: what the tiles up to its diagonal have of it, and what those below have as a column.
+void copy_row(const SymmetricMatrix& h, std::int64_t r, double* row) {
+    const std::int64_t own = r / kTile, place = r % kTile;
+    for (std::int64_t j = 0; j <= own; ++j)
+        std::copy_n(h.tile(own, j) + place * kTile, j < own ? kTile : place + 1, row + j * kTile);
+    for (std::int64_t j = own; j < h.tile_count(); ++j) {
+        const double* column = h.tile(j, own) + place;
+        for (std::int64_t k = j > own ? 0 : place + 1; k < h.tile_rows(j); ++k)
+            row[j * kTile + k] = column[k * kTile];
+    }
+}
+
 SymmetricMatrix reordered(const SymmetricMatrix& h, const std::vector<std::int64_t>& order, double damping,
                           ThreadPool& pool) {
     SymmetricMatrix a(h.size());
     parallel_for(pool, h.size(), kTile, [&](std::int64_t begin, std::int64_t end) {
+        std::vector<double> row(order.size());
         for (std::int64_t r = begin; r < end; ++r) {
-            for (std::int64_t c = 0; c <= r; ++c)
-                a(r, c) = h(order[static_cast<std::size_t>(r)], order[static_cast<std::size_t>(c)]);
+            copy_row(h, order[static_cast<std::size_t>(r)], row.data());
+            const std::int64_t* from = order.data();
+            for (std::int64_t j = 0; j <= r / kTile; ++j) {
+                double* to = a.tile(r / kTile, j) + r % kTile * kTile;
+                const std::int64_t count = std::min(kTile, r + 1 - j * kTile);
+                for (std::int64_t k = 0; k < count; ++k) to[k] = row[static_cast<std::size_t>(*from++)];
+            }
             a(r, r) += damping;
         }
     });

@@ -1,7 +1,7 @@
 #include "quantize/int_grids.h"
 
 #include <algorithm>
-#include <limits>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -12,15 +12,22 @@
 namespace assay {
 namespace {
 
+// Independent lanes: compilers must not reorder one running sum into vector operations.
 double rounding_error(const IntGrid& grid, std::span<const float> values,
                       std::span<const double> importance) {
-    double sum = 0;
-    for (std::size_t i = 0; i < values.size(); ++i) {
+    constexpr std::size_t kLanes = 8;
+    double lanes[kLanes] = {};
+    const auto add = [&](std::size_t i, std::size_t lane) {
         const double e =
             static_cast<double>(values[i]) - static_cast<double>(grid.value(grid.code(values[i])));
-        sum += importance[i] * e * e;
+        lanes[lane] += importance[i] * e * e;
+    };
+    std::size_t i = 0;
+    for (; i + kLanes <= values.size(); i += kLanes) {
+        for (std::size_t lane = 0; lane < kLanes; ++lane) add(i + lane, lane);
     }
-    return sum;
+    for (; i < values.size(); ++i) add(i, 0);
+    return std::accumulate(lanes, lanes + kLanes, 0.0);
 }
 
 // The weights of one scale, row by row, and the importance of each.

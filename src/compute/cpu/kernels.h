@@ -99,8 +99,8 @@ struct GradientKernels {
     // In place over one row: logits -> ([token = label] - p) · slope of the softcap.
     void (*label)(float* logits, std::int64_t n, LabelRow* row);
     void (*change_tile)(const ChangeTileTask& task);
-    // sums [tile_rows, tile_columns] += Σ_t g_t x_tᵀ over packed rows, in double beyond chains of 64.
-    void (*add_outer)(const float* g, const float* x, std::int64_t rows, double* sums);
+    // sums [tile_rows, tile_columns] += Σ_t g_t x_tᵀ over packed rows, in double beyond chains of so many.
+    void (*add_outer)(const float* g, const float* x, std::int64_t rows, std::int64_t chain, double* sums);
 };
 
 // Some rows of a tensor, for Backend::activation_sums(). What is per channel has room for a whole number of

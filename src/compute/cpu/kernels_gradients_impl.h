@@ -26,7 +26,6 @@ struct GradientKernelSet : KernelSet<Isa> {
     using typename Base::Product;
     using typename Base::Vec;
     static constexpr std::int64_t kTile = kRows * kPanel;  // floats of an outer product's tile
-    static constexpr std::int64_t kChain = 64;             // rows that are summed in f32
 
     static double dot(const float* a, const float* b, std::int64_t n) {
         DoubleVec sums{};
@@ -433,10 +432,11 @@ struct GradientKernelSet : KernelSet<Isa> {
         }
     }
 
-    static void add_outer(const float* g, const float* x, std::int64_t rows, double* sums) {
+    static void add_outer(const float* g, const float* x, std::int64_t rows, std::int64_t chain,
+                          double* sums) {
         alignas(64) float tile[kTile];
-        for (std::int64_t r = 0; r < rows; r += kChain) {
-            outer_tile(g + r * kRows, x + r * kPanel, rows - r < kChain ? rows - r : kChain, tile);
+        for (std::int64_t r = 0; r < rows; r += chain) {
+            outer_tile(g + r * kRows, x + r * kPanel, rows - r < chain ? rows - r : chain, tile);
             for (std::int64_t i = 0; i < kTile; ++i) sums[i] += static_cast<double>(tile[i]);
         }
     }

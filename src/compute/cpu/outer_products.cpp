@@ -25,6 +25,7 @@ struct OuterProducts::Operands {
 namespace {
 
 constexpr std::int64_t kChainRows = 64;           // of a piece
+constexpr std::int64_t kGramChain = 256;          // of a piece of statistics
 constexpr std::int64_t kGroupRows = 1024;         // packed at once: a panel of x stays in the second cache
 constexpr std::int64_t kTilesPerTask = 8;         // along either side
 constexpr std::int64_t kRowsPerTask = 16;         // of packing
@@ -69,6 +70,13 @@ struct TriangleTile {
     }
 };
 
+// Written out: a call of the library for each of so few takes longer than the copying.
+void copy_floats(const float* from, std::int64_t count, float* to) {
+    std::int64_t i = 0;
+    for (; i + 4 <= count; i += 4) std::memcpy(to + i, from + i, 16);
+    for (; i < count; ++i) to[i] = from[i];
+}
+
 // Row `values` as row `index` of panels [rows, width], zero past the last column.
 void pack_row(std::span<const float> values, std::int64_t index, std::int64_t rows, std::int64_t width,
               float* panels) {
@@ -76,7 +84,7 @@ void pack_row(std::span<const float> values, std::int64_t index, std::int64_t ro
     float* target = panels + index * width;
     for (std::int64_t c = 0; c < n; c += width, target += rows * width) {
         const std::int64_t part = std::min(width, n - c);
-        std::memcpy(target, values.data() + c, static_cast<std::size_t>(part) * 4);
+        copy_floats(values.data() + c, part, target);
         std::fill(target + part, target + width, 0.0f);
     }
 }
@@ -227,7 +235,8 @@ void OuterProducts::add_gradient(const Operands& operands, Matrix<double>& sums)
             for (std::int64_t o = range.out_begin; o < range.out_end; ++o) {
                 std::fill(tile.begin(), tile.end(), 0.0);
                 kernels_.add_outer(operands.g + o * operands.rows * height,
-                                   operands.x + i * operands.rows * width, operands.rows, tile.data());
+                                   operands.x + i * operands.rows * width, operands.rows, kChainRows,
+                                   tile.data());
                 const std::int64_t rows = std::min(height, sums.rows() - o * height),
                                    columns = std::min(width, sums.cols() - i * width);
                 for (std::int64_t r = 0; r < rows; ++r) {
@@ -253,8 +262,8 @@ void OuterProducts::add_gram(const Batch& batch, MatrixView<const float> x, std:
         rows.clear();
     };
     for (std::int64_t w = 0; w < batch.windows(); ++w) {
-        for (std::int64_t first = 0; first < batch.window_rows(w); first += kChainRows) {
-            const std::int64_t count = std::min(kChainRows, batch.window_rows(w) - first);
+        for (std::int64_t first = 0; first < batch.window_rows(w); first += kGramChain) {
+            const std::int64_t count = std::min(kGramChain, batch.window_rows(w) - first);
             if (static_cast<std::int64_t>(rows.size()) + count > kGroupRows) flush();
             pieces.push_back({w, batch.window_first_row(w) + first, count});
             rows.resize(rows.size() + static_cast<std::size_t>(count));
@@ -281,7 +290,7 @@ void OuterProducts::add_gram(std::span<const Piece> pieces, const Operands& oper
                 const float* g = operands.g + o * operands.rows * height;
                 const float* x = operands.x + i * operands.rows * width;
                 for (const Piece& piece : pieces) {
-                    kernels_.add_outer(g, x, piece.rows, tile.data());
+                    kernels_.add_outer(g, x, piece.rows, kGramChain, tile.data());
                     g += piece.rows * height;
                     x += piece.rows * width;
                 }
