@@ -33,8 +33,10 @@ void add_perplexity(CLI::App& app, Action& chosen) {
                     "of sliding: tokens from one window's begin to the next one's; without it half a window")
         ->check(CLI::Range(1, 1 << 24));
     verb.add_option("--against", values->options.against, "the reference model to compare with");
-    verb.add_option("--treatment", values->options.treatment,
-                    "treat all linears of the blocks and compare with the model itself");
+    verb.add_option(
+        "--treatment", values->options.treatment,
+        "treat all linears of the blocks and compare with the model itself; methods are rtn, clip, "
+        "and with --calibration-ids gptq: 'int4-g64:gptq(act-order,clip)'");
     verb.add_option(
         "--calibration-ids", values->options.calibration_ids,
         "of a treatment that looks at inputs, as gptq: windows of the text that it is calibrated on, "
