@@ -85,9 +85,11 @@ void add_calibration_options(CLI::App& verb, CalibrationText& options) {
 }
 
 void add_treatment_option(CLI::App& verb, std::string& treatment) {
-    verb.add_option("--treatment", treatment,
-                    "number format and method, such as int4-g64, int4-sym-g128:rtn, int8-channel, "
-                    "int4-g64(scale=f32), fp8-e4m3, fp8-e4m3-b128x128(scale=f32), mxfp4, nvfp4")
+    verb.add_option(
+            "--treatment", treatment,
+            "number format and method, such as int4-g64, int4-sym-g128:rtn, int8-channel, "
+            "int4-g64(scale=f32), fp8-e4m3, fp8-e4m3-b128x128(scale=f32), mxfp4, nvfp4; method rtn, or "
+            "clip, as int4-g64:clip")
         ->capture_default_str();
 }
 
