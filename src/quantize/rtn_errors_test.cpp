@@ -18,11 +18,8 @@ TEST(RtnErrors, AreThoseOfTheRoundedMatrix) {
         std::fill(norms.values().begin(), norms.values().end(), 0.1f);
         Matrix<float> w = gaussian_twin(norms.view(), 5), rounded = w;
         w.values()[0] = 0;
-        const ErrorTotals weights = [&] {
-            ErrorTotals totals;
-            for (std::int64_t r = 0; r < rows; ++r) totals.add_row(w.row(r), w.row(r));
-            return totals;
-        }();
+        ErrorTotals weights;
+        for (std::int64_t r = 0; r < rows; ++r) weights.add_row(w.row(r), w.row(r));
         for (const char* text : {"int4-g128", "int4-sym-g64", "int3-channel", "int8-g20(scale=f32)"}) {
             const auto format = std::get<IntFormat>(parse_number_format(text));
             rtn(w.view(), format, rounded.view(), pool);
