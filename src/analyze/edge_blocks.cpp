@@ -46,13 +46,8 @@ std::vector<std::set<std::int64_t>> choices(const Model& model, std::uint64_t se
 KeptBlocks kept(const std::set<std::int64_t>& blocks, std::span<const BlockSums> all,
                 std::span<const BlockSums> own, std::uint64_t seed) {
     const PairedGain gain = paired_gain(all, own, seed);
-    double kl = 0, tokens = 0;
-    for (const BlockSums& b : own) {
-        kl += b.kl_sum;
-        tokens += static_cast<double>(b.tokens);
-    }
     return {.blocks = {blocks.begin(), blocks.end()},
-            .kl = kl / tokens,
+            .kl = mean_kl(own),
             .gain = gain.nats,
             .gain_ci95 = gain.nats_ci95,
             .gain_share = gain.share};

@@ -40,15 +40,6 @@ Halves split(const Blocks& blocks, std::int64_t first_held_out) {
     return out;
 }
 
-double mean_kl(const Blocks& blocks) {
-    double kl = 0, tokens = 0;
-    for (const BlockSums& b : blocks) {
-        kl += b.kl_sum;
-        tokens += static_cast<double>(b.tokens);
-    }
-    return kl / tokens;
-}
-
 Blocks without_damage(Blocks blocks) {
     for (BlockSums& b : blocks) b.kl_sum = 0;
     return blocks;
@@ -60,7 +51,7 @@ struct TestedCause {
     std::string cause;
     std::size_t remedy = 0;            // index into the plan's remedies: the intervention alone
     std::vector<std::size_t> fitting;  // remedies that may be offered
-    std::string sentence;  // what the intervention is compared with: "{}" stands for the twin's gain
+    std::string sentence;              // between the gain and the twin's: what they are of
     std::vector<LogRatio> own, twins;
     LuckSums luck;         // of the differences of the two, where it is not that of all causes together
     double elsewhere = 0;  // mean of the differences on the held-out windows

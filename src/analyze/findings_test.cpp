@@ -11,8 +11,8 @@
 #include "analyze/experiments.h"
 #include "analyze/screening.h"
 #include "analyze/sensitivity.h"
+#include "analyze/wide_model.h"
 #include "base/error.h"
-#include "model/test_models.h"
 #include "quantize/interventions.h"
 #include "quantize/rtn.h"
 
@@ -27,23 +27,8 @@ using ::testing::Not;
 constexpr const char* kUp = "model.layers.0.mlp.up_proj";
 constexpr const char* kDown = "model.layers.0.mlp.down_proj";
 
-ModelConfig wide_config() {
-    ModelConfig config = small_llama_config();
-    config.hidden = 128;
-    config.intermediate = 256;
-    config.head_dim = 32;
-    config.attention_scale = 1 / std::sqrt(32.0);
-    config.rope.dimensions = 32;
-    return config;
-}
-
 class FindingsTest : public ::testing::Test {
   protected:
-    FindingsTest() {
-        std::uint64_t seed = 0;
-        for (auto& [name, w] : weights_->matrices) w = gaussian_twin(w.view(), ++seed);  // healthy ones
-    }
-
     Matrix<float>& weight(const std::string& linear) { return weights_->matrices.at(linear + ".weight"); }
     std::vector<float>& vector(const std::string& name) { return weights_->vectors.at(name + ".weight"); }
 
@@ -86,7 +71,7 @@ class FindingsTest : public ::testing::Test {
     }
 
     ModelConfig config_ = wide_config();
-    std::shared_ptr<MemoryWeights> weights_ = random_weights(config_, 3);
+    std::shared_ptr<MemoryWeights> weights_ = healthy_weights(config_);
     Treatment treatment_ = parse_treatment("int3-g128");
     MemoryLimits limits_;
     double noise_floor_ = 0;

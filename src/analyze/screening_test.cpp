@@ -6,8 +6,8 @@
 
 #include <cmath>
 
+#include "analyze/wide_model.h"
 #include "measure/activations.h"
-#include "model/test_models.h"
 #include "quantize/interventions.h"
 
 namespace assay {
@@ -15,23 +15,8 @@ namespace {
 
 using ::testing::IsEmpty;
 
-ModelConfig wide_config() {
-    ModelConfig config = small_llama_config();
-    config.hidden = 128;
-    config.intermediate = 256;
-    config.head_dim = 32;
-    config.attention_scale = 1 / std::sqrt(32.0);
-    config.rope.dimensions = 32;
-    return config;
-}
-
 class ScreeningTest : public ::testing::Test {
   protected:
-    ScreeningTest() {
-        std::uint64_t seed = 0;
-        for (auto& [name, w] : weights_->matrices) w = gaussian_twin(w.view(), ++seed);
-    }
-
     // "linear cause" of all suspicions.
     std::vector<std::string> screen(bool of_weights = true, int threads = 2) {
         const Model model("random", config_, make_blocks(config_), weights_);
@@ -61,7 +46,7 @@ class ScreeningTest : public ::testing::Test {
     }
 
     ModelConfig config_ = wide_config();
-    std::shared_ptr<MemoryWeights> weights_ = random_weights(config_, 3);
+    std::shared_ptr<MemoryWeights> weights_ = healthy_weights(config_);
     std::vector<EvaluationWindow> windows_ = with_context(random_windows({200, 200, 200, 200}, 97), 8);
     std::vector<Suspicion> suspicions_;
 };

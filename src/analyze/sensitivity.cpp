@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "analyze/paired_gain.h"
 #include "analyze/ranking.h"
 #include "analyze/score_estimates.h"
 #include "analyze/swap_sweep.h"
@@ -188,8 +189,7 @@ class Sensitivity {
             std::vector<std::pair<double, std::size_t>> order;
             for (std::size_t i = 0; i < swaps.size(); ++i) {
                 const auto& blocks = sweep.swaps[i].blocks;
-                if (swaps[i].treatment == f)
-                    order.emplace_back(-summarize_damage(sweep.baseline, blocks, options_.seed).kl, i);
+                if (swaps[i].treatment == f) order.emplace_back(-mean_kl(blocks), i);
             }
             std::sort(order.begin(), order.end());
             for (std::size_t i = 1; i < order.size(); ++i) {
@@ -292,18 +292,14 @@ class Sensitivity {
 bool swaps_undecided(std::span<const BlockSums> a, std::span<const BlockSums> b, std::uint64_t seed) {
     if (a.size() != b.size()) throw InvalidArgument("swaps are compared on the same blocks of positions");
     std::vector<double> differences, tokens;
-    double sum_a = 0, sum_b = 0, all = 0;
     for (std::size_t i = 0; i < a.size(); ++i) {
         differences.push_back(a[i].kl_sum - b[i].kl_sum);
         tokens.push_back(static_cast<double>(a[i].tokens));
-        sum_a += a[i].kl_sum;
-        sum_b += b[i].kl_sum;
-        all += tokens.back();
     }
     const auto interval = bootstrap_mean(differences, tokens, {.seed = seed});
     if (!interval) return true;
     return interval->low <= 0 && interval->high >= 0 &&
-           (interval->high - interval->low) / 2 > kCloseDamage * std::max(sum_a, sum_b) / all;
+           (interval->high - interval->low) / 2 > kCloseDamage * std::max(mean_kl(a), mean_kl(b));
 }
 
 SensitivityResult measure_changes(const Model& model, const Engine& engine,

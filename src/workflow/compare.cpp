@@ -1,7 +1,6 @@
 // The verb compare: the whole model in many formats.
 #include <algorithm>
 #include <deque>
-#include <map>
 
 #include "base/error.h"
 #include "measure/output_errors.h"
@@ -38,13 +37,12 @@ std::vector<Treatment> treatments_of(const CompareOptions& options) {
 // Exact sizes, as the formats store them.
 void add_sizes(const Model& model, const std::vector<std::size_t>& items, const NumberFormat& format,
                CompareRow& row) {
-    std::int64_t weights = 0, all = 0, others = 0, other_matrices = 0;
+    std::int64_t weights = 0, all = 0, others = 0;
     for (const StoredTensor& tensor : model.weights().tensors()) {
         const std::int64_t count = static_cast<std::int64_t>(element_count(tensor.shape));
         others += count;
         if (tensor.shape.size() == 2) all += count;
     }
-    other_matrices = all;
     for (const std::size_t i : items) {
         const LinearItem& item = model.items()[i];
         const std::int64_t count = item.out * item.in;
@@ -55,7 +53,7 @@ void add_sizes(const Model& model, const std::vector<std::size_t>& items, const 
             ++row.ragged_linears;
     }
     others -= weights;
-    other_matrices -= weights;
+    const std::int64_t other_matrices = all - weights;
     const auto bits = [](std::int64_t bytes) { return 8 * static_cast<double>(bytes); };
     row.effective_bits = bits(row.bytes) / static_cast<double>(weights);
     row.average_bits =
@@ -85,11 +83,9 @@ Envelope compare_formats(const CompareOptions& options, Progress& progress, cons
     const std::vector<Treatment> treatments = treatments_of(options);
     Session session(options.model, progress, cancel);
     const Model& model = session.model();
-    std::vector<std::size_t> items = session.select_items(options.linears);
-    std::erase_if(items, [&](std::size_t i) { return !is_block_linear(model.items()[i]); });
+    const std::vector<std::size_t> items = block_linears(model, session.select_items(options.linears));
     if (items.empty()) throw InvalidArgument("--linears names no linear of a block");
-    std::map<std::string, bool> chosen;
-    for (std::size_t i : items) chosen[model.items()[i].name] = true;
+    const TreatmentOverlay::Choice chosen = only_block_linears(model, items);
     const Evaluation text = session.evaluation(options.text);
     session.set("seed", options.seed);
     Json names = Json::array();
@@ -98,7 +94,7 @@ Envelope compare_formats(const CompareOptions& options, Progress& progress, cons
     std::vector<Run> runs{{&model, nullptr}};
     for (const Treatment& treatment : treatments) {
         names.push_back(to_string(treatment));
-        overlays.emplace_back(treatment, [&](const LinearItem& item) { return chosen.contains(item.name); });
+        overlays.emplace_back(treatment, chosen);
         pointers.push_back(&overlays.back());
         runs.push_back({&model, &overlays.back()});
     }

@@ -1,6 +1,5 @@
 // The verbs that run models: perplexity, sensitivity, blame, diagnose.
 #include <algorithm>
-#include <set>
 #include <string>
 
 #include "analyze/blame.h"
@@ -26,16 +25,6 @@
 
 namespace assay {
 namespace {
-
-// The items that are treated together: those of `items` that sit in blocks, as runtimes keep embedding and
-// head in 16 bits.
-TreatmentOverlay::Choice block_linears_of(const Model& model, const std::vector<std::size_t>& items) {
-    std::set<std::string> names;
-    for (std::size_t i : items) {
-        if (is_block_linear(model.items()[i])) names.insert(model.items()[i].name);
-    }
-    return [names = std::move(names)](const LinearItem& item) { return names.contains(item.name); };
-}
 
 // The runs on the same windows, with the numbers of single tokens. Where runs are compared, rounding is
 // measured.
@@ -132,14 +121,9 @@ bool has_calibrated(const SensitivityOptions& options) {
                        [](const Treatment& t) { return method_of(t).calibrated; });
 }
 
-std::vector<std::size_t> in_blocks(const Model& model, std::vector<std::size_t> items) {
-    std::erase_if(items, [&](std::size_t i) { return !is_block_linear(model.items()[i]); });
-    return items;
-}
-
 // Calibrated methods treat linears of blocks.
 void leave_blocks_linears(const Model& model, SensitivityOptions& options) {
-    options.items = in_blocks(model, std::move(options.items));
+    options.items = block_linears(model, std::move(options.items));
     if (options.items.empty())
         throw InvalidArgument("calibrated methods treat linears of blocks; --linears matches none of them");
 }
@@ -322,14 +306,14 @@ Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelT
         {.model = &session.model(),
          .windows = text.windows,
          .predicts = false,
-         .tap_bytes = activation_bytes(session.model(), in_blocks(session.model(), chosen.items))});
+         .tap_bytes = activation_bytes(session.model(), block_linears(session.model(), chosen.items))});
     if (session.model().config().layers >= kLeastBlocks)
         work.push_back(runs_of(session.model(), kAdviceRuns, text));
     const auto causes = findings_workload(session.model(), chosen.items, options.findings, text.windows);
     work.insert(work.end(), causes.begin(), causes.end());
     session.prepare(work);
     DiagnoseResult result;
-    const TreatmentOverlay together(treatment, block_linears_of(session.model(), chosen.items));
+    const TreatmentOverlay together(treatment, only_block_linears(session.model(), chosen.items));
     const auto scores = treated_and_not(session, text, together);
     result.perplexity = labelled(perplexity_result(scores[0].blocks, longest_window(text.windows)), text);
     result.all_treated = compared(scores, text, options.seed);
@@ -338,7 +322,7 @@ Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelT
     result.activations =
         activations_result(session.model(),
                            measure_activations(session.model(), session.engine(), text.windows,
-                                               in_blocks(session.model(), chosen.items)),
+                                               block_linears(session.model(), chosen.items)),
                            text.windows);
     result.sensitivity = sensitivity(session, text, chosen);
     result.patterns = find_patterns(session.model(), session.engine(), text.windows, treatment,
