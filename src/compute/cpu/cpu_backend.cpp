@@ -29,10 +29,11 @@ const Kernels& choose_kernels(CpuKernels wanted) {
     return wanted != CpuKernels::kAvx2 && has_avx512() ? kAvx512Kernels : kAvx2Kernels;
 }
 
-// Sums of all inputs for the rows of one tile, and the logits buffers in which they are formed.
+// The rows of one tile, and the sums of all inputs for them.
 struct HeadTile {
-    HeadTile(std::size_t inputs, std::int64_t rows)
-        : sums(inputs * static_cast<std::size_t>(rows)), target_logits(sums.size()) {}
+    HeadTile(std::size_t inputs, const Tile& t)
+        : tile(t), sums(inputs * static_cast<std::size_t>(t.rows)), target_logits(sums.size()) {}
+    Tile tile;
     std::vector<LogitSums> sums;  // input-major
     std::vector<float> target_logits;
 };
@@ -130,8 +131,7 @@ void CpuBackend::linear(const Batch& batch, const Tensor& x, const PackedLinear&
                         Tensor& y) {
     check_linear(batch, x, w, residual, y);
     const auto& packed = static_cast<const CpuLinear&>(w);
-    pool_.for_each(static_cast<std::int64_t>(batch.tiles().size()), [&](std::int64_t i) {
-        const Tile tile = batch.tiles()[static_cast<std::size_t>(i)];
+    for_each_tile(batch.rows(), [&](const Tile& tile) {
         const std::int64_t first = tile.first_row * y.cols();
         gemm_.multiply(tile.rows, data(x) + tile.first_row * x.cols(), packed.matrix,
                        packed.bias.empty() ? nullptr : packed.bias.data(),
@@ -308,8 +308,7 @@ std::unique_ptr<PackedHead> CpuBackend::pack_head(MatrixView<const float> w, dou
 void CpuBackend::logits(const Batch& batch, const HeadInput& input, MatrixView<float> out) {
     check_logits(batch, input, out);
     const auto& head = static_cast<const CpuHead&>(*input.head);
-    pool_.for_each(static_cast<std::int64_t>(batch.tiles().size()), [&](std::int64_t i) {
-        const Tile tile = batch.tiles()[static_cast<std::size_t>(i)];
+    for_each_tile(batch.rows(), [&](const Tile& tile) {
         ScratchPool::Block block = scratch_.take(tile.rows * kVocabularySlice);
         std::int64_t first = 0;
         for (const PackedMatrix& slice : head.slices) {
@@ -367,14 +366,15 @@ class CpuScorer final : public TokenScorer {
     CpuScorer(CpuBackend& backend, const Batch& batch, std::size_t inputs,
               std::span<const std::int32_t> targets)
         : backend_(backend), batch_(batch), inputs_(inputs), targets_(targets.begin(), targets.end()) {
-        for (const Tile& tile : batch.tiles()) tiles_.emplace_back(inputs, tile.rows);
+        for (const Tile& tile : row_tiles(batch.rows(), backend.pool_.threads()))
+            tiles_.emplace_back(inputs, tile);
     }
 
     // Walks the part slice by slice: the reference's logits once, each variant's against them.
     void add(std::span<const HeadInput> inputs) override {
         check_head_inputs(batch_, inputs, inputs_);
         backend_.pool_.for_each(static_cast<std::int64_t>(tiles_.size()),
-                                [&](std::int64_t i) { add_tile(static_cast<std::size_t>(i), inputs); });
+                                [&](std::int64_t i) { add_tile(tiles_[static_cast<std::size_t>(i)], inputs); });
         first_ += static_cast<std::int32_t>(inputs[0].head->vocabulary());
     }
 
@@ -386,16 +386,14 @@ class CpuScorer final : public TokenScorer {
             scores[i].nll.resize(targets_.size());
             scores[i].kl.resize(targets_.size());
             scores[i].top1.resize(targets_.size());
-            for (std::size_t t = 0; t < tiles_.size(); ++t)
-                finish_tile(batch_.tiles()[t], tiles_[t], i, scores[i]);
+            for (const HeadTile& tile : tiles_) finish_tile(tile, i, scores[i]);
         }
         return scores;
     }
 
   private:
-    void add_tile(std::size_t index, std::span<const HeadInput> inputs) {
-        const Tile& tile = batch_.tiles()[index];
-        HeadTile& sums = tiles_[index];
+    void add_tile(HeadTile& sums, std::span<const HeadInput> inputs) {
+        const Tile& tile = sums.tile;
         const std::int64_t area = tile.rows * kVocabularySlice;
         ScratchPool::Block block = backend_.scratch_.take(3 * area);
         float *reference = block.floats.get(), *exponentials = reference + area,
@@ -410,7 +408,7 @@ class CpuScorer final : public TokenScorer {
                 float* own = i == 0 ? reference : variant;
                 backend_.slice_logits(tile, inputs[i], slice, own);
                 for (std::int64_t r = 0; r < tile.rows; ++r)
-                    add_row(tile, r, i, n, first, reference + r * n, exponentials + r * n, own + r * n, sums);
+                    add_row(r, i, n, first, reference + r * n, exponentials + r * n, own + r * n, sums);
             }
             first += static_cast<std::int32_t>(n);
         }
@@ -418,9 +416,10 @@ class CpuScorer final : public TokenScorer {
     }
 
     // One row of a slice of input i.
-    void add_row(const Tile& tile, std::int64_t r, std::size_t i, std::int64_t n, std::int32_t first,
-                 const float* reference, float* exponentials, const float* own, HeadTile& tile_sums) {
+    void add_row(std::int64_t r, std::size_t i, std::int64_t n, std::int32_t first, const float* reference,
+                 float* exponentials, const float* own, HeadTile& tile_sums) {
         const Kernels& kernels = backend_.kernels_;
+        const Tile& tile = tile_sums.tile;
         const std::size_t row = i * static_cast<std::size_t>(tile.rows) + static_cast<std::size_t>(r);
         LogitSums& sums = tile_sums.sums[row];
         kernels.add_logits(own, n, first, &sums, i == 0 && inputs_ > 1 ? exponentials : nullptr);
@@ -432,7 +431,8 @@ class CpuScorer final : public TokenScorer {
         if (target >= 0 && target < n) tile_sums.target_logits[row] = own[target];
     }
 
-    static void finish_tile(const Tile& tile, const HeadTile& tile_sums, std::size_t i, TokenScores& scores) {
+    static void finish_tile(const HeadTile& tile_sums, std::size_t i, TokenScores& scores) {
+        const Tile& tile = tile_sums.tile;
         const auto lse = [](const LogitSums& s) { return static_cast<double>(s.max) + std::log(s.sum); };
         for (std::int64_t r = 0; r < tile.rows; ++r) {
             const std::size_t row = i * static_cast<std::size_t>(tile.rows) + static_cast<std::size_t>(r);

@@ -11,6 +11,7 @@
 #include "compute/cpu/gemm.h"
 #include "compute/cpu/kernels.h"
 #include "compute/cpu/outer_products.h"
+#include "compute/cpu/row_tiles.h"
 #include "compute/cpu/scratch_pool.h"
 
 namespace assay::compute {
@@ -120,6 +121,13 @@ class CpuBackend final : public Backend {
                      [&](std::int64_t begin, std::int64_t end) {
                          for (std::int64_t r = begin; r < end; ++r) work(r);
                      });
+    }
+
+    // Calls work(tile) for tiles of rows that do not depend on each other.
+    template <class Work>
+    void for_each_tile(std::int64_t rows, const Work& work) {
+        const std::vector<Tile> tiles = row_tiles(rows, pool_.threads());
+        pool_.for_each(std::ssize(tiles), [&](std::int64_t i) { work(tiles[static_cast<std::size_t>(i)]); });
     }
 
     // The group of query heads of one key/value head in one window, all its rows; the result is left out.

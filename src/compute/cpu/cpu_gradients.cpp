@@ -153,8 +153,7 @@ void CpuBackend::label_gradient(const Batch& batch, const HeadInput& part, Label
     check_label_gradient(batch, part, draws, g_logits);
     const auto& head = static_cast<const CpuHead&>(*part.head);
     const std::int64_t n = head.rows;
-    pool_.for_each(static_cast<std::int64_t>(batch.tiles().size()), [&](std::int64_t i) {
-        const Tile tile = batch.tiles()[static_cast<std::size_t>(i)];
+    for_each_tile(batch.rows(), [&](const Tile& tile) {
         slice_logits(tile, part, head.slices[0], data(g_logits) + tile.first_row * n);
         for (std::int64_t r = tile.first_row; r < tile.first_row + tile.rows; ++r) {
             const auto at = static_cast<std::size_t>(r);
