@@ -8,15 +8,13 @@
 #include <numeric>
 #include <utility>
 
+#include "analyze/cause_tests.h"
 #include "analyze/experiments.h"
+#include "analyze/nomination.h"
 #include "analyze/paired_gain.h"
-#include "analyze/screening.h"
 #include "analyze/swap_sweep.h"
-#include "analyze/weight_findings.h"
 #include "base/error.h"
-#include "measure/activations.h"
 #include "stats/bootstrap.h"
-#include "stats/false_discovery.h"
 #include "treat/encoded_weights.h"
 
 namespace assay {
@@ -25,47 +23,15 @@ namespace {
 constexpr double kMostNoiseRatio = 2;     // "only bits help" needs the ratio known within this factor
 constexpr double kShareOfBestGain = 0.5;  // a cheaper remedy must gain so much of the best one
 constexpr double kCalibrationGain = 0.2;  // of the output error, from which on it should show elsewhere
-constexpr std::size_t kSuspects = 2;      // linears that show a cause most, and that it costs most
+// "Only bits help" needs, of each cause, that it surely leaves so much of the damage beside its twin.
+constexpr double kClearlyLeft = 0.75;
 
 using Blocks = std::vector<BlockSums>;
-
-// A swap's blocks in the windows that decide and in those held out.
-struct Halves {
-    Blocks decided, held_out;
-};
-
-Halves split(const Blocks& blocks, std::int64_t first_held_out) {
-    Halves out;
-    for (const BlockSums& b : blocks) (b.window < first_held_out ? out.decided : out.held_out).push_back(b);
-    return out;
-}
 
 Blocks without_damage(Blocks blocks) {
     for (BlockSums& b : blocks) b.kl_sum = 0;
     return blocks;
 }
-
-// One cause's test on one linear, before the false discoveries are controlled.
-struct TestedCause {
-    std::size_t linear = 0;  // index into the plans
-    std::string cause;
-    std::size_t remedy = 0;            // index into the plan's remedies: the intervention alone
-    std::vector<std::size_t> fitting;  // remedies that may be offered
-    std::string sentence;              // between the gain and the twin's: what they are of
-    std::vector<LogRatio> own, twins;
-    LuckSums luck;         // of the differences of the two, where it is not that of all causes together
-    double elsewhere = 0;  // mean of the differences on the held-out windows
-    CauseTest test;
-    double q_value = 1;
-    bool claimed = false;
-};
-
-// A linear that swaps explain.
-struct Chosen {
-    std::size_t item = 0;
-    std::vector<Cause> causes;  // that it is suspected of
-    bool is_worst = false;
-};
 
 class Findings {
   public:
@@ -82,11 +48,10 @@ class Findings {
     }
 
     std::vector<Finding> run() {
-        verdicts_ = look_at_weights(model_, engine_, options_.items, options_.treatment);
-        for (const auto& [item, verdict] : verdicts_)
+        for (const auto& [item, verdict] : options_.verdicts)
             of_weights_[item] = weight_findings(model_.items()[item], options_.treatment, verdict);
         if (first_held_out_ > 0 && options_.most > 0) choose();
-        if (!chosen_.empty()) measure();
+        if (!nominations_.linears.empty()) measure();
         for (std::size_t p = 0; p < plans_.size(); ++p) explain(p);
         add_quiet_linears();
         for (auto& [item, findings] : of_weights_)
@@ -110,14 +75,6 @@ class Findings {
         return (row.kl_ci95 ? row.kl_ci95->low : row.kl) > options_.noise_floor;
     }
 
-    std::span<const EvaluationWindow> deciding() const {
-        return windows_.first(static_cast<std::size_t>(first_held_out_));
-    }
-
-    std::span<const double> energies(std::size_t item) const {
-        return activations_.input(item).channel_energy;
-    }
-
     // The worst of the blocks' linears.
     std::vector<std::size_t> worst() const {
         std::vector<std::pair<double, std::size_t>> damages;
@@ -133,63 +90,25 @@ class Findings {
         return out;
     }
 
-    // What the scores of all linears of blocks suspect.
-    std::vector<Suspicion> screen() {
-        std::vector<std::size_t> items;
-        for (std::size_t i : options_.items) {
-            if (model_.items()[i].role == LinearItem::Role::kBlock) items.push_back(i);
-        }
-        if (items.empty()) return {};
-        activations_ = measure_activations(model_, engine_, deciding(), items);
-        std::vector<ScreenedLinear> linears;
-        for (std::size_t i : items)
-            linears.push_back(
-                {i, energies(i), !grid_decides(verdicts_.at(i).grid, options_.treatment.format)});
-        return screen_causes(model_, engine_, deciding(), options_.treatment.format, linears, options_.seed);
-    }
-
-    // The worst linears with all causes that they are suspected of; and of the others, for each cause, those
-    // that show it most, and those that it costs most.
+    // By the windows that decide.
     void choose() {
-        for (std::size_t item : worst()) chosen_.push_back({item, {}, true});
-        const std::vector<Suspicion> all = screen();
-        std::map<Cause, std::vector<const Suspicion*>> others;
-        for (const Suspicion& s : all) {
-            const auto place = place_of(s.item);
-            if (place != chosen_.end())
-                place->causes.push_back(s.cause);
-            else if (s.kl > options_.noise_floor)
-                others[s.cause].push_back(&s);
+        NominationOptions options{.treatment = options_.treatment,
+                                  .items = {},
+                                  .worst = worst(),
+                                  .verdicts = options_.verdicts,
+                                  .noise_floor = options_.noise_floor,
+                                  .seed = options_.seed};
+        for (std::size_t i : options_.items) {
+            if (model_.items()[i].role == LinearItem::Role::kBlock) options.items.push_back(i);
         }
-        for (auto& [cause, suspicions] : others) {
-            add_first(suspicions, [](const Suspicion& s) { return s.left; });
-            add_first(suspicions, [](const Suspicion& s) { return -s.kl * (1 - s.left); });
-        }
-    }
-
-    std::vector<Chosen>::iterator place_of(std::size_t item) {
-        return std::find_if(chosen_.begin(), chosen_.end(), [&](const Chosen& c) { return c.item == item; });
-    }
-
-    // Chooses the kSuspects with the least keys, with their cause.
-    template <class Key>
-    void add_first(std::vector<const Suspicion*>& suspicions, const Key& key) {
-        std::stable_sort(suspicions.begin(), suspicions.end(),
-                         [&](const Suspicion* a, const Suspicion* b) { return key(*a) < key(*b); });
-        for (std::size_t i = 0; i < std::min(kSuspects, suspicions.size()); ++i) {
-            const Suspicion& s = *suspicions[i];
-            auto place = place_of(s.item);
-            if (place == chosen_.end()) place = chosen_.insert(place, {s.item, {}, false});
-            const auto& causes = place->causes;
-            if (std::find(causes.begin(), causes.end(), s.cause) == causes.end())
-                place->causes.push_back(s.cause);
-        }
+        nominations_ =
+            nominate(model_, engine_, windows_.first(static_cast<std::size_t>(first_held_out_)), options);
     }
 
     // GPTQ of the worst linears.
     void calibrate_worst() {
         std::vector<std::size_t> worst;
-        for (const Chosen& c : chosen_) {
+        for (const NominatedLinear& c : nominations_.linears) {
             if (c.is_worst) worst.push_back(c.item);
         }
         const bool possible = std::holds_alternative<IntFormat>(options_.treatment.format);
@@ -202,125 +121,28 @@ class Findings {
     void measure() {
         calibrate_worst();
         SwapList swaps;
-        for (const Chosen& c : chosen_) {
-            const WeightVerdict& verdict = verdicts_.at(c.item);
+        for (const NominatedLinear& c : nominations_.linears) {
+            const WeightVerdict& verdict = options_.verdicts.at(c.item);
             const bool calibrated = calibrated_ && calibrated_->treats(model_.items()[c.item]);
-            plans_.push_back(plan_experiments(model_, options_.treatment,
-                                              {.item = c.item,
-                                               .grid = verdict.grid,
-                                               .numerics = verdict.numerics,
-                                               .energies = energies(c.item),
-                                               .causes = c.causes,
-                                               .calibrated = calibrated ? &*calibrated_ : nullptr},
-                                              options_.seed, swaps));
+            plans_.push_back(
+                plan_experiments(model_, options_.treatment,
+                                 {.item = c.item,
+                                  .grid = verdict.grid,
+                                  .numerics = verdict.numerics,
+                                  .energies = nominations_.activations.input(c.item).channel_energy,
+                                  .causes = c.causes,
+                                  .calibrated = calibrated ? &*calibrated_ : nullptr},
+                                 options_.seed, swaps));
         }
         SweepResult sweep = sweep_swaps(model_, engine_, windows_, swaps.forks(), options_.seed);
         for (SwapMeasurement& swap : sweep.swaps) {
             swaps_.push_back(split(swap.blocks, first_held_out_));
             output_errors_.push_back(std::move(swap.output_errors));
         }
-        test_all();
+        tested_ = test_causes(measured_plans());
     }
 
-    LogRatio ratio(std::size_t before, std::size_t after) const {
-        return log_damage_ratio(swaps_[before].decided, swaps_[after].decided, options_.noise_floor);
-    }
-
-    // Mean over draws of the log ratio on the held-out windows.
-    double held_out_ratio(const NoiseSwaps& before, const NoiseSwaps& after) const {
-        double sum = 0;
-        for (std::size_t r = 0; r < before.size(); ++r)
-            sum +=
-                log_damage_ratio(swaps_[before[r]].held_out, swaps_[after[r]].held_out, options_.noise_floor)
-                    .value;
-        return sum / static_cast<double>(before.size());
-    }
-
-    std::vector<LogRatio> ratios(const NoiseSwaps& before, const NoiseSwaps& after) const {
-        std::vector<LogRatio> out;
-        for (std::size_t r = 0; r < before.size(); ++r) out.push_back(ratio(before[r], after[r]));
-        return out;
-    }
-
-    // The real errors beside noise of the same size, draw by draw.
-    std::vector<LogRatio> noise_ratios(const LinearPlan& plan) const {
-        std::vector<LogRatio> out;
-        for (std::size_t swap : plan.noise) out.push_back(ratio(swap, plan.base));
-        return out;
-    }
-
-    static std::vector<double> values(const std::vector<LogRatio>& ratios) {
-        std::vector<double> out;
-        for (const LogRatio& r : ratios) out.push_back(r.value);
-        return out;
-    }
-
-    // Fills tested_; returns the luck of noise draws.
-    LuckSums gather_tests() {
-        LuckSums draws;
-        for (std::size_t p = 0; p < plans_.size(); ++p) {
-            const LinearPlan& plan = plans_[p];
-            for (const PlannedCause& cause : plan.causes) {
-                const bool channels = cause.cause == Cause::kSalientChannels;
-                tested_.push_back(
-                    {.linear = p,
-                     .cause = std::string(name_of(cause.cause)),
-                     .remedy = cause.remedy,
-                     .fitting = cause.remedies,
-                     .sentence = channels ? " of the damage of errors of these sizes; as many random channels"
-                                          : " of the damage of errors of these sizes beside that of loud "
-                                            "channels; of Gaussian weights'",
-                     .own = ratios(cause.before, cause.after),
-                     .twins = ratios(cause.twin_before, cause.twin_after),
-                     .elsewhere = held_out_ratio(cause.twin_before, cause.twin_after) -
-                                  held_out_ratio(cause.before, cause.after)});
-            }
-            draws.add(values(noise_ratios(plan)));
-        }
-        return draws;
-    }
-
-    // The luck of two independent draws of errors lies in GPTQ's ratio.
-    void gather_calibrated(const LuckSums& draws) {
-        for (std::size_t p = 0; p < plans_.size(); ++p) {
-            const LinearPlan& plan = plans_[p];
-            if (!plan.calibrated) continue;
-            const LogRatio own = ratio(plan.base, *plan.remedies[*plan.calibrated].swap);
-            tested_.push_back(
-                {.linear = p,
-                 .cause = "correlated_inputs",
-                 .remedy = *plan.calibrated,
-                 .fitting = {*plan.calibrated},
-                 .sentence = " of the damage; without correlations it is round to nearest, which takes",
-                 .own = {own},
-                 .twins = {{.value = 0, .influence = std::vector<double>(own.influence.size(), 0.0)}},
-                 .luck = {2 * draws.squares, draws.freedom},
-                 .elsewhere = -held_out_ratio({plan.base}, {*plan.remedies[*plan.calibrated].swap})});
-        }
-    }
-
-    void test_all() {
-        const LuckSums draws = gather_tests();
-        LuckSums luck;
-        for (const TestedCause& t : tested_) {
-            std::vector<double> differences;
-            for (std::size_t r = 0; r < t.own.size(); ++r)
-                differences.push_back(t.twins[r].value - t.own[r].value);
-            luck.add(differences);
-        }
-        gather_calibrated(draws);
-        std::vector<double> p_values;
-        for (TestedCause& t : tested_) {
-            t.test = test_cause(t.own, t.twins, t.luck.freedom > 0 ? t.luck : luck, kLeastExcess);
-            p_values.push_back(t.test.p_value);
-        }
-        if (tested_.empty()) return;
-        const Discoveries found = benjamini_hochberg(p_values, kFalseDiscoveryRate);
-        for (std::size_t i = 0; i < tested_.size(); ++i) {
-            tested_[i].q_value = found.q_values[i];
-            tested_[i].claimed = found.rejected[i] && tested_[i].elsewhere > -std::log1p(-kLeastExcess);
-        }
-    }
+    MeasuredPlans measured_plans() const { return {plans_, swaps_, options_.noise_floor}; }
 
     // All findings of one nominated linear.
     void explain(std::size_t p) {
@@ -334,8 +156,9 @@ class Findings {
         add_remedies_of_weights(p);
         for (const TestedCause* t : claims) out_.push_back(claim(*t));
         add_starved(p);
-        const bool coarse = grid_decides(verdicts_.at(plans_[p].item).grid, options_.treatment.format);
-        if (claims.empty() && !coarse && chosen_[p].is_worst) add_only_bits(p);
+        const bool coarse =
+            grid_decides(options_.verdicts.at(plans_[p].item).grid, options_.treatment.format);
+        if (claims.empty() && !coarse && nominations_.linears[p].is_worst && clear(p)) add_only_bits(p);
     }
 
     Finding describe(std::size_t item, std::string cause) const {
@@ -388,10 +211,16 @@ class Findings {
         const std::string& intervention = plan.remedies[t.remedy].name;
         out.evidence.sentence = fmt::format("{} takes {:.0f} %{} {:.0f} % (q = {:.2g}).", intervention,
                                             100 * t.test.gain, t.sentence, 100 * t.test.twin_gain, t.q_value);
-        out.evidence.numbers = {{"intervention", intervention}, {"kl", mean_kl(swaps_[plan.base].decided)},
-                                {"gain_share", t.test.gain},    {"twin_gain_share", t.test.twin_gain},
-                                {"draws", t.own.size()},        {"blocks", swaps_[plan.base].decided.size()},
-                                {"p_value", t.test.p_value},    {"q_value", t.q_value}};
+        out.evidence.numbers = {{"intervention", intervention},
+                                {"kl", mean_kl(swaps_[plan.base].decided)},
+                                {"gain_share", t.test.gain},
+                                {"twin_gain_share", t.test.twin_gain},
+                                {"draws", t.draws},
+                                {"blocks", swaps_[plan.base].decided.size()},
+                                {"p_value", t.test.p_value},
+                                {"q_value", t.q_value},
+                                {"held_out_gain_share", t.held_out.gain},
+                                {"held_out_p_value", t.held_out.p_value}};
         if (!offer(plan, t.fitting, out) && !offer(plan, plan.more_bits, out))
             out.remedy = "none of those measured helps on other windows";
         return out;
@@ -445,11 +274,24 @@ class Findings {
                          {.seed = seed});
     }
 
+    // Whether the scores of no cause, nor the swaps on either half of the windows, hint at it.
+    bool clear(std::size_t p) const {
+        const std::size_t item = plans_[p].item;
+        return std::all_of(
+                   nominations_.screened.begin(), nominations_.screened.end(),
+                   [&](const ScreenedCause& s) { return s.item != item || s.least_left >= kClearlyLeft; }) &&
+               std::all_of(tested_.begin(), tested_.end(), [&](const TestedCause& t) {
+                   return t.linear != p || std::min(t.test.left(), t.held_out.left()) >= kClearlyLeft;
+               });
+    }
+
     void add_only_bits(std::size_t p) {
         const LinearPlan& plan = plans_[p];
-        const std::vector<LogRatio> noise = noise_ratios(plan);
+        const std::vector<LogRatio> noise = noise_ratios(measured_plans(), plan);
+        std::vector<double> draws;
+        for (const LogRatio& r : noise) draws.push_back(r.value);
         LuckSums luck;
-        luck.add(values(noise));
+        luck.add(draws);
         const auto interval = mean_ratio_ci95(noise, luck);
         if (!interval || interval->low > 1 || interval->high < 1 || interval->high > kMostNoiseRatio ||
             interval->low < 1 / kMostNoiseRatio)
@@ -502,11 +344,9 @@ class Findings {
     std::string treatment_;
     std::int64_t first_held_out_;
     std::map<std::string, std::size_t> index_;  // of the items looked at, by name
-    std::map<std::size_t, WeightVerdict> verdicts_;
     std::map<std::size_t, std::vector<Finding>> of_weights_;
-    Activations activations_;  // of the blocks' linears
-    std::vector<Chosen> chosen_;
-    std::vector<LinearPlan> plans_;             // of the chosen ones
+    Nominations nominations_;
+    std::vector<LinearPlan> plans_;             // of the nominated ones
     std::optional<EncodedWeights> calibrated_;  // of the worst ones
     std::vector<Halves> swaps_;
     std::vector<std::vector<compute::SquaredError>> output_errors_;  // of each swap, by window

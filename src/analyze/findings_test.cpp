@@ -41,12 +41,16 @@ class FindingsTest : public ::testing::Test {
             if (model.items()[i].name == linear) options.items.push_back(i);
         }
         const SensitivityResult sensitivity = measure_sensitivity(model, engine, windows_, options);
+        std::map<std::size_t, WeightVerdict> verdicts;
+        for (std::size_t i : options.items)
+            verdicts[i] = look_at_weight(model, engine.pool, model.items()[i], treatment_);
         return find_causes(model, engine, windows_, sensitivity,
                            {.treatment = treatment_,
                             .items = options.items,
                             .most = most,
                             .noise_floor = noise_floor_,
                             .seed = seed_,
+                            .verdicts = verdicts,
                             .calibration = calibration_});
     }
 

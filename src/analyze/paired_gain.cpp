@@ -103,6 +103,8 @@ CauseTest test_cause(std::span<const LogRatio> own, std::span<const LogRatio> tw
     const double excess = twin_mean - mean + std::log1p(-margin);
     out.p_value = spread.error > 0 ? student_upper_tail(excess / spread.error, spread.freedom)
                                    : static_cast<double>(excess <= 0);
+    const double half = spread.error > 0 ? student_quantile(0.975, spread.freedom) * spread.error : 0;
+    out.least_left = std::exp(mean - twin_mean - half);
     return out;
 }
 

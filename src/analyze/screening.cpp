@@ -70,12 +70,12 @@ class Screening {
         }
     }
 
-    std::vector<Suspicion> run(const Engine& engine, std::span<const EvaluationWindow> windows) {
+    std::vector<ScreenedCause> run(const Engine& engine, std::span<const EvaluationWindow> windows) {
         ScoreOptions options{.items = {}, .treatments = {}, .seed = seed_, .random_signs = true};
         for (const ScreenedLinear& l : linears_) options.items.push_back(l.item);
         for (const ScreenOverlay& overlay : overlays_) options.treatments.push_back(&overlay);
         const ScoreResult scores = score_treatments(model_, engine, windows, options);
-        std::vector<Suspicion> all;
+        std::vector<ScreenedCause> all;
         std::vector<double> p_values;
         for (std::size_t i = 0; i < linears_.size(); ++i) {
             const std::size_t first = i * overlays_.size();
@@ -86,18 +86,18 @@ class Screening {
                 all.push_back({.item = linears_[i].item,
                                .cause = contrast.cause,
                                .left = test.left(),
+                               .least_left = test.least_left,
                                .kl = half_mean(own[contrast.without].sums, scores.window_tokens)});
                 p_values.push_back(test.p_value);
             }
         }
         if (all.empty()) return {};
         const Discoveries found = benjamini_hochberg(p_values, kFalseDiscoveryRate);
-        std::vector<Suspicion> out;
         for (std::size_t i = 0; i < all.size(); ++i) {
             all[i].q_value = found.q_values[i];
-            if (found.rejected[i]) out.push_back(all[i]);
+            all[i].suspected = found.rejected[i];
         }
-        return out;
+        return all;
     }
 
   private:
@@ -154,9 +154,10 @@ class Screening {
 
 }  // namespace
 
-std::vector<Suspicion> screen_causes(const Model& model, const Engine& engine,
-                                     std::span<const EvaluationWindow> windows, const NumberFormat& format,
-                                     std::span<const ScreenedLinear> linears, std::uint64_t seed) {
+std::vector<ScreenedCause> screen_causes(const Model& model, const Engine& engine,
+                                         std::span<const EvaluationWindow> windows,
+                                         const NumberFormat& format, std::span<const ScreenedLinear> linears,
+                                         std::uint64_t seed) {
     if (linears.empty()) return {};
     return Screening(model, format, linears, seed).run(engine, windows);
 }

@@ -18,14 +18,16 @@ struct ScreenedLinear {
     bool of_weights = true;            // whether causes that lie in the weights make sense
 };
 
-// A cause that a linear shows by its scores.
-struct Suspicion {
+// What a linear's scores say of a cause.
+struct ScreenedCause {
     std::size_t item = 0;
     Cause cause = Cause::kSalientChannels;
     // What the intervention leaves of the damage, beside what it leaves of it on the null twin.
     double left = 1;
+    double least_left = 0;  // lower end of its 95 % interval
     double kl = 0;  // ½ Σ_b V_b / T without the intervention: about the linear's damage, nats per token
     double q_value = 1;
+    bool suspected = false;
 };
 
 inline constexpr double kFalseDiscoveryRate = 0.05;
@@ -43,9 +45,10 @@ inline constexpr double kLeastExcess = 0.1;
 // Suspected is what has ln left < ln(1 - kLeastExcess) by a one-sided t test over the blocks of positions
 // (Benjamini–Hochberg at kFalseDiscoveryRate over all linears and causes). By item, then cause.
 // Throws as score_treatments().
-std::vector<Suspicion> screen_causes(const Model& model, const Engine& engine,
-                                     std::span<const EvaluationWindow> windows, const NumberFormat& format,
-                                     std::span<const ScreenedLinear> linears, std::uint64_t seed);
+std::vector<ScreenedCause> screen_causes(const Model& model, const Engine& engine,
+                                         std::span<const EvaluationWindow> windows,
+                                         const NumberFormat& format, std::span<const ScreenedLinear> linears,
+                                         std::uint64_t seed);
 
 // Treatments that screen_causes() scores at most.
 inline constexpr std::size_t kScreenedChanges = 6;

@@ -28,10 +28,10 @@ class ScreeningTest : public ::testing::Test {
         const Activations activations = measure_activations(model, engine, windows_, items);
         std::vector<ScreenedLinear> linears;
         for (std::size_t i : items) linears.push_back({i, activations.input(i).channel_energy, of_weights});
-        suspicions_ = screen_causes(model, engine, windows_, parse_number_format("int3-g64"), linears, 4);
+        screened_ = screen_causes(model, engine, windows_, parse_number_format("int3-g64"), linears, 4);
         std::vector<std::string> out;
-        for (const Suspicion& s : suspicions_)
-            out.push_back(model.items()[s.item].name + " " + std::string(name_of(s.cause)));
+        for (const ScreenedCause& s : screened_)
+            if (s.suspected) out.push_back(model.items()[s.item].name + " " + std::string(name_of(s.cause)));
         return out;
     }
 
@@ -48,7 +48,7 @@ class ScreeningTest : public ::testing::Test {
     ModelConfig config_ = wide_config();
     std::shared_ptr<MemoryWeights> weights_ = healthy_weights(config_);
     std::vector<EvaluationWindow> windows_ = with_context(random_windows({200, 200, 200, 200}, 97), 8);
-    std::vector<Suspicion> suspicions_;
+    std::vector<ScreenedCause> screened_;
 };
 
 TEST_F(ScreeningTest, HealthyWeightsRaiseNoSuspicionOfTheirOwn) {
@@ -58,7 +58,9 @@ TEST_F(ScreeningTest, HealthyWeightsRaiseNoSuspicionOfTheirOwn) {
 TEST_F(ScreeningTest, TheLinearWithOutliersIsSuspected) {
     plant_outliers("model.layers.1.self_attn.k_proj");
     EXPECT_THAT(screen(), ::testing::Contains("model.layers.1.self_attn.k_proj weight_outliers"));
-    for (const Suspicion& s : suspicions_) {
+    for (const ScreenedCause& s : screened_) {
+        EXPECT_LT(s.least_left, s.left);
+        if (!s.suspected) continue;
         EXPECT_LT(s.left, 1 - kLeastExcess);
         EXPECT_LE(s.q_value, kFalseDiscoveryRate);
         EXPECT_GT(s.kl, 0);
@@ -73,9 +75,9 @@ TEST_F(ScreeningTest, WeightsThatLieOnAGridAreLeftOut) {
 TEST_F(ScreeningTest, ThreadsChangeNoBit) {
     plant_outliers("model.layers.0.mlp.up_proj");
     const auto names = screen(true, 1);
-    const std::vector<Suspicion> one = suspicions_;
+    const std::vector<ScreenedCause> one = screened_;
     EXPECT_EQ(screen(true, 3), names);
-    for (std::size_t i = 0; i < one.size(); ++i) EXPECT_EQ(one[i].left, suspicions_[i].left);
+    for (std::size_t i = 0; i < one.size(); ++i) EXPECT_EQ(one[i].left, screened_[i].left);
 }
 
 TEST_F(ScreeningTest, NothingIsScreenedWithoutLinears) {

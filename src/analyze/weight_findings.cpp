@@ -69,35 +69,20 @@ Finding quantized_finding(const LinearItem& item, const Treatment& treatment, co
 
 }  // namespace
 
-std::map<std::size_t, WeightVerdict> look_at_weights(const Model& model, const Engine& engine,
-                                                     std::span<const std::size_t> items,
-                                                     const Treatment& treatment) {
-    std::map<std::string, std::string> types;
+WeightVerdict look_at_weight(const Model& model, ThreadPool& pool, const LinearItem& item,
+                             const Treatment& treatment) {
+    WeightVerdict verdict;
+    const Matrix<float> w = read_weight(model.weights(), item.name);
+    try {
+        verdict.numerics = check_numerics(w.view(), treatment.format, pool);
+    } catch (const NumericError& e) {
+        throw NumericError(item.name + ": " + e.what());
+    }
+    verdict.grid = find_grid(w.view(), pool);
     for (const StoredTensor& t : model.weights().tensors()) {
-        if (t.quantized) types[t.name] = t.type;
+        if (t.quantized && t.name == item.name + ".weight") verdict.stored_type = t.type;
     }
-    std::uint64_t total = 0;
-    for (std::size_t i : items)
-        total += static_cast<std::uint64_t>(model.items().at(i).out * model.items().at(i).in);
-    engine.progress.begin("checking weights", total);
-    std::map<std::size_t, WeightVerdict> out;
-    for (std::size_t i : items) {
-        const LinearItem& item = model.items()[i];
-        const Matrix<float> w = read_weight(model.weights(), item.name);
-        WeightVerdict& verdict = out[i];
-        try {
-            verdict.numerics = check_numerics(w.view(), treatment.format, engine.pool);
-        } catch (const NumericError& e) {
-            throw NumericError(item.name + ": " + e.what());
-        }
-        verdict.grid = find_grid(w.view(), engine.pool);
-        const auto type = types.find(item.name + ".weight");
-        if (type != types.end()) verdict.stored_type = type->second;
-        engine.progress.advance(static_cast<std::uint64_t>(item.out * item.in));
-        engine.cancel.check();
-    }
-    engine.progress.end();
-    return out;
+    return verdict;
 }
 
 std::vector<Finding> weight_findings(const LinearItem& item, const Treatment& treatment,

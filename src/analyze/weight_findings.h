@@ -1,9 +1,7 @@
 // Findings that the weights alone show.
 #pragma once
 
-#include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -21,11 +19,10 @@ struct WeightVerdict {
     std::string stored_type;  // of few bits, such as "Q4_1"; empty for others
 };
 
-// Of the given items, by index; reads each once.
+// Reads the item's weight whole.
 // Throws: NumericError as check_numerics(), naming the item.
-std::map<std::size_t, WeightVerdict> look_at_weights(const Model& model, const Engine& engine,
-                                                     std::span<const std::size_t> items,
-                                                     const Treatment& treatment);
+WeightVerdict look_at_weight(const Model& model, ThreadPool& pool, const LinearItem& item,
+                             const Treatment& treatment);
 
 // "numerics" and "already_quantized" of one item, as far as they hold.
 std::vector<Finding> weight_findings(const LinearItem& item, const Treatment& treatment,

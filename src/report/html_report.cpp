@@ -18,21 +18,14 @@
 #include "report/findings_table.h"
 #include "report/format.h"
 #include "report/heatmap.h"
+#include "report/html_sections.h"
 #include "report/html_text.h"
 #include "report/page_assets.h"
 #include "report/pattern_facts.h"
-#include "report/weight_charts.h"
-#include "report/weight_facts.h"
+#include "report/weight_sections.h"
 
 namespace assay {
 namespace {
-
-std::string tile(std::string_view name, const std::string& value, const std::string& more) {
-    return fmt::format(
-        "<div class=\"tile\"><div class=\"name\">{}</div><div class=\"value\">{}</div><div "
-        "class=\"more\">{}</div></div>\n",
-        name, value, more);
-}
 
 std::string scored(const PerplexityResult& result) {
     return fmt::format("{} tokens<br>{} windows of {}", format_count(result.tokens_scored),
@@ -201,21 +194,6 @@ std::string comparison_section(const std::optional<Comparison>& comparison, cons
            facts_html(comparison_facts(*comparison)) + quantiles_html(*comparison) + "</div></section>\n";
 }
 
-std::string rows_section(const std::string& title, const std::string& note, const TextRows& table) {
-    if (table.rows.empty()) return "";
-    std::string html = "<section><h2>" + title + "</h2>\n<p class=\"note\">" + note +
-                       "</p>\n<div class=\"scroll\">\n<table><thead><tr>";
-    for (const std::string& name : table.header) html += "<th scope=\"col\">" + name + "</th>";
-    html += "</tr></thead><tbody>\n";
-    for (const auto& row : table.rows) {
-        html += "<tr>";
-        for (std::size_t c = 0; c < row.size(); ++c)
-            html += (c == 0 ? "<td class=\"mono\">" : "<td>") + html_escape(row[c]) + "</td>";
-        html += "</tr>\n";
-    }
-    return html + "</tbody></table></div></section>\n";
-}
-
 constexpr std::size_t kLocatedLinears = 20, kLocatedHeads = 10, kLocatedBlocks = 10;
 
 std::string parts_sections(const SensitivityResult& result) {
@@ -311,84 +289,7 @@ std::string sections(const ActivationsResult& result) {
 
 std::string calibration_section(const Envelope& envelope) {
     if (!envelope.calibration) return "";
-    std::string items;
-    for (const std::string& sentence : calibration_sentences(*envelope.calibration))
-        items += "<li>" + html_escape(sentence) + "</li>\n";
-    return "<section><h2>Calibration</h2>\n<ul class=\"conclusions\">\n" + items + "</ul></section>\n";
-}
-
-constexpr std::string_view kWeightDefinitions = R"html(<section><h2>How the numbers are defined</h2>
-<dl>
-<dt>σ</dt><dd>standard deviation of the linear's weights, √mean((w − mean)²). Beyond kσ: |w − mean| &gt; kσ.</dd>
-<dt>Kurtosis</dt><dd>mean (w − mean)⁴ / σ⁴: 3 for Gaussian numbers.</dd>
-<dt>Range ratio</dt><dd>(max − min) of all weights / (max − min) of those within 4σ: how far outliers stretch the range.</dd>
-<dt>Groups of one value</dt><dd>groups whose range would be at most half without one weight, which so costs the others a bit.</dd>
-<dt>Worst channels and rows</dt><dd>their share of the energy Σ (w − mean)² of all weights beyond 3σ.</dd>
-<dt>Bits</dt><dd>stored bits a weight, scales and zero points counted; of all matrices: with embedding and output layer in 16 bits.</dd>
-<dt>RMSE</dt><dd>√mean((w − q)²), q the weight after rounding; relative error: ‖W − Q‖ / ‖W‖.</dd>
-<dt>Clip, rounding and total error</dt><dd>Σ (w − c)², Σ (c − q)² and Σ (w − q)², c the clipped and q the rounded weight.</dd>
-</dl></section>
-)html";
-
-constexpr std::size_t kShownOutliers = 30, kPictured = 12, kShownWarnings = 30;
-
-std::string tiles(const WeightsResult& result) {
-    std::int64_t weights = 0, outliers = 0;
-    for (const WeightsLinear& linear : result.linears) {
-        weights += linear.shape.size() == 2 ? linear.shape[0] * linear.shape[1] : 0;
-        outliers += linear.outliers ? linear.outliers->outliers_4s : 0;
-    }
-    return "<div class=\"tiles\">\n" +
-           tile("Linears", format_count(std::ssize(result.linears)), format_count(weights) + " weights") +
-           tile("Beyond 4σ", format_count(outliers),
-                weights > 0 ? format_percent(static_cast<double>(outliers) / static_cast<double>(weights)) +
-                                  " of all; of a Gaussian 0.0063 %"
-                            : "") +
-           "</div>\n";
-}
-
-// The pictures of the linears with the widest ranges.
-std::string pictures_section(const std::vector<const WeightsLinear*>& linears) {
-    std::string figures;
-    for (const WeightsLinear* linear : linears) {
-        const std::string pictures = histogram_svg(*linear) + error_map_svg(*linear);
-        if (!pictures.empty())
-            figures += "<div><h3>" + html_escape(linear->name) + "</h3>\n" + pictures + "</div>\n";
-    }
-    if (figures.empty()) return "";
-    return "<section><h2>Distributions and errors</h2>\n<p class=\"note\">Of the linears whose outliers "
-           "stretch "
-           "the range most. Counts on a logarithmic axis, marks at mean ± 3σ. Below, where the treatment "
-           "errs: "
-           "output rows down, groups of input channels across, brighter for larger errors.</p>\n"
-           "<div class=\"tiles pictures\">\n" +
-           figures + "</div></section>\n";
-}
-
-std::string sections(const WeightsResult& result) {
-    std::vector<std::string> sentences = sweep_sentences(result);
-    const std::vector<std::string> warnings = result.warnings.value_or(std::vector<std::string>());
-    const std::size_t shown = std::min(kShownWarnings, warnings.size());
-    sentences.insert(sentences.end(), warnings.begin(),
-                     warnings.begin() + static_cast<std::ptrdiff_t>(shown));
-    if (warnings.size() > shown)
-        sentences.push_back(fmt::format("… and {} more warnings in results.json", warnings.size() - shown));
-    std::string items;
-    for (const std::string& sentence : sentences) items += "<li>" + html_escape(sentence) + "</li>\n";
-    const auto worst = by_range_ratio(result, kShownOutliers);
-    const std::vector<const WeightsLinear*> pictured(
-        worst.begin(), worst.begin() + static_cast<std::ptrdiff_t>(std::min(kPictured, worst.size())));
-    return tiles(result) +
-           rows_section("Group sizes", "All linears of the blocks rounded to nearest, all else in 16 bits.",
-                        group_sweep_rows(result)) +
-           rows_section("Clips", "All linears of the blocks; squared errors, summed.",
-                        clip_sweep_rows(result)) +
-           rows_section("Outliers", "The linears whose weights beyond 4σ stretch the range most.",
-                        outlier_rows(worst)) +
-           pictures_section(pictured) +
-           (items.empty() ? ""
-                          : "<section><h2>Worth knowing</h2>\n<ul class=\"conclusions\">\n" + items +
-                                "</ul></section>\n");
+    return sentences_section("Calibration", calibration_sentences(*envelope.calibration));
 }
 
 // Everything between the header and the settings.
@@ -416,10 +317,7 @@ constexpr std::size_t kShownFactors = 20;
 
 std::string patterns_section(const DiagnoseResult& result) {
     if (!result.patterns) return "";
-    std::string sentences;
-    for (const std::string& sentence : pattern_sentences(*result.patterns))
-        sentences += "<li>" + html_escape(sentence) + "</li>\n";
-    return "<section><h2>Patterns</h2>\n<ul class=\"conclusions\">\n" + sentences + "</ul></section>\n" +
+    return sentences_section("Patterns", pattern_sentences(*result.patterns)) +
            rows_section(
                "Depth and projections",
                "Mean damage of a kind / mean damage of the other linears of blocks; p of a permutation test.",
@@ -446,7 +344,7 @@ std::string sections(const DiagnoseResult& result) {
     return warnings_html(result.sensitivity) + tiles(result) + conclusions_html(result) +
            findings_section(result) + heatmap_section(result.sensitivity) + "<div class=\"pair\">\n" +
            propagation_section(result.sensitivity) + weight_error_section(result) + "</div>\n" +
-           patterns_section(result) + activations_section(result) +
+           patterns_section(result) + activations_section(result) + weight_sections(result) +
            comparison_section(result.all_treated.comparison, "All linears of the blocks treated") +
            table_section(result.sensitivity, &result.weights) + parts_sections(result.sensitivity);
 }
@@ -514,7 +412,7 @@ std::string html_report(const Envelope& envelope) {
     if (const auto* result = std::get_if<ActivationsResult>(&envelope.result))
         return page(envelope, "What goes through the linears", sections(*result), kActivationDefinitions);
     if (const auto* result = std::get_if<WeightsResult>(&envelope.result))
-        return page(envelope, "What the weights look like", sections(*result), kWeightDefinitions);
+        return page(envelope, "What the weights look like", weight_sections(*result), weight_definitions());
     throw InvalidArgument("there is no page for results of assay " +
                           std::string(command_of(envelope.result)) +
                           "; pages are made from those of diagnose, sensitivity, blame, weights, compare, "

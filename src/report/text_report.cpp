@@ -284,7 +284,8 @@ std::string body(const DiagnoseResult& result, const TextOptions& options) {
            "Treatment: " + safe_text(result.sensitivity.treatment) + "\n" + scored_line(result.perplexity) +
            "\n" + table.text() + "\n" + damage_table(result.sensitivity, weights, options) +
            parts_text(result.sensitivity) + "\n" + findings_text(result, options) + patterns_text(result) +
-           activations_text(result) + sentences_text(conclusions_of(result));
+           activations_text(result) + sentences_text(sweep_sentences(result.weights)) +
+           sentences_text(conclusions_of(result));
 }
 
 std::string config_line(const ConfigSummary& c) {

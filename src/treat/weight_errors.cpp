@@ -221,6 +221,7 @@ WeightsResult measure_weight_errors(const Model& model, std::span<const std::siz
         ahead.wait();
         if (n + 1 < items.size()) ahead.start(model.items()[items[n + 1]].name + ".weight");
         result.linears.push_back(measure_item(task, item));
+        if (look.beside) look.beside(items[n]);
         model.weights().release(item.name + ".weight");
         engine.progress.advance(elements(item));
         engine.cancel.check();

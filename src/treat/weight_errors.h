@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <span>
 
 #include "model/pass.h"
@@ -16,6 +17,9 @@ struct WeightLook {
     bool clip_sweep = false;   // quantize/clip_sweep.h, of the treatment's format
     bool histograms = false;   // and maps of the treatment's errors
     double range_ratio_limit = 2;
+    // Where given, called for each item (index into Model::items()) while its weight, read for this look, is
+    // still in memory.
+    std::function<void(std::size_t item)> beside;
 };
 
 // Of the given items (indexes into Model::items()), in their order. Formulas: quantize/weight_moments.h,

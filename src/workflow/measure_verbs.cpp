@@ -1,5 +1,6 @@
 // The verbs that run models: perplexity, sensitivity, blame, diagnose.
 #include <algorithm>
+#include <map>
 #include <string>
 
 #include "analyze/blame.h"
@@ -13,6 +14,7 @@
 #include "measure/activation_result.h"
 #include "measure/runs.h"
 #include "measure/summary.h"
+#include "quantize/clipping.h"
 #include "text/task_windows.h"
 #include "treat/model_differences.h"
 #include "treat/treatment_overlay.h"
@@ -21,6 +23,7 @@
 #include "workflow/other_models.h"
 #include "workflow/session.h"
 #include "workflow/task_files.h"
+#include "workflow/tokenizer_files.h"
 #include "workflow/workflow.h"
 
 namespace assay {
@@ -206,6 +209,7 @@ SensitivityResult sensitivity(Session& session, const Evaluation& text, Sensitiv
 
 std::vector<Finding> findings(Session& session, const Evaluation& text, const SensitivityOptions& chosen,
                               const SensitivityResult& sensitivity, std::int64_t most,
+                              const std::map<std::size_t, WeightVerdict>& verdicts,
                               std::span<const EvaluationWindow> calibration) {
     return find_causes(session.model(), session.engine(), text.windows, sensitivity,
                        {.treatment = chosen.treatments.front(),
@@ -213,7 +217,24 @@ std::vector<Finding> findings(Session& session, const Evaluation& text, const Se
                         .most = static_cast<std::size_t>(most),
                         .noise_floor = session.measure_noise(text.windows),
                         .seed = chosen.seed,
+                        .verdicts = verdicts,
                         .calibration = calibration});
+}
+
+// All that the weights alone say, from one reading; the verdicts are those of findings.
+WeightsResult diagnosed_weights(Session& session, const SensitivityOptions& chosen,
+                                std::map<std::size_t, WeightVerdict>& verdicts) {
+    const Treatment& treatment = chosen.treatments.front();
+    const Model& model = session.model();
+    const Engine engine = session.engine();
+    return measure_weight_errors(model, chosen.items, treatment, engine,
+                                 {.group_sweep = true,
+                                  .clip_sweep = clips_by_row(treatment.format),
+                                  .histograms = true,
+                                  .beside = [&](std::size_t item) {
+                                      verdicts[item] =
+                                          look_at_weight(model, engine.pool, model.items()[item], treatment);
+                                  }});
 }
 
 }  // namespace
@@ -295,9 +316,10 @@ Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelT
     session.set("findings", options.findings);
     const Treatment& treatment = chosen.treatments.front();
     const Evaluation text = session.evaluation(options.text);
-    // Of findings' GPTQ; other text than that which measures. Where there are ids, there may be no tokenizer.
+    // Of findings' GPTQ; other text than that which measures.
     std::vector<EvaluationWindow> calibration;
-    if (options.findings > 0 && !options.text.ids && std::holds_alternative<IntFormat>(treatment.format))
+    if (options.findings > 0 && has_tokenizer(session.files()) &&
+        std::holds_alternative<IntFormat>(treatment.format))
         calibration = session.calibration(options.calibration, text.windows);
     std::vector<Workload> work =
         sensitivity_work(session.model(), chosen, chosen.treatments.size(), text.windows);
@@ -317,8 +339,8 @@ Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelT
     const auto scores = treated_and_not(session, text, together);
     result.perplexity = labelled(perplexity_result(scores[0].blocks, longest_window(text.windows)), text);
     result.all_treated = compared(scores, text, options.seed);
-    result.weights = measure_weight_errors(session.model(), chosen.items, treatment, session.engine(),
-                                           {.histograms = true});
+    std::map<std::size_t, WeightVerdict> verdicts;
+    result.weights = diagnosed_weights(session, chosen, verdicts);
     result.activations =
         activations_result(session.model(),
                            measure_activations(session.model(), session.engine(), text.windows,
@@ -330,7 +352,8 @@ Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelT
     result.shares = damage_shares(result.sensitivity.linears);
     result.rank_correlation_weight_error_damage =
         weight_error_correlation(result.weights.linears, result.sensitivity.linears);
-    result.findings = findings(session, text, chosen, result.sensitivity, options.findings, calibration);
+    result.findings =
+        findings(session, text, chosen, result.sensitivity, options.findings, verdicts, calibration);
     return session.finish(std::move(result));
 }
 

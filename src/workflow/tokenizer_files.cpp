@@ -24,6 +24,12 @@ TokenizerConfig load_config(const std::filesystem::path& folder) {
 
 }  // namespace
 
+bool has_tokenizer(const ModelFiles& files) {
+    if (files.format == "gguf") return GgufFile::open(files.path).contains("tokenizer.ggml.model");
+    return std::filesystem::exists(files.path / "tokenizer.json") ||
+           std::filesystem::exists(files.path / "tokenizer.model");
+}
+
 Tokenizer load_tokenizer(const ModelFiles& files) {
     if (files.format == "gguf") {
         return Tokenizer::from_gguf(read_gguf_vocabulary(GgufFile::open(files.path)), files.path.string());
