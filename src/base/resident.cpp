@@ -31,6 +31,10 @@ std::int64_t available_bytes() {
     return read_kilobytes("/proc/meminfo", "MemAvailable");
 }
 
+void reset_peak_resident() {
+    std::ofstream("/proc/self/clear_refs") << "5";
+}
+
 void return_freed_memory() {
     ::mallopt(M_MMAP_THRESHOLD, 4 << 20);
     ::mallopt(M_TRIM_THRESHOLD, 16 << 20);

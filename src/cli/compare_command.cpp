@@ -5,15 +5,14 @@
 #include "workflow/workflow.h"
 
 namespace assay::cli {
+namespace {
 
-void add_compare(CLI::App& app, Action& chosen) {
+void add_formats(CLI::App& verb, Action& chosen) {
     struct Values {
         CompareOptions options;
         std::string json;
     };
     const auto values = std::make_shared<Values>();
-    CLI::App& verb = *app.add_subcommand("compare", "the whole model treated in several ways, side by side");
-    verb.require_subcommand(1);
     CLI::App& formats = *verb.add_subcommand(
         "formats",
         "perplexity, KL, output errors and sizes of number formats, all linears of the blocks treated");
@@ -35,6 +34,57 @@ void add_compare(CLI::App& app, Action& chosen) {
             show(compare_formats(values->options, context.progress, context.cancel), values->json);
         };
     });
+}
+
+void add_techniques(CLI::App& verb, Action& chosen) {
+    struct Values {
+        TechniquesOptions options;
+        std::string json;
+    };
+    const auto values = std::make_shared<Values>();
+    CLI::App& techniques = *verb.add_subcommand(
+        "techniques",
+        "methods of quantization on the same calibration windows: perplexity, KL, sizes, time, kernels");
+    techniques.footer(
+        "Examples:\n  assay compare techniques MODEL --base int4-g128\n  assay compare techniques MODEL --base "
+        "int4-sym-g64 --max-windows 4 --samples 32 --length 512 --json techniques.json\n  assay compare "
+        "techniques MODEL --treatment int4-g64:gptq --treatment 'int4-g64:gptq(act-order,clip)'\nWithout "
+        "--treatment: in the base format rtn, half the group size, clip, gptq in several ways, awq, both, yaqa, "
+        "and mixed precision with 8 bits; int8 and fp8, with and without rounded inputs.");
+    TechniquesOptions& options = values->options;
+    add_model_options(techniques, options.model);
+    add_text_options(techniques, options.text);
+    add_calibration_options(techniques, options.calibration);
+    techniques
+        .add_option("--calibration-ids", options.calibration_ids,
+                    "a JSON array, each an array of token ids; instead of --calibration")
+        ->excludes(techniques.get_option("--calibration"));
+    CLI::Option* treatments =
+        techniques.add_option("--treatment", options.treatments, "compare these; may be repeated")
+            ->allow_extra_args(false);
+    techniques.add_option("--base", options.base, "the integer format in which methods are compared")
+        ->capture_default_str()
+        ->excludes(treatments);
+    techniques
+        .add_option("--budget", options.budget,
+                    "bits a weight of the mixed precision; else half a bit more than the base format")
+        ->excludes(treatments);
+    techniques.add_option("--seed", options.seed, "of the intervals' bootstrap")->capture_default_str();
+    add_json_option(techniques, values->json);
+    techniques.callback([&chosen, values] {
+        chosen = [values](const Context& context) {
+            show(compare_techniques(values->options, context.progress, context.cancel), values->json);
+        };
+    });
+}
+
+}  // namespace
+
+void add_compare(CLI::App& app, Action& chosen) {
+    CLI::App& verb = *app.add_subcommand("compare", "the whole model treated in several ways, side by side");
+    verb.require_subcommand(1);
+    add_formats(verb, chosen);
+    add_techniques(verb, chosen);
 }
 
 }  // namespace assay::cli

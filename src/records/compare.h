@@ -32,14 +32,18 @@ struct CompareRow {
     std::int64_t bytes = 0;           // of the treated linears
     std::int64_t model_bytes = 0;     // of all tensors, what is not treated in 16 bits
     std::int64_t ragged_linears = 0;  // whose rows end with a shorter group
-    double output_error = 0;          // median over linears
+    double output_error = 0;          // median over linears; of formats
+    // Of techniques: to calibrate and choose the codes, and the most memory that the program held meanwhile.
+    std::optional<double> seconds;
+    std::optional<std::int64_t> peak_bytes;
+    std::optional<std::vector<std::string>> kernels;  // that take all of these linears
     std::vector<LinearOutputError> linears;
 
     bool operator==(const CompareRow&) const = default;
 };
 
 struct CompareResult {
-    std::string what;  // "formats"
+    std::string what;  // "formats" or "techniques"
     PerplexityResult reference;
     std::vector<CompareRow> rows;
 

@@ -403,6 +403,9 @@ void fields(Visitor& visit, R& r) {
     visit("model_bytes", r.model_bytes);
     visit("ragged_linears", r.ragged_linears);
     visit("output_error", r.output_error);
+    visit("seconds", r.seconds);
+    visit("peak_bytes", r.peak_bytes);
+    visit("kernels", r.kernels);
     visit("linears", r.linears);
 }
 

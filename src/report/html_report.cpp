@@ -352,7 +352,7 @@ std::string sections(const DiagnoseResult& result) {
 constexpr std::size_t kShownFlips = 100;
 
 std::string sections(const CompareResult& result) {
-    return rows_section("All linears of the blocks in one format",
+    return rows_section("All linears of the blocks treated",
                         "Reference perplexity " + format_significant(result.reference.ppl, 5) +
                             ". Bits and bytes are of the treated linears, with scales and zero points; "
                             "output error is the median "

@@ -348,7 +348,7 @@ std::string body(const PredictResult& r, const TextOptions&) {
 std::string body(const CompareResult& result, const TextOptions&) {
     return "Reference perplexity: " + format_significant(result.reference.ppl, 5) + "\n" +
            scored_line(result.reference) +
-           rows_text("All linears of the blocks in one format", compare_rows(result)) + "\n";
+           rows_text("All linears of the blocks treated", compare_rows(result)) + "\n";
 }
 
 std::string body(const EvalResult& result, const TextOptions& options) {

@@ -31,8 +31,9 @@ Workload calibration_workload(Session& session, std::span<const EvaluationWindow
 }
 
 std::unique_ptr<EncodedFolder> treat_model(Session& session, const Treatment& treatment,
-                                           std::span<const EvaluationWindow> calibration) {
-    SequentialOptions options{.treatment = treatment, .items = {}, .folder = session.kept_folder("weights")};
+                                           std::span<const EvaluationWindow> calibration,
+                                           const std::string& kept) {
+    SequentialOptions options{.treatment = treatment, .items = {}, .folder = session.kept_folder(kept)};
     const auto& items = session.model().items();
     for (std::size_t i = 0; i < items.size(); ++i) {
         if (items[i].role == LinearItem::Role::kBlock) options.items.push_back(i);

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "treat/encoded_folder.h"
@@ -18,8 +19,9 @@ std::vector<EvaluationWindow> calibration_of_ids(Session& session, const std::fi
 Workload calibration_workload(Session& session, std::span<const EvaluationWindow> calibration);
 
 // Treats all linears of the model's blocks, block after block (treat/sequential.h), after Session::prepare().
-// A run that was interrupted goes on at the last finished block.
+// A run that was interrupted goes on at the last finished block; `kept` names its folder among the kept ones.
 std::unique_ptr<EncodedFolder> treat_model(Session& session, const Treatment& treatment,
-                                           std::span<const EvaluationWindow> calibration);
+                                           std::span<const EvaluationWindow> calibration,
+                                           const std::string& kept = "weights");
 
 }  // namespace assay

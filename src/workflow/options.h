@@ -102,6 +102,17 @@ struct CompareOptions {
     std::uint64_t seed = 0;
 };
 
+struct TechniquesOptions {
+    ModelOptions model;
+    EvaluationText text{.window = 256, .max_windows = 8, .context = 64, .bos_per_window = true};
+    std::string base = "int4-g128";       // the integer format in which methods are compared
+    std::vector<std::string> treatments;  // none: the usual methods in `base`, and other formats beside it
+    std::optional<double> budget;         // of mixed precision, bits a weight; none: half a bit more than base
+    std::optional<std::filesystem::path> calibration_ids;
+    CalibrationText calibration{.samples = 32, .length = 512};  // where there are no ids
+    std::uint64_t seed = 0;
+};
+
 struct BlameOptions {
     ModelOptions model;               // the checkpoint
     std::filesystem::path reference;  // the model that it was made from
