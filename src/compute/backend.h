@@ -10,6 +10,7 @@
 #include "base/parallel.h"
 #include "compute/batch.h"
 #include "compute/cpu_options.h"
+#include "compute/rounded_linear.h"
 #include "compute/routing.h"
 #include "compute/tensor.h"
 #include "tensor/matrix.h"
@@ -158,6 +159,12 @@ class Backend {
     // Packs w [out, in] and bias [out] (empty: none) for linear().
     virtual std::unique_ptr<PackedLinear> pack_linear(MatrixView<const float> w,
                                                       std::span<const float> bias) = 0;
+
+    // Packs w with a bias (empty: none) for linear(), which then rounds its inputs. Sums of integers are exact
+    // up to 2^53 before they are rescaled; those of E4M3 are of f32 products and sums within 1024 columns, in
+    // double beyond. Throws InvalidArgument for codes, scales, divisors or sizes that cannot be.
+    virtual std::unique_ptr<PackedLinear> pack_rounded(const RoundedLinear& w,
+                                                       std::span<const float> bias) = 0;
 
     // Packs wᵀ: linear() then gives x w, the gradient of a linear's input from that of its output. Shape w
     // [out, in].
