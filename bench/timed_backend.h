@@ -55,6 +55,10 @@ class TimedBackend final : public compute::Backend {
                                                        std::span<const float> bias) override {
         return inner_->pack_linear(w, bias);
     }
+    std::unique_ptr<compute::PackedLinear> pack_rounded(const compute::RoundedLinear& w,
+                                                        std::span<const float> bias) override {
+        return inner_->pack_rounded(w, bias);
+    }
     void linear(const Batch& b, const Tensor& x, const compute::PackedLinear& w, const Tensor* residual,
                 Tensor& y) override {
         timed("linear", [&] { inner_->linear(b, x, w, residual, y); });

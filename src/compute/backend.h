@@ -10,6 +10,7 @@
 #include "base/parallel.h"
 #include "compute/batch.h"
 #include "compute/cpu_options.h"
+#include "compute/rounded_linear.h"
 #include "compute/routing.h"
 #include "compute/tensor.h"
 #include "tensor/matrix.h"
@@ -159,6 +160,12 @@ class Backend {
     virtual std::unique_ptr<PackedLinear> pack_linear(MatrixView<const float> w,
                                                       std::span<const float> bias) = 0;
 
+    // Packs w with a bias (empty: none) for linear(), which then rounds its inputs. Sums of integers are exact
+    // up to 2^53 before they are rescaled; those of E4M3 are of f32 products and sums within 1024 columns, in
+    // double beyond. Throws InvalidArgument for codes, scales, divisors or sizes that cannot be.
+    virtual std::unique_ptr<PackedLinear> pack_rounded(const RoundedLinear& w,
+                                                       std::span<const float> bias) = 0;
+
     // Packs wᵀ: linear() then gives x w, the gradient of a linear's input from that of its output. Shape w
     // [out, in].
     virtual std::unique_ptr<PackedLinear> pack_transposed(MatrixView<const float> w) = 0;
@@ -206,8 +213,8 @@ class Backend {
     // Sums over each window's rows of (b - a)² and a², in double.
     virtual std::vector<SquaredError> squared_error(const Batch& batch, const Tensor& a, const Tensor& b) = 0;
 
-    // Of each window, one walk over its rows; sums of short chains, in double beyond them, by Batch::tiles()
-    // in their order. What is not finite shows in the fourth powers, not in the maxima; numbers beyond 1e19
+    // Of each window, one walk over its rows; sums of short chains, in double beyond them, of
+    // runs of Batch::kTileRows rows in their order. What is not finite shows in the fourth powers, not in the maxima; numbers beyond 1e19
     // may make energies infinite. Shape x [rows, cols]. Accuracy: 4e-6 of Σ |x|, of each energy.
     virtual std::vector<ActivationSums> activation_sums(const Batch& batch, const Tensor& x) = 0;
 

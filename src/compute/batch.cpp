@@ -12,8 +12,6 @@ Batch::Batch(std::vector<std::int64_t> window_rows) : window_rows_(std::move(win
         if (rows < 0) throw InvalidArgument("a window of a negative number of rows");
         first_rows_.push_back(first_rows_.back() + rows);
     }
-    for (std::int64_t row = 0; row < rows(); row += kTileRows)
-        tiles_.push_back({row, std::min(kTileRows, rows() - row)});
 }
 
 Batch::Batch(std::vector<std::int64_t> window_rows, std::span<const std::int64_t> continued)

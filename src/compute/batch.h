@@ -1,4 +1,4 @@
-// The rows of a chunk of tokens: windows one after another, and the fixed tiles in which operations run.
+// The rows of a chunk of tokens: windows one after another.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +13,11 @@ struct Tile {
     std::int64_t rows = 0;
 };
 
-// Tiles pay no heed to windows: a row's result depends on its own window alone (and on what that one
-// continues), on no other row, so it is the same bits wherever its window is computed.
+// A row's result depends on its own window alone (and on what that one continues), on no other row, so it is
+// the same bits wherever its window is computed.
 class Batch {
   public:
-    static constexpr std::int64_t kTileRows = 256;
+    static constexpr std::int64_t kTileRows = 256;  // of a task, at most
 
     // A window may have no rows: an expert gets none of some windows. Throws InvalidArgument for negative
     // ones.
@@ -36,7 +36,6 @@ class Batch {
     std::int64_t window_first_row(std::int64_t window) const {
         return first_rows_[static_cast<std::size_t>(window)];
     }
-    std::span<const Tile> tiles() const { return tiles_; }
 
     // Does any window continue another?
     bool has_continued() const { return !rows_before_.empty(); }
@@ -54,7 +53,6 @@ class Batch {
     std::vector<std::int64_t> window_rows_;
     std::vector<std::int64_t> first_rows_;  // one more than windows: the last is the number of rows
     std::vector<std::vector<std::int64_t>> rows_before_;  // by window; empty where none continues another
-    std::vector<Tile> tiles_;
 };
 
 }  // namespace assay::compute

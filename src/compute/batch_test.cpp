@@ -16,14 +16,11 @@ std::vector<std::int64_t> before(const Batch& batch, std::int64_t window) {
     return {rows.begin(), rows.end()};
 }
 
-TEST(Batch, TilesHoldSoManyRowsWhateverTheWindows) {
+TEST(Batch, WindowsFollowEachOther) {
     const Batch batch({200, 0, 100, 300});
-    std::vector<std::int64_t> rows;
-    for (const Tile& tile : batch.tiles()) rows.push_back(tile.rows);
-    EXPECT_THAT(rows, ElementsAre(256, 256, 88));
-    EXPECT_EQ(batch.tiles()[2].first_row, 512);
+    EXPECT_EQ(batch.rows(), 600);
     EXPECT_EQ(batch.window_first_row(3), 300);
-    EXPECT_THAT(Batch({0, 0}).tiles(), IsEmpty());
+    EXPECT_EQ(Batch({0, 0}).rows(), 0);
 }
 
 TEST(Batch, AWindowFollowsTheRowsOfThoseThatItContinues) {

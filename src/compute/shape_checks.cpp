@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 #include "compute/symmetric_matrix.h"
+#include "tensor/float8.h"
 
 namespace assay::compute {
 namespace {
@@ -37,6 +39,31 @@ void check_linear(const Batch& batch, const Tensor& x, const PackedLinear& w, co
     expect("linear", "x", x, batch.rows(), w.in_features());
     expect("linear", "y", y, batch.rows(), w.out_features());
     if (residual != nullptr) expect("linear", "residual", *residual, batch.rows(), w.out_features());
+}
+
+void check_rounded(const RoundedLinear& w, std::span<const float> bias) {
+    const auto reject = [](const char* what) {
+        throw InvalidArgument(fmt::format("pack_rounded: {}", what));
+    };
+    const auto fits = [&](std::span<const float> values, std::int64_t n) {
+        return values.empty() || std::ssize(values) == n;
+    };
+    if (w.codes.rows() == 0 || w.codes.cols() == 0) reject("no codes");
+    if (std::ssize(w.scales) != w.codes.rows() || !fits(bias, w.codes.rows()) ||
+        !fits(w.input.divisors, w.codes.cols()))
+        reject("scales, bias or divisors of another size than the codes");
+    if (!std::all_of(w.scales.begin(), w.scales.end(), [](float s) { return std::isfinite(s) && s >= 0; }))
+        reject("a scale that is negative or no number");
+    if (!std::isfinite(w.input.scale) || w.input.scale < 0) reject("the input's scale is no positive number");
+    if (!std::all_of(w.input.divisors.begin(), w.input.divisors.end(),
+                     [](float d) { return std::isfinite(d) && d > 0; }))
+        reject("a divisor that is no positive number");
+    const auto allowed = [&](float v) {
+        if (w.input.element == InputElement::kE4m3) return f8e4m3_to_f32(f32_to_f8e4m3(v)) == v;
+        return v >= -128 && v <= 127 && v == std::nearbyint(v);
+    };
+    if (!std::all_of(w.codes.values().begin(), w.codes.values().end(), allowed))
+        reject("a code that is none of its kind");
 }
 
 void check_rms_norm(const Batch& batch, const Tensor& x, const Tensor& weight, const Tensor* residual,

@@ -10,6 +10,8 @@ namespace assay::compute {
 // Each throws InvalidArgument naming the operation and both shapes.
 void check_linear(const Batch& batch, const Tensor& x, const PackedLinear& w, const Tensor* residual,
                   const Tensor& y);
+// What pack_rounded() takes.
+void check_rounded(const RoundedLinear& w, std::span<const float> bias);
 void check_rms_norm(const Batch& batch, const Tensor& x, const Tensor& weight, const Tensor* residual,
                     const Tensor& y);
 void check_attention(const Batch& batch, const Columns& q, const Columns& k, const Columns& v,

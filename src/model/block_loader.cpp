@@ -18,8 +18,7 @@ std::vector<float> BlockLoader::bias_of(const LinearItem& item) const {
 
 std::unique_ptr<compute::PackedLinear> BlockLoader::load_linear(const LinearItem& item,
                                                                 const WeightOverlay* overlay) const {
-    const Matrix<float> w = treated_weight(model_, item, overlay);
-    return engine_.backend.pack_linear(w.view(), bias_of(item));
+    return pack_operation(model_, engine_.backend, item, overlay, bias_of(item));
 }
 
 void BlockLoader::load_operand(std::int64_t block, std::size_t index, BlockWeights& weights) const {

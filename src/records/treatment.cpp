@@ -21,10 +21,23 @@ constexpr std::array<MethodOption, 5> kGptqOptions{{
     {.name = "true-sequential"},
 }};
 
-constexpr std::array<Method, 3> kMethods{{
-    {.name = "rtn"},
+constexpr std::string_view kSmooth = "smooth";
+
+constexpr std::array<MethodOption, 3> kSmoothOptions{{
+    {.name = "alpha", .flag = false, .usual = 0.5},
+    {.name = "one-alpha"},
+    {.name = "search"},
+}};
+
+constexpr std::array<Method, 4> kMethods{{
+    {.name = "rtn", .takes_activations = true},
     {.name = "clip"},
     {.name = "gptq", .calibrated = true, .options = kGptqOptions},
+    {.name = kSmooth,
+     .calibrated = true,
+     .options = kSmoothOptions,
+     .takes_activations = true,
+     .needs_activations = true},
 }};
 
 template <class Rows>
@@ -64,6 +77,22 @@ std::size_t method_separator(std::string_view text) {
         if (text[i] == ':' && depth == 0) return i;
     }
     return std::string_view::npos;
+}
+
+// Throws InvalidArgument where method, options and activations do not go together.
+void check_parts(const Treatment& treatment, std::string_view text) {
+    const Method& method = method_of(treatment);
+    const auto reject = [&](std::string_view why) {
+        throw InvalidArgument(fmt::format("treatment \"{}\": {} {}", text, method.name, why));
+    };
+    if (treatment.activations && !method.takes_activations)
+        reject("chooses codes of weights alone; beside quantized activations stand rtn and smooth");
+    if (method.needs_activations && !treatment.activations)
+        reject("is about quantized activations: name their format, as in int8-sym-channel+a8-token:smooth");
+    if (method.name != kSmooth) return;
+    const bool searched = treatment.options.contains("search");
+    if (searched && treatment.options.contains("alpha")) reject("takes alpha or search, not both");
+    if (!searched && treatment.options.contains("one-alpha")) reject("takes one-alpha beside search only");
 }
 
 // Reads METHOD[(option,…)] of a treatment.
@@ -154,6 +183,11 @@ const Method& method_of(const Treatment& treatment) {
         fmt::format("unknown method \"{}\"; known are {}", treatment.method, names_of(kMethods)));
 }
 
+bool is_calibrated(const Treatment& treatment) {
+    return method_of(treatment).calibrated ||
+           (treatment.activations && !treatment.activations->per_token);
+}
+
 double option(const Treatment& treatment, std::string_view name) {
     const Method& method = method_of(treatment);
     const auto row = find_row(method.options, name);
@@ -165,8 +199,15 @@ double option(const Treatment& treatment, std::string_view name) {
 
 Treatment parse_treatment(std::string_view text) {
     const std::size_t separator = method_separator(text);
-    Treatment treatment{.format = parse_number_format(text.substr(0, separator))};
+    const std::string_view formats = text.substr(0, separator);
+    const std::size_t plus = formats.find('+');
+    Treatment treatment{.format = parse_number_format(formats.substr(0, plus))};
+    if (plus != std::string_view::npos) {
+        treatment.activations = parse_activation_format(formats.substr(plus + 1));
+        check_activations(treatment.format, *treatment.activations);
+    }
     if (separator != std::string_view::npos) MethodText(text, treatment).read(text.substr(separator + 1));
+    check_parts(treatment, text);
     return treatment;
 }
 
@@ -179,7 +220,8 @@ std::string to_string(const Treatment& treatment) {
         options += row.flag ? std::string(row.name) + (value != 0 ? "" : "=no")
                             : fmt::format("{}={}", row.name, value);
     }
-    return to_string(treatment.format) + ":" + treatment.method +
+    const std::string activations = treatment.activations ? "+" + to_string(*treatment.activations) : "";
+    return to_string(treatment.format) + activations + ":" + treatment.method +
            (options.empty() ? "" : "(" + options + ")");
 }
 

@@ -3,10 +3,12 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "number/activation_format.h"
 #include "number/number_format.h"
 
 namespace assay {
@@ -26,17 +28,21 @@ struct Method {
     std::string_view name;
     bool calibrated = false;                // it looks at the linears' inputs on calibration windows
     std::span<const MethodOption> options;  // by name
+    bool takes_activations = false;         // inputs may be quantized, too
+    bool needs_activations = false;         // they must
 };
 
 // rtn:  round to nearest; ranges as they are
 // clip: round to nearest in the range, of some for each scale, that rounds with the least squared error
 // gptq: quantize/gptq.h
+// smooth: quantize/smoothing.h
 std::span<const Method> methods();
 
 struct Treatment {
-    NumberFormat format;                                   // how numbers are stored
+    NumberFormat format;                                   // how weights are stored
     std::string method = "rtn";                            // one of methods()
     std::map<std::string, double, std::less<>> options{};  // of the method; those that are not as usual
+    std::optional<ActivationFormat> activations{};         // how inputs are stored; none: as they are
 
     bool operator==(const Treatment&) const = default;
 };
@@ -44,13 +50,18 @@ struct Treatment {
 // The row of the treatment's method. Throws InvalidArgument where there is none.
 const Method& method_of(const Treatment& treatment);
 
+// Whether it looks at the linears' inputs on calibration windows: as its method does, or for a static scale
+// of its inputs.
+bool is_calibrated(const Treatment& treatment);
+
 // What an option of the treatment's method is, given or usual; a flag is 0 or 1. Throws InvalidArgument for
 // one that the method does not have.
 double option(const Treatment& treatment, std::string_view name);
 
-// Reads FORMAT[(option,…)][:METHOD[(option,…)]], such as "int4-g64(scale=f32):rtn", "nvfp4" or
-// "int4-g64:gptq(act-order,damp=0.05)"; the method is rtn where none is named. Throws InvalidArgument for an
-// unknown or badly written format, method or option; the text lists the known ones.
+// Reads FORMAT[(option,…)][+ACTIVATIONS][:METHOD[(option,…)]], such as "int4-g64(scale=f32):rtn", "nvfp4",
+// "int4-g64:gptq(act-order,damp=0.05)" or "int8-sym-channel+a8-token:smooth"; the method is rtn where none is
+// named. Throws InvalidArgument for an unknown or badly written format, method or option, the text lists the
+// known ones; and for parts that do not go together.
 Treatment parse_treatment(std::string_view text);
 
 // The one canonical text: the method always, options by name and only where they are not as usual. It parses

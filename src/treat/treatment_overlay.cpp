@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "quantize/interventions.h"
+#include "quantize/coded_weight.h"
 #include "quantize/rtn.h"
 
 namespace assay {
@@ -26,15 +27,30 @@ constexpr WeightMethodRow kWeightMethods[] = {
 // The methods that look at nothing but the weights.
 WeightMethod weight_method(const Treatment& treatment) {
     for (const WeightMethodRow& row : kWeightMethods) {
-        if (row.name == treatment.method) return row.apply;
+        if (row.name == treatment.method && !is_calibrated(treatment)) return row.apply;
     }
     throw InvalidArgument(
-        "method " + std::string(method_of(treatment).name) +
+        to_string(treatment) +
         " looks at the linears' inputs: it needs calibration windows, which this measurement "
         "does not take");
 }
 
 }  // namespace
+
+compute::RoundedLinear round_linear(const Treatment& treatment, const LinearItem& item,
+                                    MatrixView<const float> w, ThreadPool& pool) {
+    if (!treatment.activations) throw InvalidArgument(to_string(treatment) + " leaves inputs as they are");
+    check_activations(treatment.format, *treatment.activations);
+    try {
+        CodedWeight coded = code_rows(w, treatment.format, pool);
+        const bool int8 = treatment.activations->element == ActivationFormat::Element::kInt8;
+        return {.codes = std::move(coded.codes),
+                .scales = std::move(coded.scales),
+                .input = {.element = int8 ? compute::InputElement::kInt8 : compute::InputElement::kE4m3}};
+    } catch (const NumericError& e) {
+        throw NumericError(item.name + ": " + e.what());
+    }
+}
 
 void apply_treatment(const Treatment& treatment, const LinearItem& item, MatrixView<float> w,
                      ThreadPool& pool) {
@@ -51,13 +67,26 @@ TreatmentOverlay::TreatmentOverlay(Treatment treatment, Choice choice)
     weight_method(treatment_);
 }
 
+bool TreatmentOverlay::treats(const LinearItem& item) const {
+    return choice_(item) && (!rounds_inputs() || item.block >= 0);
+}
+
+compute::RoundedLinear TreatmentOverlay::rounded(const LinearItem& item, MatrixView<const float> w) const {
+    ThreadPool own_thread(1);
+    return round_linear(treatment_, item, w, own_thread);
+}
+
 void TreatmentOverlay::apply(const LinearItem& item, MatrixView<float> w) const {
+    if (rounds_inputs()) {
+        throw InvalidArgument(item.name + " under " + to_string(treatment_) +
+                              " rounds its inputs: no change of its weight alone says what it does");
+    }
     ThreadPool own_thread(1);  // passes load several linears at once, each on its own thread
     apply_treatment(treatment_, item, w, own_thread);
 }
 
 bool TreatmentOverlay::row_wise() const {
-    return !method_of(treatment_).calibrated && rows_are_independent(treatment_.format);
+    return !rounds_inputs() && rows_are_independent(treatment_.format);
 }
 
 }  // namespace assay

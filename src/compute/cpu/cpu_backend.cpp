@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "compute/cpu/cpu_features.h"
+#include "compute/cpu/rounded_operand.h"
 #include "compute/shape_checks.h"
 
 namespace assay::compute {
@@ -17,12 +18,20 @@ namespace {
 constexpr std::int64_t kVocabularySlice = Backend::kHeadPartTokens;
 constexpr std::int64_t kQueryRowsPerTask = 256;  // of attention: each task packs its keys anew
 
-struct CpuLinear final : PackedLinear {
-    CpuLinear(PackedMatrix w, std::span<const float> b) : matrix(std::move(w)), bias(b.begin(), b.end()) {}
-    PackedMatrix matrix;
-    std::vector<float> bias;
-    std::int64_t out_features() const override { return matrix.out; }
-    std::int64_t in_features() const override { return matrix.in; }
+class CpuLinear final : public CpuOperand {
+  public:
+    CpuLinear(PackedMatrix w, std::span<const float> bias, Gemm& gemm)
+        : matrix_(std::move(w)), bias_(bias.begin(), bias.end()), gemm_(gemm) {}
+    std::int64_t out_features() const override { return matrix_.out; }
+    std::int64_t in_features() const override { return matrix_.in; }
+    void multiply(std::int64_t rows, const float* x, const float* residual, float* y) const override {
+        gemm_.multiply(rows, x, matrix_, bias_.empty() ? nullptr : bias_.data(), residual, y);
+    }
+
+  private:
+    PackedMatrix matrix_;
+    std::vector<float> bias_;
+    Gemm& gemm_;
 };
 
 const Kernels& choose_kernels(CpuKernels wanted) {
@@ -112,7 +121,12 @@ std::unique_ptr<PackedLinear> CpuBackend::pack_linear(MatrixView<const float> w,
                                                       std::span<const float> bias) {
     if (!bias.empty() && static_cast<std::int64_t>(bias.size()) != w.rows())
         throw InvalidArgument("pack_linear: bias size");
-    return std::make_unique<CpuLinear>(gemm_.pack(w), bias);
+    return std::make_unique<CpuLinear>(gemm_.pack(w), bias, gemm_);
+}
+
+std::unique_ptr<PackedLinear> CpuBackend::pack_rounded(const RoundedLinear& w, std::span<const float> bias) {
+    check_rounded(w, bias);
+    return std::make_unique<RoundedOperand>(w, bias, kernels_.rounding, gemm_, scratch_);
 }
 
 std::unique_ptr<PackedLinear> CpuBackend::pack_transposed(MatrixView<const float> w) {
@@ -124,18 +138,17 @@ std::unique_ptr<PackedLinear> CpuBackend::pack_transposed(MatrixView<const float
             for (std::int64_t c = first; c < end; ++c) transposed.view()(c, r) = w(r, c);
         }
     }
-    return std::make_unique<CpuLinear>(gemm_.pack(transposed.view()), std::span<const float>{});
+    return std::make_unique<CpuLinear>(gemm_.pack(transposed.view()), std::span<const float>{}, gemm_);
 }
 
 void CpuBackend::linear(const Batch& batch, const Tensor& x, const PackedLinear& w, const Tensor* residual,
                         Tensor& y) {
     check_linear(batch, x, w, residual, y);
-    const auto& packed = static_cast<const CpuLinear&>(w);
+    const auto& operand = static_cast<const CpuOperand&>(w);
     for_each_tile(batch.rows(), [&](const Tile& tile) {
         const std::int64_t first = tile.first_row * y.cols();
-        gemm_.multiply(tile.rows, data(x) + tile.first_row * x.cols(), packed.matrix,
-                       packed.bias.empty() ? nullptr : packed.bias.data(),
-                       residual != nullptr ? data(*residual) + first : nullptr, data(y) + first);
+        operand.multiply(tile.rows, data(x) + tile.first_row * x.cols(),
+                         residual != nullptr ? data(*residual) + first : nullptr, data(y) + first);
     });
 }
 

@@ -60,6 +60,7 @@ class CpuBackend final : public Backend {
                    std::int64_t rows) override;
     std::unique_ptr<PackedLinear> pack_linear(MatrixView<const float> w,
                                               std::span<const float> bias) override;
+    std::unique_ptr<PackedLinear> pack_rounded(const RoundedLinear& w, std::span<const float> bias) override;
     std::unique_ptr<PackedLinear> pack_transposed(MatrixView<const float> w) override;
     void linear(const Batch& batch, const Tensor& x, const PackedLinear& w, const Tensor* residual,
                 Tensor& y) override;

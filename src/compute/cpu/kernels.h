@@ -117,9 +117,19 @@ struct ActivationTask {
     double sum = 0, magnitudes = 0, cubes = 0, fourths = 0;
 };
 
+// The kernels that make codes of n inputs; x / divisors where divisors is not null.
+struct RoundingKernels {
+    // The largest magnitude; NaN where one of them is NaN or infinite.
+    float (*largest)(const float* x, const float* divisors, std::int64_t n);
+    // Codes of x / divisors / scale, rounded half to even and cut at the ends; of NaN any code.
+    void (*round_int8)(const float* x, const float* divisors, std::int64_t n, float scale, float* codes);
+    void (*round_e4m3)(const float* x, const float* divisors, std::int64_t n, float scale, float* codes);
+};
+
 struct Kernels {
     const char* name;
     GradientKernels gradients;
+    RoundingKernels rounding;
     // `residual` is added where it is not null.
     void (*rms_norm)(const float* x, const float* weight, std::int64_t n, double eps, const float* residual,
                      float* y);

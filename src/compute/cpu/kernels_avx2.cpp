@@ -3,6 +3,7 @@
 
 #include "compute/cpu/dense_impl.h"
 #include "compute/cpu/kernels_gradients_impl.h"
+#include "compute/cpu/rounding_impl.h"
 
 namespace assay::compute {
 namespace {
@@ -23,7 +24,7 @@ struct Avx2 {
 
 }  // namespace
 
-const Kernels kAvx2Kernels = KernelSet<Avx2>::table("avx2", GradientKernelSet<Avx2>::table());
+const Kernels kAvx2Kernels = KernelSet<Avx2>::table("avx2", GradientKernelSet<Avx2>::table(), RoundingKernelSet<Avx2>::table());
 const DenseKernels kAvx2Dense = DenseKernelSet<Avx2>::table();
 
 }  // namespace assay::compute

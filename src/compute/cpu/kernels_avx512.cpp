@@ -3,6 +3,7 @@
 
 #include "compute/cpu/dense_impl.h"
 #include "compute/cpu/kernels_gradients_impl.h"
+#include "compute/cpu/rounding_impl.h"
 
 namespace assay::compute {
 namespace {
@@ -24,7 +25,7 @@ struct Avx512 {
 
 }  // namespace
 
-const Kernels kAvx512Kernels = KernelSet<Avx512>::table("avx512", GradientKernelSet<Avx512>::table());
+const Kernels kAvx512Kernels = KernelSet<Avx512>::table("avx512", GradientKernelSet<Avx512>::table(), RoundingKernelSet<Avx512>::table());
 const DenseKernels kAvx512Dense = DenseKernelSet<Avx512>::table();
 
 }  // namespace assay::compute

@@ -502,10 +502,11 @@ struct KernelSet {
         *weighted = *weighted * rescale + sum;
     }
 
-    static constexpr Kernels table(const char* name, const GradientKernels& gradients) {
-        return {name,      gradients,  rms_norm,      gated<silu>,     gated<gelu_tanh>,
-                softcap,   add_scaled, squared_error, activation_sums, attention_scratch,
-                attention, add_logits, add_divergence};
+    static constexpr Kernels table(const char* name, const GradientKernels& gradients,
+                                   const RoundingKernels& rounding) {
+        return {name,    gradients,  rounding,      rms_norm,        gated<silu>,       gated<gelu_tanh>,
+                softcap, add_scaled, squared_error, activation_sums, attention_scratch, attention,
+                add_logits, add_divergence};
     }
 };
 

@@ -2,8 +2,11 @@
 #include "compute/reference/reference_backend.h"
 
 #include <algorithm>
+#include <limits>
+#include <optional>
 
 #include "compute/shape_checks.h"
+#include "tensor/float8.h"
 
 namespace assay::compute {
 
@@ -36,11 +39,33 @@ void softmax(std::vector<double>& x) {
 namespace {
 
 struct ReferenceLinear final : PackedLinear {
-    Matrix<double> w;
+    Matrix<double> w;  // or its codes
     std::vector<double> bias;
+    std::vector<double> scales;              // of codes, by output; empty: none
+    std::optional<InputRounding> rounding;  // with codes
     std::int64_t out_features() const override { return w.rows(); }
     std::int64_t in_features() const override { return w.cols(); }
 };
+
+double rounded(double x, InputElement element) {
+    if (element == InputElement::kE4m3) return f8e4m3_to_f32(f32_to_f8e4m3(static_cast<float>(x)));
+    return std::clamp(std::nearbyint(x), -128.0, 127.0);
+}
+
+// Makes codes of a row and returns their scale.
+double round_row(std::vector<double>& x, const InputRounding& rounding) {
+    double largest = 0, sum = 0;
+    for (std::size_t c = 0; c < x.size(); ++c) {
+        if (!rounding.divisors.empty()) x[c] /= rounding.divisors[c];
+        largest = std::max(largest, std::abs(x[c]));
+        sum += x[c];
+    }
+    if (!std::isfinite(sum)) return std::numeric_limits<double>::quiet_NaN();
+    const double top = rounding.element == InputElement::kInt8 ? 127 : 448;
+    const double scale = rounding.scale > 0 ? rounding.scale : static_cast<float>(largest / top);
+    for (double& v : x) v = rounded(scale > 0 ? v / scale : v, rounding.element);
+    return scale;
+}
 
 double activate(Activation activation, double x) {
     if (activation == Activation::kSilu) return x * sigmoid(x);
@@ -123,6 +148,17 @@ std::unique_ptr<PackedLinear> ReferenceBackend::pack_linear(MatrixView<const flo
     return packed;
 }
 
+std::unique_ptr<PackedLinear> ReferenceBackend::pack_rounded(const RoundedLinear& w,
+                                                             std::span<const float> bias) {
+    check_rounded(w, bias);
+    auto packed = std::make_unique<ReferenceLinear>();
+    packed->w = widen(w.codes.view());
+    packed->bias.assign(bias.begin(), bias.end());
+    packed->scales.assign(w.scales.begin(), w.scales.end());
+    packed->rounding = w.input;
+    return packed;
+}
+
 std::unique_ptr<PackedLinear> ReferenceBackend::pack_transposed(MatrixView<const float> w) {
     auto packed = std::make_unique<ReferenceLinear>();
     packed->w = Matrix<double>(w.cols(), w.rows());
@@ -137,8 +173,11 @@ void ReferenceBackend::linear(const Batch& batch, const Tensor& x, const PackedL
     check_linear(batch, x, w, residual, y);
     const auto& packed = static_cast<const ReferenceLinear&>(w);
     for (std::int64_t r = 0; r < batch.rows(); ++r) {
+        std::vector<double> input(view(x).row(r).begin(), view(x).row(r).end());
+        const double scale = packed.rounding ? round_row(input, *packed.rounding) : 1;
         for (std::int64_t o = 0; o < w.out_features(); ++o) {
-            double sum = dot(view(x).row(r), packed.w.row(o));
+            double sum = dot(input, packed.w.row(o));
+            if (packed.rounding) sum *= scale * packed.scales[static_cast<std::size_t>(o)];
             if (!packed.bias.empty()) sum += packed.bias[static_cast<std::size_t>(o)];
             if (residual != nullptr) sum += view(*residual)(r, o);
             view(y)(r, o) = sum;
