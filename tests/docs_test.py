@@ -37,7 +37,8 @@ class Docs(ProgramTest):
     def test_name_only_verbs_and_options_that_exist(self):
         verbs = set(re.findall(r"^  (\w+) ", self.help_of().split("Subcommands:")[1], re.MULTILINE))
         options = {verb: set(re.findall(r"--[a-z][a-z-]*", self.help_of(verb))) for verb in verbs}
-        options["compare"] |= set(re.findall(r"--[a-z][a-z-]*", self.help_of("compare", "formats")))
+        for what in ("formats", "techniques", "calibration"):
+            options["compare"] |= set(re.findall(r"--[a-z][a-z-]*", self.help_of("compare", what)))
         for page in PAGES:
             for words in assay_commands(page):
                 with self.subTest(page=page.name, command=" ".join(words)):

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "stats/bootstrap.h"
+#include "stats/spread.h"
 #include "stats/student.h"
 
 namespace assay {
@@ -52,18 +53,9 @@ double text_variance(std::span<const LogRatio> own, std::span<const LogRatio> tw
     return squares / static_cast<double>(n) / static_cast<double>(n - 1);
 }
 
-// A standard error with its degrees of freedom: of the text's variance over `blocks` and that of luck.
-struct Spread {
-    double error = 0;
-    double freedom = 1;
-};
-
+// That of the text's variance over `blocks`, and of luck.
 Spread spread_of(double text, double blocks, double chance, double freedom) {
-    const double variance = text + chance;
-    if (!(variance > 0)) return {};
-    double parts = text * text / (blocks - 1);
-    if (chance > 0) parts += chance * chance / freedom;
-    return {std::sqrt(variance), variance * variance / parts};
+    return combined_spread({text, blocks - 1}, {chance, freedom});
 }
 
 }  // namespace

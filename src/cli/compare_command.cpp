@@ -46,10 +46,12 @@ void add_techniques(CLI::App& verb, Action& chosen) {
         "techniques",
         "methods of quantization on the same calibration windows: perplexity, KL, sizes, time, kernels");
     techniques.footer(
-        "Examples:\n  assay compare techniques MODEL --base int4-g128\n  assay compare techniques MODEL --base "
+        "Examples:\n  assay compare techniques MODEL --base int4-g128\n  assay compare techniques MODEL "
+        "--base "
         "int4-sym-g64 --max-windows 4 --samples 32 --length 512 --json techniques.json\n  assay compare "
         "techniques MODEL --treatment int4-g64:gptq --treatment 'int4-g64:gptq(act-order,clip)'\nWithout "
-        "--treatment: in the base format rtn, half the group size, clip, gptq in several ways, awq, both, yaqa, "
+        "--treatment: in the base format rtn, half the group size, clip, gptq in several ways, awq, both, "
+        "yaqa, "
         "and mixed precision with 8 bits; int8 and fp8, with and without rounded inputs.");
     TechniquesOptions& options = values->options;
     add_model_options(techniques, options.model);
@@ -78,6 +80,55 @@ void add_techniques(CLI::App& verb, Action& chosen) {
     });
 }
 
+void add_calibration(CLI::App& verb, Action& chosen) {
+    struct Values {
+        CalibrationOptions options;
+        std::string json;
+    };
+    const auto values = std::make_shared<Values>();
+    CLI::App& sets = *verb.add_subcommand(
+        "calibration", "calibration texts and amounts of text: which is better, and whether that is shown");
+    sets.footer(
+        "Examples:\n  assay compare calibration MODEL --treatment 'int4-g64:gptq(act-order)' --samples 16\n  "
+        "assay compare calibration MODEL --set c4 --set mine.jsonl --set random --counts 32,128,512 --seeds "
+        "5 "
+        "--json sets.json\nSets are c4, code, wiki, mixed (built in), random (tokens without meaning), a "
+        "file or a "
+        "folder. Every calibration is measured on the evaluation text and on documents of the built-in sets "
+        "that "
+        "no calibration reads.");
+    CalibrationOptions& options = values->options;
+    add_model_options(sets, options.model);
+    add_text_options(sets, options.text);
+    sets.add_option("--treatment", options.treatments, "calibrated ones; may be repeated")
+        ->allow_extra_args(false)
+        ->capture_default_str();
+    sets.add_option("--set", options.sets, "calibrate on these; may be repeated")
+        ->allow_extra_args(false)
+        ->capture_default_str();
+    sets.add_option("--samples", options.calibration.samples, "windows of each set")
+        ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
+        ->capture_default_str();
+    sets.add_option("--length", options.calibration.length, "tokens of a window, at most the model's context")
+        ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 24))
+        ->capture_default_str();
+    sets.add_option("--calibration-field", options.calibration.field,
+                    "member of each line of a .jsonl that has the text")
+        ->capture_default_str();
+    sets.add_option("--counts", options.counts, "so many windows of the first set, too")
+        ->delimiter(',')
+        ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
+        ->capture_default_str();
+    sets.add_option("--seeds", options.seeds, "draws of windows from each set")->capture_default_str();
+    sets.add_option("--seed", options.seed, "of the first draw")->capture_default_str();
+    add_json_option(sets, values->json);
+    sets.callback([&chosen, values] {
+        chosen = [values](const Context& context) {
+            show(compare_calibration(values->options, context.progress, context.cancel), values->json);
+        };
+    });
+}
+
 }  // namespace
 
 void add_compare(CLI::App& app, Action& chosen) {
@@ -85,6 +136,7 @@ void add_compare(CLI::App& app, Action& chosen) {
     verb.require_subcommand(1);
     add_formats(verb, chosen);
     add_techniques(verb, chosen);
+    add_calibration(verb, chosen);
 }
 
 }  // namespace assay::cli

@@ -14,8 +14,8 @@ namespace {
 
 // In the order of Result's alternatives.
 constexpr std::array<std::string_view, std::variant_size_v<Result>> kCommands = {
-    "inspect", "weights", "perplexity", "sensitivity", "diagnose",
-    "predict", "blame",   "eval",       "activations", "compare"};
+    "inspect", "weights", "perplexity",  "sensitivity", "diagnose",           "predict",
+    "blame",   "eval",    "activations", "compare",     "compare calibration"};
 
 std::string command_list() {
     std::string list;

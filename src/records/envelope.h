@@ -12,6 +12,7 @@
 #include "records/blame.h"
 #include "records/calibration.h"
 #include "records/compare.h"
+#include "records/compare_calibration.h"
 #include "records/diagnose.h"
 #include "records/eval.h"
 #include "records/inspect.h"
@@ -32,7 +33,8 @@ struct InputFile {
 };
 
 using Result = std::variant<InspectResult, WeightsResult, PerplexityResult, SensitivityResult, DiagnoseResult,
-                            PredictResult, BlameResult, EvalResult, ActivationsResult, CompareResult>;
+                            PredictResult, BlameResult, EvalResult, ActivationsResult, CompareResult,
+                            CompareCalibrationResult>;
 
 // The verb whose result this is: "inspect", "weights", …
 std::string_view command_of(const Result& result);

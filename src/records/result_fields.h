@@ -416,6 +416,57 @@ void fields(Visitor& visit, R& r) {
     visit("rows", r.rows);
 }
 
+template <class Visitor, RecordOf<EvaluationOutcome> R>
+void fields(Visitor& visit, R& r) {
+    visit("text", r.text);
+    visit("ppl", r.ppl);
+    visit("kl", r.kl);
+    visit("kl_ci95", r.kl_ci95);
+    visit("top1_agreement", r.top1_agreement);
+    visit("blocks", r.blocks);
+}
+
+template <class Visitor, RecordOf<CalibrationRun> R>
+void fields(Visitor& visit, R& r) {
+    visit("treatment", r.treatment);
+    visit("set", r.set);
+    visit("samples", r.samples);
+    visit("length", r.length);
+    visit("seed", r.seed);
+    visit("seconds", r.seconds);
+    visit("evaluations", r.evaluations);
+}
+
+template <class Visitor, RecordOf<CalibrationContrast> R>
+void fields(Visitor& visit, R& r) {
+    visit("treatment", r.treatment);
+    visit("text", r.text);
+    visit("better", r.better);
+    visit("worse", r.worse);
+    visit("difference", r.difference);
+    visit("difference_ci95", r.difference_ci95);
+    visit("q_value", r.q_value);
+    visit("shown", r.shown);
+}
+
+template <class Visitor, RecordOf<InputAudit> R>
+void fields(Visitor& visit, R& r) {
+    visit("linear", r.linear);
+    visit("set", r.set);
+    visit("inputs", r.inputs);
+    visit("positions", r.positions);
+    visit("effective_rank", r.effective_rank);
+    visit("energy_overlap", r.energy_overlap);
+}
+
+template <class Visitor, RecordOf<CompareCalibrationResult> R>
+void fields(Visitor& visit, R& r) {
+    visit("references", r.references);
+    visit("runs", r.runs);
+    visit("contrasts", r.contrasts);
+    visit("audits", r.audits);
+}
+
 template <class Visitor, RecordOf<DamagePattern> R>
 void fields(Visitor& visit, R& r) {
     visit("kind", r.kind);

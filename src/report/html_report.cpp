@@ -9,6 +9,7 @@
 #include "report/activation_facts.h"
 #include "report/activation_maps.h"
 #include "report/blame_facts.h"
+#include "report/calibration_comparison.h"
 #include "report/charts.h"
 #include "report/compare_rows.h"
 #include "report/comparison_facts.h"
@@ -360,6 +361,20 @@ std::string sections(const CompareResult& result) {
                         compare_rows(result));
 }
 
+std::string sections(const CompareCalibrationResult& result) {
+    return sentences_section("What is shown", calibration_conclusions(result)) +
+           rows_section("Calibrated on", "KL in nats per token, the mean over seeds and its range.",
+                        calibration_rows(result)) +
+           rows_section("Sets beside each other",
+                        "Paired over blocks of positions and, where there are several, over seeds.",
+                        contrast_rows(result)) +
+           rows_section(
+               "What the sets span",
+               "Effective rank: inputs² / Σ (correlation of two channels)². Overlap: of the channels' "
+               "shares of energy with the text's.",
+               audit_rows(result));
+}
+
 std::string sections(const EvalResult& result) {
     return "<section><h2>" + html_escape(eval_title(result)) + "</h2>\n" + facts_html(eval_facts(result)) +
            "</section>\n" +
@@ -407,6 +422,8 @@ std::string html_report(const Envelope& envelope) {
         return page(envelope, breaks(result->sensitivity.treatment), sections(*result));
     if (const auto* result = std::get_if<CompareResult>(&envelope.result))
         return page(envelope, "What " + result->what + " cost", sections(*result));
+    if (const auto* result = std::get_if<CompareCalibrationResult>(&envelope.result))
+        return page(envelope, "What calibration texts are worth", sections(*result));
     if (const auto* result = std::get_if<EvalResult>(&envelope.result))
         return page(envelope, "Accuracy on " + result->task, sections(*result));
     if (const auto* result = std::get_if<ActivationsResult>(&envelope.result))

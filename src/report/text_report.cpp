@@ -10,6 +10,7 @@
 
 #include "report/activation_facts.h"
 #include "report/blame_facts.h"
+#include "report/calibration_comparison.h"
 #include "report/calibration_facts.h"
 #include "report/compare_rows.h"
 #include "report/comparison_facts.h"
@@ -349,6 +350,13 @@ std::string body(const CompareResult& result, const TextOptions&) {
     return "Reference perplexity: " + format_significant(result.reference.ppl, 5) + "\n" +
            scored_line(result.reference) +
            rows_text("All linears of the blocks treated", compare_rows(result)) + "\n";
+}
+
+std::string body(const CompareCalibrationResult& result, const TextOptions&) {
+    return rows_text("Calibrated on (KL in nats, mean over seeds)", calibration_rows(result)) +
+           rows_text("Sets beside each other", contrast_rows(result)) +
+           rows_text("What the sets span (medians over inputs)", audit_rows(result)) + "\n" +
+           sentences_text(calibration_conclusions(result));
 }
 
 std::string body(const EvalResult& result, const TextOptions& options) {

@@ -64,8 +64,10 @@ class Sampler {
 
     void read(std::size_t index) {
         const std::string text = documents_.read(index);
+        const std::string hash = sha256_hex(std::as_bytes(std::span(text)));
+        if (!belongs(hash)) return;
         ++out_.documents_read;
-        if (!texts_.insert(sha256_hex(std::as_bytes(std::span(text)))).second) {
+        if (!texts_.insert(hash).second) {
             ++out_.repeated_documents;
             return;
         }
@@ -83,6 +85,12 @@ class Sampler {
         }
         join(Ids(ids).first(first));
         join(Ids(ids).subspan(first + count * own_tokens_));
+    }
+
+    bool belongs(const std::string& hash) const {
+        if (options_.documents == Documents::kAll) return true;
+        const bool held_out = hash.front() >= '0' && hash.front() <= '2';  // 3 of 16 hex digits
+        return held_out == (options_.documents == Documents::kHeldOut);
     }
 
     std::vector<std::int32_t> window_of(Ids ids) const {

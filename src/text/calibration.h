@@ -9,10 +9,15 @@
 
 namespace assay {
 
+// Which documents windows are taken from. About a fifth of the texts, chosen by their hashes, whatever set
+// they stand in, are kept apart to measure on where asked for.
+enum class Documents { kAll, kLearned, kHeldOut };
+
 struct SamplingOptions {
     std::int64_t samples = 128;
     std::int64_t length = 2048;  // tokens of each window, with its BOS
     std::uint64_t seed = 0;
+    Documents documents = Documents::kAll;
 };
 
 struct SampledWindows {

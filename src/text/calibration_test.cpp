@@ -120,6 +120,24 @@ TEST_F(CalibrationTest, ReadsNoMoreThanItNeeds) {
     EXPECT_LE(few.documents_read, 5);
 }
 
+TEST_F(CalibrationTest, HeldOutDocumentsAreApartFromLearnedOnesInAnySet) {
+    std::vector<std::string> texts;
+    for (std::uint64_t i = 0; i < 60; ++i) texts.push_back(random_letters(100, i));
+    const auto all_tokens = [&](Documents documents, std::size_t first) {
+        const std::vector<std::string> part(texts.begin() + static_cast<std::ptrdiff_t>(first), texts.end());
+        std::set<std::vector<std::int32_t>> runs;
+        for (const auto& w :
+             sample(part, {.samples = 1000, .length = 100, .seed = first, .documents = documents}).windows)
+            runs.insert(w);
+        return runs;
+    };
+    const auto learned = all_tokens(Documents::kLearned, 0), held_out = all_tokens(Documents::kHeldOut, 20);
+    EXPECT_GT(held_out.size(), 2u);
+    EXPECT_GT(learned.size(), 3 * held_out.size() / 2);
+    for (const auto& run : held_out) EXPECT_FALSE(learned.contains(run));
+    EXPECT_EQ(all_tokens(Documents::kAll, 0).size(), texts.size());
+}
+
 TEST_F(CalibrationTest, WindowsBeginWithBosWhereTheTokenizerPutsIt) {
     const SampledWindows with = sample({random_letters(500, 1)}, {.samples = 5, .length = 20}, true);
     EXPECT_TRUE(with.bos);

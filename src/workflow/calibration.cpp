@@ -81,10 +81,11 @@ std::vector<CalibrationSource> describe(const DocumentSet& documents) {
 }  // namespace
 
 Calibration build_calibration(const Model& model, const Tokenizer& tokenizer, const CalibrationText& options,
-                              std::span<const EvaluationWindow> evaluation) {
+                              std::span<const EvaluationWindow> evaluation, Documents from) {
     const SamplingOptions sampling{.samples = options.samples,
                                    .length = std::min(options.length, model.config().max_positions),
-                                   .seed = options.seed};
+                                   .seed = options.seed,
+                                   .documents = from};
     const DocumentSet documents(sources_of(options.set), options.field,
                                 sampling_piece_bytes(sampling.length));
     const SampledWindows sampled = sample_windows(documents, tokenizer, sampling);

@@ -8,6 +8,7 @@
 #include "base/evaluation_window.h"
 #include "model/model.h"
 #include "records/calibration.h"
+#include "text/calibration.h"
 #include "text/tokenizer.h"
 #include "workflow/options.h"
 
@@ -23,6 +24,7 @@ struct Calibration {
 // `evaluation` among it (none: with the built-in evaluation text). Throws as open_text_sources() and
 // sample_windows(), and InvalidArgument where `options` name neither a built-in set nor a path.
 Calibration build_calibration(const Model& model, const Tokenizer& tokenizer, const CalibrationText& options,
-                              std::span<const EvaluationWindow> evaluation);
+                              std::span<const EvaluationWindow> evaluation,
+                              Documents documents = Documents::kAll);
 
 }  // namespace assay

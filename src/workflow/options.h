@@ -107,10 +107,23 @@ struct TechniquesOptions {
     EvaluationText text{.window = 256, .max_windows = 8, .context = 64, .bos_per_window = true};
     std::string base = "int4-g128";       // the integer format in which methods are compared
     std::vector<std::string> treatments;  // none: the usual methods in `base`, and other formats beside it
-    std::optional<double> budget;         // of mixed precision, bits a weight; none: half a bit more than base
+    std::optional<double> budget;  // of mixed precision, bits a weight; none: half a bit more than base
     std::optional<std::filesystem::path> calibration_ids;
     CalibrationText calibration{.samples = 32, .length = 512};  // where there are no ids
     std::uint64_t seed = 0;
+};
+
+struct CalibrationOptions {
+    ModelOptions model;
+    // What all calibrations are measured on, beside held-out documents of the built-in sets.
+    EvaluationText text{.window = 256, .max_windows = 8, .context = 64, .bos_per_window = true};
+    std::vector<std::string> treatments{"int4-g128:gptq(act-order)"};  // calibrated ones
+    // As CalibrationText has them, and "random": tokens without any meaning.
+    std::vector<std::string> sets{"mixed", "c4", "code", "wiki", "random"};
+    CalibrationText calibration{.samples = 32, .length = 512};  // of each; its set and seed are not used
+    std::vector<std::int64_t> counts{8, 16};                    // windows of the first set, beside that many
+    std::int64_t seeds = 3;                                     // draws of windows from each set
+    std::uint64_t seed = 0;                                     // of the first of them
 };
 
 struct BlameOptions {

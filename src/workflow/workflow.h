@@ -34,9 +34,14 @@ Envelope measure_sensitivity(const SweepOptions& options, Progress& progress, co
 // sizes.
 Envelope compare_formats(const CompareOptions& options, Progress& progress, const CancelToken& cancel);
 
-// The model treated by each of several methods, calibrated on the same windows: perplexity, KL, sizes, time and
-// memory, and the kernels that can run it.
+// The model treated by each of several methods, calibrated on the same windows: perplexity, KL, sizes, time
+// and memory, and the kernels that can run it.
 Envelope compare_techniques(const TechniquesOptions& options, Progress& progress, const CancelToken& cancel);
+
+// The model calibrated on different texts and amounts of text, measured on several texts: which are better,
+// and whether that is shown.
+Envelope compare_calibration(const CalibrationOptions& options, Progress& progress,
+                             const CancelToken& cancel);
 
 // Which tensors, heads and channels of a checkpoint cause its damage beside the model that it was made from.
 Envelope blame(const BlameOptions& options, Progress& progress, const CancelToken& cancel);
