@@ -181,6 +181,33 @@ TEST_P(SensitivityTest, TheBaselineIsTheModelsOwnPerplexity) {
     }
 }
 
+TEST(Sensitivity, SwapsOfRoundedInputsEqualNaiveOnesBitForBitAndAreScored) {
+    const Model model = random_model(small_llama_config());
+    TestEngine engine;
+    const auto windows = with_context(random_windows({50, 70}, model.config().vocabulary), 0);
+    SensitivityOptions options{.treatments = {parse_treatment("int8-sym-channel+a8-token"),
+                                              parse_treatment("int4-sym-channel+a8-token")},
+                               .items = {0, 3, 6, 10}};
+    const SensitivityResult exact = measure_sensitivity(model, engine, windows, options);
+    EXPECT_TRUE(exact.control->identical);
+    for (const SensitivityLinear& linear : exact.linears) {
+        const auto item = std::find_if(model.items().begin(), model.items().end(),
+                                       [&](const LinearItem& i) { return i.name == linear.name; });
+        const auto naive = measure_swap_naively(model, engine, windows, parse_treatment(linear.treatment),
+                                                static_cast<std::size_t>(item - model.items().begin()));
+        EXPECT_EQ(linear.blocks, naive) << linear.name;
+        EXPECT_GT(linear.kl, 0);
+    }
+    options.method = SensitivityMethod::kScore;
+    for (const SensitivityLinear& linear : measure_sensitivity(model, engine, windows, options).linears) {
+        const auto found = std::find_if(exact.linears.begin(), exact.linears.end(), [&](const auto& other) {
+            return other.name == linear.name && other.treatment == linear.treatment;
+        });
+        EXPECT_EQ(linear.basis, "scored");
+        EXPECT_LT(std::abs(std::log(linear.kl / found->kl)), std::log(6.0)) << linear.name;
+    }
+}
+
 TEST(Sensitivity, NothingToMeasureIsRefused) {
     const Model model = random_model(small_llama_config());
     TestEngine engine;

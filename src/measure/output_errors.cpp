@@ -1,5 +1,6 @@
 #include "measure/output_errors.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <memory>
@@ -29,31 +30,51 @@ class OutputErrorTap final : public Tap {
         if (found == sums_.end() || input.rows() == 0) return;
         OutputSums& sums = found->second;
         const Matrix<float> w = read_weight(model_.weights(), item.name);
-        compute::Tensor y = engine_.backend.allocate(input.rows(), item.out);
-        add(*engine_.backend.pack_linear(w.view(), {}), rows, input, y, sums.reference);
-        std::vector<std::unique_ptr<compute::PackedLinear>> changes(treatments_.size());
-        engine_.pool.for_each(std::ssize(treatments_), [&](std::int64_t i) {
-            const auto f = static_cast<std::size_t>(i);
-            if (!treatments_[f]->treats(item)) return;
-            Matrix<float> change = w;
-            treatments_[f]->apply(item, change.view());
-            for (std::size_t k = 0; k < w.values().size(); ++k) change.values()[k] -= w.values()[k];
-            changes[f] = engine_.backend.pack_linear(change.view(), {});
-        });
-        for (std::size_t f = 0; f < changes.size(); ++f) {
-            if (changes[f]) add(*changes[f], rows, input, y, sums.errors[f]);
+        compute::Tensor y = engine_.backend.allocate(input.rows(), item.out),
+                        other = engine_.backend.allocate(input.rows(), item.out);
+        engine_.backend.linear(rows, input, *engine_.backend.pack_linear(w.view(), {}), nullptr, y);
+        for (const compute::SquaredError& window : engine_.backend.squared_error(rows, y, y))
+            sums.reference += window.reference;
+        const std::int64_t bytes = 2 * 4 * w.rows() * w.cols();
+        const auto fit =
+            static_cast<std::size_t>(std::max<std::int64_t>(1, engine_.limits.head_bytes / bytes));
+        for (std::size_t first = 0; first < treatments_.size(); first += fit) {
+            const auto part = treatments_.subspan(first, std::min(fit, treatments_.size() - first));
+            const auto packed = pack(item, w, part);
+            for (std::size_t f = 0; f < part.size(); ++f) {
+                if (!packed[f]) continue;
+                engine_.backend.linear(rows, input, *packed[f], nullptr, other);
+                // Of ΔY itself, or of f(X) beside Y.
+                const bool whole = part[f]->rounds_inputs();
+                for (const compute::SquaredError& window :
+                     engine_.backend.squared_error(rows, whole ? y : other, other))
+                    sums.errors[first + f] += whole ? window.error : window.reference;
+            }
+            engine_.cancel.check();
         }
-        engine_.cancel.check();
     }
     void block(std::int64_t, const TokenChunk&, const compute::Tensor&) override {}
 
   private:
-    // sum += ‖x wᵀ‖², window by window.
-    void add(const compute::PackedLinear& w, const compute::Batch& rows, const compute::Tensor& x,
-             compute::Tensor& y, double& sum) {
-        engine_.backend.linear(rows, x, w, nullptr, y);
-        for (const compute::SquaredError& window : engine_.backend.squared_error(rows, y, y))
-            sum += window.reference;
+    // Each treatment's change of the weight w, or its operation where it rounds inputs; null where it leaves
+    // the item as it is.
+    std::vector<std::unique_ptr<compute::PackedLinear>> pack(
+        const LinearItem& item, const Matrix<float>& w,
+        std::span<const WeightOverlay* const> treatments) const {
+        std::vector<std::unique_ptr<compute::PackedLinear>> packed(treatments.size());
+        engine_.pool.for_each(std::ssize(treatments), [&](std::int64_t i) {
+            const auto f = static_cast<std::size_t>(i);
+            if (!treatments[f]->treats(item)) return;
+            if (treatments[f]->rounds_inputs()) {
+                packed[f] = engine_.backend.pack_rounded(treatments[f]->rounded(item, w.view()), {});
+                return;
+            }
+            Matrix<float> change = w;
+            treatments[f]->apply(item, change.view());
+            for (std::size_t k = 0; k < w.values().size(); ++k) change.values()[k] -= w.values()[k];
+            packed[f] = engine_.backend.pack_linear(change.view(), {});
+        });
+        return packed;
     }
 
     const Model& model_;

@@ -116,25 +116,63 @@ class Changes {
         const std::int64_t bytes = 2 * 4 * w.rows() * w.cols();
         const auto fit =
             static_cast<std::size_t>(std::max<std::int64_t>(1, engine_.limits.head_bytes / bytes));
-        for (std::size_t first = 0; first < treatments_.size(); first += fit) {
-            const std::size_t count = std::min(fit, treatments_.size() - first);
+        std::vector<std::size_t> weight_only;
+        for (std::size_t f = 0; f < treatments_.size(); ++f) {
+            if (!treatments_[f]->rounds_inputs()) weight_only.push_back(f);
+        }
+        for (std::size_t first = 0; first < weight_only.size(); first += fit) {
+            const std::size_t count = std::min(fit, weight_only.size() - first);
             std::vector<std::unique_ptr<compute::PackedChange>> packed(count);
             engine_.pool.for_each(static_cast<std::int64_t>(count), [&](std::int64_t i) {
                 const auto k = static_cast<std::size_t>(i);
-                packed[k] = engine_.backend.pack_change(change(w, first + k).view());
+                packed[k] = engine_.backend.pack_change(change(w, weight_only[first + k]).view());
             });
             std::vector<const compute::PackedChange*> changes;
             for (const auto& p : packed) changes.push_back(p.get());
             const Matrix<double> dots = engine_.backend.change_dots(segments.rows, g, x, changes);
             for (std::size_t k = 0; k < count; ++k) {
                 for (std::int64_t s = 0; s < dots.rows(); ++s)
-                    (*sums[first + k])[segments.blocks[static_cast<std::size_t>(s)]] +=
+                    (*sums[weight_only[first + k]])[segments.blocks[static_cast<std::size_t>(s)]] +=
                         dots.view()(s, static_cast<std::int64_t>(k));
             }
         }
     }
 
+    // The same of the treatments that round inputs: Σ_t ⟨g_t, f(x_t) - w x_t⟩, in double.
+    void add_rounded_dots(const Matrix<float>& w, const Segments& segments, const Tensor& g, const Tensor& x,
+                          std::vector<std::vector<double>*>& sums) const {
+        Matrix<float> gradient, own, other;
+        for (std::size_t f = 0; f < treatments_.size(); ++f) {
+            if (!treatments_[f]->rounds_inputs()) continue;
+            if (own.rows() == 0) {
+                gradient = Matrix<float>(g.rows(), g.cols());
+                engine_.backend.download(g, gradient.view());
+                own = output(*engine_.backend.pack_linear(w.view(), {}), x);
+            }
+            other = output(*engine_.backend.pack_rounded(treatments_[f]->rounded(item_, w.view()), {}), x);
+            engine_.pool.for_each(std::ssize(segments.rows), [&](std::int64_t s) {
+                const auto [first, count] = segments.rows[static_cast<std::size_t>(s)];
+                double dot = 0;
+                for (std::int64_t i = first * own.cols(); i < (first + count) * own.cols(); ++i) {
+                    const auto place = static_cast<std::size_t>(i);
+                    dot += static_cast<double>(gradient.values()[place]) *
+                           (static_cast<double>(other.values()[place]) -
+                            static_cast<double>(own.values()[place]));
+                }
+                (*sums[f])[segments.blocks[static_cast<std::size_t>(s)]] += dot;
+            });
+        }
+    }
+
   private:
+    Matrix<float> output(const compute::PackedLinear& operation, const Tensor& x) const {
+        Tensor y = engine_.backend.allocate(x.rows(), operation.out_features());
+        engine_.backend.linear(compute::Batch({x.rows()}), x, operation, nullptr, y);
+        Matrix<float> values(y.rows(), y.cols());
+        engine_.backend.download(y, values.view());
+        return values;
+    }
+
     const Engine& engine_;
     const LinearItem& item_;
     const std::vector<const WeightOverlay*>& treatments_;
@@ -171,6 +209,7 @@ class ChunkScores final : public GradientTap {
                              sums);
         } else {
             changes.add_dots(w, segments, g_output, input, sums);
+            changes.add_rounded_dots(w, segments, g_output, input, sums);
         }
         if (const auto found = attributed_.find(&item); found != attributed_.end()) {
             for (std::size_t f = 0; f < sums.size(); ++f)
@@ -285,9 +324,15 @@ std::vector<std::size_t> scorable(const Model& model, const ScoreOptions& option
     return items;
 }
 
-// Those of the attributed items that are linears of blocks and scored.
+bool rounds_inputs(const ScoreOptions& options) {
+    return std::any_of(options.treatments.begin(), options.treatments.end(),
+                       [](const WeightOverlay* f) { return f->rounds_inputs(); });
+}
+
+// Those of the attributed items that are linears of blocks and scored; none where a treatment has no parts.
 std::vector<std::size_t> attributable(const Model& model, const ScoreOptions& options) {
     std::vector<std::size_t> items;
+    if (rounds_inputs(options)) return items;
     for (std::size_t i : options.attributed) {
         const bool scored = std::find(options.items.begin(), options.items.end(), i) != options.items.end();
         if (scored && model.items()[i].block >= 0) items.push_back(i);
@@ -362,6 +407,9 @@ ScoreResult score_treatments(const Model& model, const Engine& engine,
         throw InvalidArgument("scores need items, treatments and windows");
     if (options.random_signs && (!options.attributed.empty() || !all_in_blocks(model, options.items)))
         throw InvalidArgument("errors of random signs are scored of linears of blocks, without parts");
+    if (rounds_inputs(options) && (options.random_signs || !all_in_blocks(model, options.items)))
+        throw InvalidArgument(
+            "treatments that round inputs are scored of linears of blocks, with their signs");
     ScoreResult result;
     ScoreOptions own = options;
     own.items = scorable(model, options, result.unscored);

@@ -51,12 +51,14 @@ struct ScoreResult {
 // positions, and with G = ∂L/∂Y of a linear's output Y and its input X
 //   S_b(i, f) = Σ_{t in block b} ⟨G_t, ΔW_f x_t⟩,   ΔW_f the treatment's change of the weight.
 // Over the labels, E[S] = 0 and E[(Σ_b S_b)²] = ΔwᵀFΔw with the window's Fisher F (docs/statistics.md).
-// Embeddings count by the rows that are looked up, output layers by their logits, a tied one by both; they
-// need treatments that work row by row, else they are unscored. One draw a window, the same for all items and
-// treatments; the same bits for any grouping of windows and any number of threads. Attributions
-// (measure/attribution.h) are of linears of blocks only: of the others only all slices together know S_b.
-// Throws InvalidArgument for no items, treatments or windows, and for items outside the blocks where signs
-// are random; else as run_reverse_pass() and the overlays do.
+// Treatments that round inputs change the output by ΔY_t = f(x_t) - W x_t instead of ΔW_f x_t; they are
+// scored on linears of blocks, which all items must then be, and tell no parts. Embeddings count by the rows
+// that are looked up, output layers by their logits, a tied one by both; they need treatments that work row
+// by row, else they are unscored. One draw a window, the same for all items and treatments; the same bits for
+// any grouping of windows and any number of threads. Attributions (measure/attribution.h) are of linears of
+// blocks only: of the others only all slices together know S_b. Throws InvalidArgument for no items,
+// treatments or windows, and for items outside the blocks where signs are random or inputs are rounded, and
+// for both of these at once; else as run_reverse_pass() and the overlays do.
 ScoreResult score_treatments(const Model& model, const Engine& engine,
                              std::span<const EvaluationWindow> windows, const ScoreOptions& options);
 

@@ -224,6 +224,52 @@ TEST(TreatmentScores, OfRandomSignsAreWhatSquaresAreExpectedToBe) {
                  InvalidArgument);
 }
 
+// Treatments that make a linear's output 0: as a change of its weight, and as another operation.
+class ZeroOverlay final : public WeightOverlay {
+  public:
+    explicit ZeroOverlay(bool rounds) : rounds_(rounds) {}
+    bool treats(const LinearItem&) const override { return true; }
+    bool rounds_inputs() const override { return rounds_; }
+    void apply(const LinearItem&, MatrixView<float> w) const override {
+        for (std::int64_t r = 0; r < w.rows(); ++r) std::fill(w.row(r).begin(), w.row(r).end(), 0.0f);
+    }
+    compute::RoundedLinear rounded(const LinearItem& item, MatrixView<const float>) const override {
+        return {.codes = Matrix<float>(item.out, item.in),
+                .scales = std::vector<float>(static_cast<std::size_t>(item.out), 1.0f),
+                .input = {}};
+    }
+
+  private:
+    bool rounds_;
+};
+
+TEST(TreatmentScores, OfAnOtherOperationAreThoseOfTheSameChange) {
+    for (const char* name : {"llama-tied", "mixtral"}) {
+        const Model model =
+            load_model(open_model_files(std::filesystem::path(ASSAY_TEST_DATA) / "tiny" / name));
+        const ZeroOverlay change(false), operation(true);
+        ScoreOptions options{.items = {}, .treatments = {&operation, &change, &operation}};
+        for (std::size_t i = 0; i < model.items().size(); ++i) {
+            if (model.items()[i].role == LinearItem::Role::kBlock) options.items.push_back(i);
+        }
+        options.attributed = options.items;
+        TestEngine engine;
+        const auto windows = with_context(random_windows({44, 21}, model.config().vocabulary), 5);
+        const ScoreResult result = score_treatments(model, engine, windows, options);
+        EXPECT_TRUE(result.attributions.empty());
+        for (std::size_t s = 0; s < result.scores.size(); s += 3) {
+            double largest = 0;
+            for (double sum : result.scores[s + 1].sums) largest = std::max(largest, std::abs(sum));
+            for (std::size_t b = 0; b < result.blocks.size(); ++b) {
+                EXPECT_NEAR(result.scores[s].sums[b], result.scores[s + 1].sums[b], 1e-5 * largest);
+                EXPECT_EQ(result.scores[s].sums[b], result.scores[s + 2].sums[b]);
+            }
+        }
+        options.items.push_back(model.items().size() - 1);
+        EXPECT_THROW(score_treatments(model, engine, windows, options), InvalidArgument);
+    }
+}
+
 TEST(TreatmentScores, NeedItemsTreatmentsAndWindows) {
     const Model model = random_model(small_llama_config());
     const StretchOverlay stretch(0.1);

@@ -4,6 +4,12 @@
 
 namespace assay {
 
+void WeightOverlay::apply(const LinearItem& item, MatrixView<float>) const {
+    throw InvalidArgument(item.name +
+                          ": its inputs are rounded, too: no change of its weight alone says what "
+                          "this treatment does");
+}
+
 compute::RoundedLinear WeightOverlay::rounded(const LinearItem& item, MatrixView<const float>) const {
     throw InvalidArgument(item.name + ": this overlay leaves inputs as they are");
 }

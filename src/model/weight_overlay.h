@@ -16,10 +16,11 @@ class WeightOverlay {
   public:
     virtual ~WeightOverlay() = default;
     virtual bool treats(const LinearItem& item) const = 0;
-    // Changes w [out, in] in place. Called only where treats() says so.
-    virtual void apply(const LinearItem& item, MatrixView<float> w) const = 0;
-    // Whether inputs are rounded, too: then a linear's operation is that of rounded(), not x ŵᵀ with the weight
-    // of apply(), which such overlays refuse. They treat linears of blocks only.
+    // Changes w [out, in] in place. Called only where treats() says so. As it is here, it throws
+    // InvalidArgument: no change of the weight says what an overlay does that rounds inputs.
+    virtual void apply(const LinearItem& item, MatrixView<float> w) const;
+    // Whether inputs are rounded, too: then a linear's operation is that of rounded(), and there is no
+    // apply(). Such overlays treat linears of blocks only.
     virtual bool rounds_inputs() const { return false; }
     // The operation for the item's weight w [out, in]. Called only where rounds_inputs() says so.
     virtual compute::RoundedLinear rounded(const LinearItem& item, MatrixView<const float> w) const;

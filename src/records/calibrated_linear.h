@@ -9,6 +9,20 @@
 
 namespace assay {
 
+// An input that is rounded, too, beside what smoothing made of it. Errors are ‖Y' - Y‖ / ‖Y‖ of the linear's
+// output on held-out calibration windows.
+struct RoundedInputRecord {
+    double max_over_mean = 0;     // of its channels' largest magnitudes
+    double output_error = 0;      // rounded as it is
+    std::optional<double> alpha;  // of the smoothing; none: not smoothed, as the next
+    std::optional<double> smoothed_max_over_mean;
+    std::optional<double> smoothed_output_error;
+    std::optional<double> scale;          // of all positions; none: each has its own
+    std::optional<std::string> obstacle;  // why smoothing left it as it is
+
+    bool operator==(const RoundedInputRecord&) const = default;
+};
+
 struct CalibratedLinear {
     std::string name;
     std::string treatment;
@@ -19,7 +33,8 @@ struct CalibratedLinear {
     // Output error Σ_t ‖E x_t‖² with the damping, as a share of that of round to nearest; none where that is
     // 0 or there are no statistics.
     std::optional<double> error_ratio;
-    std::optional<std::string> fallback;  // why it was rounded to nearest instead
+    std::optional<std::string> fallback;        // why it was rounded to nearest instead
+    std::optional<RoundedInputRecord> input{};  // where activations are quantized
 
     bool operator==(const CalibratedLinear&) const = default;
 };

@@ -69,6 +69,17 @@ void fields(Visitor& visit, R& r) {
     visit.flattened("delta_p_mean", r.delta_p);
 }
 
+template <class Visitor, RecordOf<RoundedInputRecord> R>
+void fields(Visitor& visit, R& r) {
+    visit("max_over_mean", r.max_over_mean);
+    visit("output_error", r.output_error);
+    visit("alpha", r.alpha);
+    visit("smoothed_max_over_mean", r.smoothed_max_over_mean);
+    visit("smoothed_output_error", r.smoothed_output_error);
+    visit("scale", r.scale);
+    visit("obstacle", r.obstacle);
+}
+
 template <class Visitor, RecordOf<CalibratedLinear> R>
 void fields(Visitor& visit, R& r) {
     visit("name", r.name);
@@ -79,6 +90,7 @@ void fields(Visitor& visit, R& r) {
     visit("dead_columns", r.dead_columns);
     visit("error_ratio", r.error_ratio);
     visit("fallback", r.fallback);
+    visit.if_present("input", r.input);
 }
 
 template <class Visitor, RecordOf<PerplexityResult> R>

@@ -42,6 +42,52 @@ TEST(Treatment, ListsTheKnownMethodsWhenOneIsUnknown) {
         ThrowsMessage<InvalidArgument>(HasSubstr("unknown method \"sparkle\"; known are rtn, clip, gptq")));
 }
 
+TEST(Treatment, SaysHowActivationsAreStored) {
+    for (const auto& [text, canonical] : std::vector<std::pair<const char*, const char*>>{
+             {"int8-sym-channel+a8-token", "int8-sym-channel+a8-token:rtn"},
+             {"int8-sym-tensor(scale=f32)+a8-tensor:rtn", "int8-sym-tensor(scale=f32)+a8-tensor:rtn"},
+             {"fp8-e4m3-channel+afp8-token", "fp8-e4m3+afp8-token:rtn"},
+             {"int8-sym-channel+a8-token:smooth(alpha=0.5)", "int8-sym-channel+a8-token:smooth"},
+             {"int8-sym-channel+a8-tensor:smooth(alpha=0.8)", "int8-sym-channel+a8-tensor:smooth(alpha=0.8)"},
+             {"fp8-e4m3+afp8-tensor:smooth(search,one-alpha)",
+              "fp8-e4m3+afp8-tensor:smooth(one-alpha,search)"}}) {
+        EXPECT_EQ(to_string(parse_treatment(text)), canonical);
+        EXPECT_EQ(parse_treatment(text), parse_treatment(canonical));
+        EXPECT_NE(parse_treatment(text), parse_treatment("int8-sym-channel"));
+    }
+}
+
+TEST(Treatment, IsCalibratedByItsMethodOrAStaticScale) {
+    EXPECT_FALSE(is_calibrated(parse_treatment("int8-sym-channel")));
+    EXPECT_FALSE(is_calibrated(parse_treatment("int8-sym-channel+a8-token")));
+    EXPECT_TRUE(is_calibrated(parse_treatment("int8-sym-channel+a8-tensor")));
+    EXPECT_TRUE(is_calibrated(parse_treatment("int8-sym-channel+a8-token:smooth")));
+    EXPECT_TRUE(is_calibrated(parse_treatment("int4-g64:gptq")));
+}
+
+TEST(Treatment, RejectsActivationsThatDoNotGoWithTheRest) {
+    for (const auto& [text, why] : std::vector<std::pair<const char*, const char*>>{
+             {"int8-channel+a8-token", "no product takes these together"},
+             {"int4-sym-g64+a8-token", "no product takes these together"},
+             {"int8-sym-channel+afp8-token", "no product takes these together"},
+             {"fp8-e5m2+afp8-token", "no product takes these together"},
+             {"int8-sym-channel+", "after '+' a8-token"},
+             {"int8-sym-channel+a8-token+a8-token", "after '+' a8-token"},
+             {"+a8-token", "number format ''"},
+             {"int8-sym-channel+a8-token:clip", "chooses codes of weights alone"},
+             {"int8-sym-channel+a8-token:gptq", "chooses codes of weights alone"},
+             {"int8-sym-channel:smooth", "name their format"},
+             {"int8-sym-channel+a8-token:smooth(alpha=1.5)", "a number from 0 to 1"},
+             {"int8-sym-channel+a8-token:smooth(alpha=nan)", "a number from 0 to 1"},
+             {"int8-sym-channel+a8-token:smooth(alpha=)", "a number from 0 to 1"},
+             {"int8-sym-channel+a8-token:smooth(alpha=0.7,search)", "alpha or search, not both"},
+             {"int8-sym-channel+a8-token:smooth(one-alpha)", "one-alpha beside search only"},
+             {"int8-sym-channel+a8-token:smooth(damp=0.1)", "has no option \"damp\""}}) {
+        EXPECT_THAT([&, t = text] { parse_treatment(t); }, ThrowsMessage<InvalidArgument>(HasSubstr(why)))
+            << text;
+    }
+}
+
 TEST(Treatment, RejectsAnEmptyMethod) {
     EXPECT_THROW(parse_treatment("int4-g64:"), InvalidArgument);
 }

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
 
 #include "report/format.h"
 
@@ -35,11 +38,51 @@ std::string how_treated(const std::vector<CalibratedLinear>& linears) {
     return text + ".";
 }
 
+// The median of a number of the inputs that have it, and the linear where it is largest; empty without any.
+template <class Number>
+std::string input_fact(const std::vector<CalibratedLinear>& linears, const char* what, const Number& number) {
+    std::vector<double> values;
+    const CalibratedLinear* worst = nullptr;
+    for (const CalibratedLinear& linear : linears) {
+        const std::optional<double> value = linear.input ? number(*linear.input) : std::nullopt;
+        if (!value) continue;
+        if (worst == nullptr || *value > *number(*worst->input)) worst = &linear;
+        values.push_back(*value);
+    }
+    if (worst == nullptr) return "";
+    return fmt::format("{}: {} (median), {} at most ({}).", what, format_significant(median(values)),
+                       format_significant(*number(*worst->input)), safe_text(worst->name));
+}
+
+// How hard inputs are to round, before and after smoothing.
+void add_input_facts(const std::vector<CalibratedLinear>& linears, std::vector<std::string>& facts) {
+    using Input = RoundedInputRecord;
+    const auto add = [&](std::string fact) {
+        if (!fact.empty()) facts.push_back(std::move(fact));
+    };
+    add(input_fact(linears, "Inputs' largest channel over the mean one",
+                   [](const Input& input) { return std::optional(input.max_over_mean); }));
+    add(input_fact(linears, "The same after smoothing",
+                   [](const Input& input) { return input.smoothed_max_over_mean; }));
+    add(input_fact(linears, "Relative output error on held-out calibration windows, without smoothing",
+                   [](const Input& input) { return std::optional(input.output_error); }));
+    add(input_fact(linears, "The same with smoothing",
+                   [](const Input& input) { return input.smoothed_output_error; }));
+    add(input_fact(linears, "Alpha", [](const Input& input) { return input.alpha; }));
+    std::map<std::string, std::int64_t> obstacles;
+    for (const CalibratedLinear& linear : linears) {
+        if (linear.input && linear.input->obstacle) ++obstacles[*linear.input->obstacle];
+    }
+    for (const auto& [why, count] : obstacles)
+        facts.push_back(fmt::format("{} linears are not smoothed: {}.", count, safe_text(why)));
+}
+
 }  // namespace
 
 std::vector<std::string> calibration_facts(const std::vector<CalibratedLinear>& linears) {
     if (linears.empty()) return {};
     std::vector<std::string> facts{how_treated(linears)};
+    add_input_facts(linears, facts);
     std::int64_t raised = 0, dead = 0;
     double most = 0;
     std::size_t fallbacks = 0;
@@ -49,8 +92,9 @@ std::vector<std::string> calibration_facts(const std::vector<CalibratedLinear>& 
         most = std::max(most, linear.damping);
         if (!linear.fallback) continue;
         if (fallbacks++ < kNamed)
-            facts.push_back(fmt::format("Rounded to nearest instead: {}: {}.", safe_text(linear.name),
-                                        safe_text(*linear.fallback)));
+            facts.push_back(fmt::format("{}: {}: {}.",
+                                        linear.input ? "Scaled by itself" : "Rounded to nearest instead",
+                                        safe_text(linear.name), safe_text(*linear.fallback)));
     }
     if (fallbacks > kNamed)
         facts.push_back(fmt::format("{} more were rounded to nearest instead.", fallbacks - kNamed));

@@ -40,6 +40,8 @@ void expect_calibrated(const Treatment& treatment) {
         throw InvalidArgument(fmt::format("{}: {} chooses codes of integer formats only, such as int4-g128",
                                           to_string(treatment), treatment.method));
     }
+    if (treatment.activations)
+        throw InvalidArgument(to_string(treatment) + ": its inputs are calibrated, not its codes");
 }
 
 std::vector<CalibratedWeight> treat_linears(const Model& model, const Engine& engine,

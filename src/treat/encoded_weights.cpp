@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "model/block_walk.h"
+#include "treat/rounded_inputs.h"
 #include "treat/treatment_overlay.h"
 
 namespace assay {
@@ -82,8 +83,9 @@ std::vector<std::unique_ptr<WeightOverlay>> make_overlays(const Model& model, co
                                                           std::span<const std::size_t> items,
                                                           std::span<const Treatment> treatments) {
     std::vector<Treatment> calibrated;
+    std::vector<Treatment> rounding;
     for (const Treatment& treatment : treatments) {
-        if (method_of(treatment).calibrated) calibrated.push_back(treatment);
+        if (is_calibrated(treatment)) (treatment.activations ? rounding : calibrated).push_back(treatment);
     }
     std::vector<std::size_t> in_blocks;
     std::set<std::string> names;
@@ -93,10 +95,14 @@ std::vector<std::unique_ptr<WeightOverlay>> make_overlays(const Model& model, co
     }
     std::vector<EncodedWeights> encoded;
     if (!calibrated.empty()) encoded = calibrate(model, engine, calibration, in_blocks, calibrated);
+    std::vector<std::unique_ptr<RoundedInputs>> rounded;
+    if (!rounding.empty()) rounded = calibrate_inputs(model, engine, calibration, in_blocks, rounding);
     std::vector<std::unique_ptr<WeightOverlay>> overlays;
-    std::size_t next = 0;
+    std::size_t next = 0, next_rounded = 0;
     for (const Treatment& treatment : treatments) {
-        if (method_of(treatment).calibrated) {
+        if (is_calibrated(treatment) && treatment.activations) {
+            overlays.push_back(std::move(rounded[next_rounded++]));
+        } else if (is_calibrated(treatment)) {
             overlays.push_back(std::make_unique<EncodedWeights>(std::move(encoded[next++])));
         } else {
             overlays.push_back(std::make_unique<TreatmentOverlay>(

@@ -40,8 +40,9 @@ std::vector<EncodedWeights> calibrate(const Model& model, const Engine& engine,
                                       std::span<const std::size_t> items,
                                       std::span<const Treatment> treatments);
 
-// One overlay a treatment, calibrated or not, in their order; the calibrated ones treat the items that are
-// linears of blocks, the others all of them. Without calibrated ones `calibration` is not used.
+// One overlay a treatment, calibrated or not, in their order; the calibrated ones and those of activations
+// treat the items that are linears of blocks, the others all of them. Without calibrated ones `calibration`
+// is not used.
 std::vector<std::unique_ptr<WeightOverlay>> make_overlays(const Model& model, const Engine& engine,
                                                           std::span<const EvaluationWindow> calibration,
                                                           std::span<const std::size_t> items,

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "base/error.h"
-#include "quantize/interventions.h"
 #include "quantize/coded_weight.h"
+#include "quantize/interventions.h"
 #include "quantize/rtn.h"
 
 namespace assay {
@@ -77,10 +77,7 @@ compute::RoundedLinear TreatmentOverlay::rounded(const LinearItem& item, MatrixV
 }
 
 void TreatmentOverlay::apply(const LinearItem& item, MatrixView<float> w) const {
-    if (rounds_inputs()) {
-        throw InvalidArgument(item.name + " under " + to_string(treatment_) +
-                              " rounds its inputs: no change of its weight alone says what it does");
-    }
+    if (rounds_inputs()) return WeightOverlay::apply(item, w);
     ThreadPool own_thread(1);  // passes load several linears at once, each on its own thread
     apply_treatment(treatment_, item, w, own_thread);
 }

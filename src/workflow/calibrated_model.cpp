@@ -3,11 +3,15 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <numeric>
+#include <utility>
 
 #include "base/error.h"
 #include "base/mapped_file.h"
+#include "measure/activations.h"
 #include "text/windows.h"
 #include "treat/sequential.h"
+#include "workflow/other_models.h"
 
 namespace assay {
 
@@ -30,7 +34,34 @@ Workload calibration_workload(Session& session, std::span<const EvaluationWindow
     return {.model = &session.model(), .windows = calibration, .calibrated = true};
 }
 
+namespace {
+
+std::vector<std::size_t> all_block_linears(const Model& model) {
+    std::vector<std::size_t> all(model.items().size());
+    std::iota(all.begin(), all.end(), std::size_t{0});
+    return block_linears(model, std::move(all));
+}
+
+}  // namespace
+
+Workload ranges_workload(Session& session, std::span<const EvaluationWindow> calibration) {
+    const Model& model = session.model();
+    return {.model = &model,
+            .windows = calibration,
+            .predicts = false,
+            .tap_bytes = activation_bytes(model, all_block_linears(model))};
+}
+
+std::unique_ptr<RoundedInputs> treat_inputs(Session& session, const Treatment& treatment,
+                                            std::span<const EvaluationWindow> calibration) {
+    const Model& model = session.model();
+    const std::vector<Treatment> treatments{treatment};
+    return std::move(
+        calibrate_inputs(model, session.engine(), calibration, all_block_linears(model), treatments).front());
+}
+
 std::unique_ptr<EncodedFolder> treat_model(Session& session, const Treatment& treatment,
+<<<<<<< HEAD
                                            std::span<const EvaluationWindow> calibration,
                                            const std::string& kept) {
     SequentialOptions options{.treatment = treatment, .items = {}, .folder = session.kept_folder(kept)};
@@ -38,6 +69,12 @@ std::unique_ptr<EncodedFolder> treat_model(Session& session, const Treatment& tr
     for (std::size_t i = 0; i < items.size(); ++i) {
         if (items[i].role == LinearItem::Role::kBlock) options.items.push_back(i);
     }
+=======
+                                           std::span<const EvaluationWindow> calibration) {
+    const SequentialOptions options{.treatment = treatment,
+                                    .items = all_block_linears(session.model()),
+                                    .folder = session.kept_folder("weights")};
+>>>>>>> 4e9cf2e364f3837e83ce55d58f44c1b92ee28247
     return treat_sequentially(session.model(), session.engine(), calibration, options);
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "treat/encoded_folder.h"
+#include "treat/rounded_inputs.h"
 #include "workflow/session.h"
 
 namespace assay {
@@ -17,6 +18,13 @@ std::vector<EvaluationWindow> calibration_of_ids(Session& session, const std::fi
 
 // What treating the session's model on these windows will take.
 Workload calibration_workload(Session& session, std::span<const EvaluationWindow> calibration);
+
+// The same for treatments of inputs, whose ranges the windows tell.
+Workload ranges_workload(Session& session, std::span<const EvaluationWindow> calibration);
+
+// The model's blocks with their linears' inputs rounded (treat/rounded_inputs.h), after Session::prepare().
+std::unique_ptr<RoundedInputs> treat_inputs(Session& session, const Treatment& treatment,
+                                            std::span<const EvaluationWindow> calibration);
 
 // Treats all linears of the model's blocks, block after block (treat/sequential.h), after Session::prepare().
 // A run that was interrupted goes on at the last finished block; `kept` names its folder among the kept ones.

@@ -44,8 +44,10 @@ class CalibrationComparison {
         : options_(options), session_(options.model, progress, cancel), tokenizer_(session_.tokenizer()) {
         for (const std::string& text : options.treatments) {
             treatments_.push_back(parse_treatment(text));
-            if (!is_calibrated(treatments_.back()))
-                throw InvalidArgument(to_string(treatments_.back()) + " looks at no calibration text");
+            if (!is_calibrated(treatments_.back()) || treatments_.back().activations) {
+                throw InvalidArgument(to_string(treatments_.back()) +
+                                      ": methods that choose weights by calibration text are compared");
+            }
         }
         if (options.seeds < 1) throw InvalidArgument("--seeds is a number of draws, at least 1");
         items_ = block_linears(session_.model(), session_.select_items(""));

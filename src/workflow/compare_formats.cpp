@@ -24,7 +24,7 @@ std::vector<Treatment> treatments_of(const CompareOptions& options) {
             out.push_back(parse_treatment(clipped));
     }
     for (const Treatment& treatment : out) {
-        if (method_of(treatment).calibrated)
+        if (is_calibrated(treatment))
             throw InvalidArgument(to_string(treatment) +
                                   " looks at the linears' inputs; compare techniques takes such methods");
     }

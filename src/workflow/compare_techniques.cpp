@@ -87,11 +87,13 @@ class Techniques {
         session_.engine().progress.note(to_string(treatment));
         std::unique_ptr<WeightOverlay> overlay;
         costs_.push_back(measure_cost([&] {
-            if (is_calibrated(treatment))
+            if (!is_calibrated(treatment))
+                overlay = std::make_unique<TreatmentOverlay>(treatment, is_block_linear);
+            else if (treatment.activations)
+                overlay = treat_inputs(session_, treatment, calibration_);
+            else
                 overlay = treat_model(session_, treatment, calibration_,
                                       fmt::format("weights-{}", models_.size()));
-            else
-                overlay = std::make_unique<TreatmentOverlay>(treatment, is_block_linear);
         }));
         keep(to_string(treatment), all_in(treatment.format, items_), std::move(overlay));
         kernels_.push_back(kernels_of(treatment, shapes()));
@@ -197,7 +199,10 @@ Envelope compare_techniques(const TechniquesOptions& options, Progress& progress
     std::vector<Workload> work{{&model, std::ssize(treatments) + 2, {}, text.windows}};
     for (const Treatment& treatment : treatments) {
         names.push_back(to_string(treatment));
-        if (is_calibrated(treatment)) work.push_back(calibration_workload(session, calibration));
+        if (is_calibrated(treatment)) {
+            work.push_back(treatment.activations ? ranges_workload(session, calibration)
+                                                 : calibration_workload(session, calibration));
+        }
     }
     session.set("treatments", names);
     session.prepare(work);

@@ -73,13 +73,18 @@ PerplexityResult beside_calibrated(Session& session, const Evaluation& text, con
                                    const PerplexityOptions& options) {
     const auto calibration = options.calibration_ids ? calibration_of_ids(session, *options.calibration_ids)
                                                      : session.calibration(options.calibration, text.windows);
-    session.prepare({calibration_workload(session, calibration), runs_of(session.model(), 2, text)});
-    const auto treated = treat_model(session, treatment, calibration);
-    const auto scores =
-        measure(session, text, {{&session.model(), nullptr}, {&session.model(), treated.get()}});
-    PerplexityResult result = compared(scores, text, options.seed);
-    result.calibrated = treated->reports();
-    return result;
+    session.prepare({treatment.activations ? ranges_workload(session, calibration)
+                                           : calibration_workload(session, calibration),
+                     runs_of(session.model(), 2, text)});
+    const auto measured = [&](const auto& treated) {
+        PerplexityResult result =
+            compared(measure(session, text, {{&session.model(), nullptr}, {&session.model(), treated.get()}}),
+                     text, options.seed);
+        result.calibrated = treated->reports();
+        return result;
+    };
+    return treatment.activations ? measured(treat_inputs(session, treatment, calibration))
+                                 : measured(treat_model(session, treatment, calibration));
 }
 
 SensitivityMethod method_of(const std::string& name) {
@@ -119,16 +124,22 @@ SensitivityOptions sensitivity_options(Session& session, const SweepOptions& opt
     return out;
 }
 
-bool has_calibrated(const SensitivityOptions& options) {
-    return std::any_of(options.treatments.begin(), options.treatments.end(),
-                       [](const Treatment& t) { return method_of(t).calibrated; });
+bool any(const SensitivityOptions& options, bool (*is)(const Treatment&)) {
+    return std::any_of(options.treatments.begin(), options.treatments.end(), is);
 }
 
-// Calibrated methods treat linears of blocks.
+bool rounds_inputs(const Treatment& treatment) {
+    return treatment.activations.has_value();
+}
+
+// Calibrated methods, and those that quantize inputs, treat linears of blocks.
 void leave_blocks_linears(const Model& model, SensitivityOptions& options) {
     options.items = block_linears(model, std::move(options.items));
     if (options.items.empty())
-        throw InvalidArgument("calibrated methods treat linears of blocks; --linears matches none of them");
+        throw InvalidArgument(
+            "calibrated methods and quantized activations are of linears of blocks; --linears matches none "
+            "of "
+            "them");
 }
 
 constexpr std::string_view kTaskPrefix = "task:";
@@ -251,7 +262,7 @@ Envelope measure_perplexity(const PerplexityOptions& options, Progress& progress
     if (options.treatment) {
         const Treatment treatment = parse_treatment(*options.treatment);
         session.set("treatment", to_string(treatment));
-        if (method_of(treatment).calibrated)
+        if (is_calibrated(treatment))
             return session.finish(beside_calibrated(session, text, treatment, options));
         const TreatmentOverlay overlay(treatment, is_block_linear);
         session.prepare({runs_of(session.model(), 2, text)});
@@ -276,8 +287,12 @@ Envelope measure_sensitivity(const SweepOptions& options, Progress& progress, co
     }
     const Evaluation text = session.evaluation(wanted);
     std::vector<EvaluationWindow> calibration;
-    if (has_calibrated(chosen)) {
+    if (any(chosen, is_calibrated) || any(chosen, rounds_inputs))
         leave_blocks_linears(session.model(), chosen);
+    if (chosen.parts && any(chosen, rounds_inputs))
+        throw InvalidArgument(
+            "--parts are of changes of weights: treatments that quantize activations have none");
+    if (any(chosen, is_calibrated)) {
         calibration = session.calibration(options.calibration, text.windows);
         chosen.calibration = calibration;
     }
@@ -315,6 +330,11 @@ Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelT
     if (options.findings < 0) throw InvalidArgument("--findings is a number of linears");
     session.set("findings", options.findings);
     const Treatment& treatment = chosen.treatments.front();
+    if (treatment.activations) {
+        throw InvalidArgument(
+            "diagnose looks for what is wrong with weights: give a --treatment without activations; `assay "
+            "sensitivity` measures those");
+    }
     const Evaluation text = session.evaluation(options.text);
     // Of findings' GPTQ; other text than that which measures.
     std::vector<EvaluationWindow> calibration;

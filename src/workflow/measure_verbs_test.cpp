@@ -128,6 +128,30 @@ TEST_F(VerbsTest, ACalibratedTreatmentNeedsWindowsAndOnlyItTakesThem) {
     EXPECT_THROW(measure_sensitivity(sweep, silent_progress(), cancel_), FormatError);
 }
 
+TEST_F(VerbsTest, QuantizedActivationsAreMeasuredWholeAndAsSwaps) {
+    const PerplexityResult token = perplexity({.treatment = "int8-sym-channel+a8-token"}),
+                           weights = perplexity({.treatment = "int8-sym-channel"});
+    EXPECT_GT(token.comparison->kl_mean, weights.comparison->kl_mean);
+    EXPECT_FALSE(token.calibrated);
+    const PerplexityResult smooth = perplexity({.treatment = "int8-sym-channel+a8-tensor:smooth(alpha=0.8)",
+                                                .calibration_ids = folder_ / "one.json"});
+    ASSERT_TRUE(smooth.calibrated);
+    EXPECT_GT(smooth.comparison->kl_mean, 0);
+    for (const CalibratedLinear& linear : *smooth.calibrated) {
+        EXPECT_EQ(linear.input->alpha, 0.8) << linear.name;
+        EXPECT_GT(linear.input->scale, 0);
+    }
+    SweepOptions sweep = sweep_options();
+    sweep.treatments = {"int8-sym-channel+a8-token"};
+    const auto result =
+        std::get<SensitivityResult>(measure_sensitivity(sweep, silent_progress(), cancel_).result);
+    EXPECT_EQ(result.linears.size(), 7u);  // the embedding is no linear of a block
+    EXPECT_THROW(diagnose(sweep, silent_progress(), cancel_), InvalidArgument);
+    EXPECT_THROW(measure_weights({.model = {.model = kModel}, .treatment = "int8-sym-channel+a8-token"},
+                                 silent_progress(), cancel_),
+                 InvalidArgument);
+}
+
 TEST_F(VerbsTest, WeightsNeedNoText) {
     const Envelope envelope =
         measure_weights({.model = {.model = kModel}, .treatment = "int4-g32", .linears = "down_proj"},

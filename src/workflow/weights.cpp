@@ -24,6 +24,8 @@ Envelope measure_weights(const WeightsOptions& options, Progress& progress, cons
     const WeightLook look = look_of(options);
     Session session(options.model, progress, cancel);
     const Treatment treatment = parse_treatment(options.treatment);
+    if (treatment.activations)
+        throw InvalidArgument("assay weights reads weights alone: give a --treatment without activations");
     session.set("treatment", to_string(treatment));
     session.set("sweep", options.sweep);
     session.set("histograms", options.histograms);
