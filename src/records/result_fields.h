@@ -79,6 +79,8 @@ void fields(Visitor& visit, R& r) {
     visit("dead_columns", r.dead_columns);
     visit("error_ratio", r.error_ratio);
     visit("fallback", r.fallback);
+    visit.if_present("alpha", r.alpha);
+    visit.if_present("unscaled", r.unscaled);
 }
 
 template <class Visitor, RecordOf<PerplexityResult> R>

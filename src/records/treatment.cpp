@@ -13,17 +13,27 @@
 namespace assay {
 namespace {
 
-constexpr std::array<MethodOption, 5> kGptqOptions{{
+constexpr std::array<MethodOption, 4> kAwqOptions{{
+    {.name = "clip", .usual = 1},
+    {.name = "damp", .flag = false, .usual = 0.01},
+    {.name = "fold", .usual = 1},
+    {.name = "true-sequential"},
+}};
+
+constexpr std::array<MethodOption, 7> kGptqOptions{{
     {.name = "act-order"},
+    {.name = "awq"},
     {.name = "clip"},
     {.name = "damp", .flag = false, .usual = 0.01},
+    {.name = "fold", .usual = 1},
     {.name = "static-groups", .follows = "act-order"},
     {.name = "true-sequential"},
 }};
 
-constexpr std::array<Method, 3> kMethods{{
+constexpr std::array<Method, 4> kMethods{{
     {.name = "rtn"},
     {.name = "clip"},
+    {.name = "awq", .calibrated = true, .options = kAwqOptions},
     {.name = "gptq", .calibrated = true, .options = kGptqOptions},
 }};
 
