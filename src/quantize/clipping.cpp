@@ -85,8 +85,8 @@ bool clips_by_row(const NumberFormat& format) {
     return integers != nullptr && integers->tile.rows == 1;
 }
 
-void round_clipped(MatrixView<float> w, const NumberFormat& format, std::span<const double> column_weights,
-                   ThreadPool& pool) {
+void clip_groups(MatrixView<const float> w, const NumberFormat& format,
+                 std::span<const double> column_weights, MatrixView<float> out, ThreadPool& pool) {
     if (!column_weights.empty() && std::ssize(column_weights) != w.cols())
         throw InvalidArgument("round_clipped: a weight is expected for each column, or none at all");
     const GroupLayout layout = layout_of_format(format, w.rows(), w.cols());
@@ -94,8 +94,13 @@ void round_clipped(MatrixView<float> w, const NumberFormat& format, std::span<co
     const Matrix<float> best =
         clips_by_row(format) ? search_ratios(w, std::get<IntFormat>(format), layout, column_weights, pool)
                              : try_ratios(w, format, layout, column_weights, pool);
+    clamp_groups(w, layout, best, out, pool);
+}
+
+void round_clipped(MatrixView<float> w, const NumberFormat& format, std::span<const double> column_weights,
+                   ThreadPool& pool) {
     Matrix<float> clamped(w.rows(), w.cols());
-    clamp_groups(w, layout, best, clamped.view(), pool);
+    clip_groups(w, format, column_weights, clamped.view(), pool);
     rtn(clamped.view(), format, w, pool);
 }
 

@@ -29,6 +29,11 @@ void round_clipped(MatrixView<float> w, const NumberFormat& format, std::span<co
                    ThreadPool& pool);
 void round_clipped(MatrixView<float> w, const NumberFormat& format, ThreadPool& pool);
 
+// The clamp alone, without the rounding: out = clamp(w, r·min(0, low), r·max(0, high)). Throws as
+// round_clipped().
+void clip_groups(MatrixView<const float> w, const NumberFormat& format,
+                 std::span<const double> column_weights, MatrixView<float> out, ThreadPool& pool);
+
 // Rounds clamp(w, -threshold, threshold) to nearest. Throws: as rtn(); InvalidArgument unless threshold >= 0.
 void round_clipped_at(MatrixView<float> w, const NumberFormat& format, float threshold, ThreadPool& pool);
 

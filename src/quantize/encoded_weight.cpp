@@ -20,12 +20,9 @@ void check_groups(const EncodedWeight& weight, MatrixView<float> out) {
         throw InvalidArgument("decode: the groups of the columns do not fit " + to_string(weight.format));
 }
 
-}  // namespace
-
-void decode(const EncodedWeight& weight, MatrixView<float> out, ThreadPool& pool) {
-    const IntEncoding& encoding = weight.encoding;
-    if (weight.column_groups.empty()) return decode_int(encoding, weight.format, out, pool);
+void decode_reordered(const EncodedWeight& weight, MatrixView<float> out, ThreadPool& pool) {
     check_groups(weight, out);
+    const IntEncoding& encoding = weight.encoding;
     const auto middle = static_cast<float>(1 << (weight.format.bits - 1));
     parallel_for(pool, out.rows(), 16, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t r = begin; r < end; ++r) {
@@ -37,6 +34,24 @@ void decode(const EncodedWeight& weight, MatrixView<float> out, ThreadPool& pool
                                                : static_cast<float>(encoding.zeros.view()(r, g))};
                 out(r, c) = grid.value(static_cast<float>(encoding.codes.view()(r, c)));
             }
+        }
+    });
+}
+
+}  // namespace
+
+void decode(const EncodedWeight& weight, MatrixView<float> out, ThreadPool& pool) {
+    if (!weight.column_scales.empty() && std::ssize(weight.column_scales) != out.cols())
+        throw InvalidArgument("decode: a column scale is expected for each column, or none at all");
+    if (weight.column_groups.empty())
+        decode_int(weight.encoding, weight.format, out, pool);
+    else
+        decode_reordered(weight, out, pool);
+    if (weight.column_scales.empty()) return;
+    parallel_for(pool, out.rows(), 16, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t r = begin; r < end; ++r) {
+            for (std::int64_t c = 0; c < out.cols(); ++c)
+                out(r, c) /= weight.column_scales[static_cast<std::size_t>(c)];
         }
     });
 }

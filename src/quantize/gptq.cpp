@@ -178,6 +178,7 @@ EncodedWeight empty_weight(const IntFormat& format, const GroupLayout& layout, M
              .scales = Matrix<float>(layout.rows, layout.per_row),
              .zeros = format.symmetric ? Matrix<std::uint8_t>()
                                        : Matrix<std::uint8_t>(layout.rows, layout.per_row)},
+            {},
             {}};
 }
 
@@ -252,7 +253,7 @@ GptqResult gptq(MatrixView<const float> w, const IntFormat& format, const InputF
         }
     }
     if (!result.fallback.empty()) {
-        result.weight = {format, encode_int(w, format, pool), {}};
+        result.weight = {format, encode_int(w, format, pool), {}, {}};
         result.error = result.rtn_error;
     }
     return result;

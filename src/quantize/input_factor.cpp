@@ -119,6 +119,31 @@ InputFactor factor_input(const SymmetricMatrix& h, const FactorOptions& options,
     return factor;
 }
 
+InputFactor rescaled(const InputFactor& factor, std::span<const float> scales) {
+    if (scales.size() != factor.energy.size())
+        throw InvalidArgument(
+            fmt::format("rescaled: {} scales for {} columns", scales.size(), factor.energy.size()));
+    InputFactor out = factor;
+    for (std::size_t c = 0; c < scales.size(); ++c)
+        out.energy[c] /= static_cast<double>(scales[c]) * static_cast<double>(scales[c]);
+    if (!factor.failure.empty()) return out;
+    std::vector<double> s;
+    for (std::int64_t c : factor.order) s.push_back(static_cast<double>(scales[static_cast<std::size_t>(c)]));
+    for (std::size_t k = 0; k < s.size(); ++k) out.pivots[k] /= s[k] * s[k];
+    const SymmetricMatrix& from = factor.feedback;
+    for (std::int64_t i = 0; i < from.tile_count(); ++i) {
+        for (std::int64_t j = 0; j <= i; ++j) {
+            double* tile = out.feedback.tile(i, j);
+            for (std::int64_t r = 0; r < from.tile_rows(j); ++r) {
+                for (std::int64_t k = 0; k < from.tile_rows(i); ++k)
+                    tile[r * kTile + k] *= s[static_cast<std::size_t>(i * kTile + k)] /
+                                           s[static_cast<std::size_t>(j * kTile + r)];
+            }
+        }
+    }
+    return out;
+}
+
 double weighted_error(const InputFactor& factor, MatrixView<const float> w,
                       MatrixView<const float> dequantized, ThreadPool& pool) {
     if (!factor.failure.empty()) throw InvalidArgument("weighted_error: " + factor.failure);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,10 @@ struct InputFactor {
 // none where H holds NaN or Inf, or needs more than 100 · mean(H_cc): H is not a sum of squares then. Where
 // all columns are dead λ is 1: nothing is fed back. The same bits for any number of threads.
 InputFactor factor_input(const compute::SymmetricMatrix& h, const FactorOptions& options, ThreadPool& pool);
+
+// The factor of D⁻¹ (H + λI) D⁻¹, D = diag(scales): that of inputs that are divided by the scales, damped
+// before they are. The order stays. Throws InvalidArgument unless there is a scale for each column.
+InputFactor rescaled(const InputFactor& factor, std::span<const float> scales);
 
 // tr(E (H + λI) Eᵀ), E = w - dequantized. Shape w, dequantized [out, in]. Throws InvalidArgument where shapes
 // do not fit, or for a factor that failed.

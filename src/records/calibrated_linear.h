@@ -35,6 +35,9 @@ struct CalibratedLinear {
     std::optional<double> error_ratio;
     std::optional<std::string> fallback;        // why it was rounded to nearest instead
     std::optional<RoundedInputRecord> input{};  // where activations are quantized
+    // Of methods that scale inputs: the chosen α (quantize/awq.h), or why the input was not scaled.
+    std::optional<double> alpha{};
+    std::optional<std::string> unscaled{};
 
     bool operator==(const CalibratedLinear&) const = default;
 };

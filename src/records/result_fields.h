@@ -91,6 +91,8 @@ void fields(Visitor& visit, R& r) {
     visit("error_ratio", r.error_ratio);
     visit("fallback", r.fallback);
     visit.if_present("input", r.input);
+    visit.if_present("alpha", r.alpha);
+    visit.if_present("unscaled", r.unscaled);
 }
 
 template <class Visitor, RecordOf<PerplexityResult> R>

@@ -13,10 +13,19 @@
 namespace assay {
 namespace {
 
-constexpr std::array<MethodOption, 5> kGptqOptions{{
+constexpr std::array<MethodOption, 4> kAwqOptions{{
+    {.name = "clip", .usual = 1},
+    {.name = "damp", .flag = false, .usual = 0.01},
+    {.name = "fold", .usual = 1},
+    {.name = "true-sequential"},
+}};
+
+constexpr std::array<MethodOption, 7> kGptqOptions{{
     {.name = "act-order"},
+    {.name = "awq"},
     {.name = "clip"},
     {.name = "damp", .flag = false, .usual = 0.01},
+    {.name = "fold", .usual = 1},
     {.name = "static-groups", .follows = "act-order"},
     {.name = "true-sequential"},
 }};
@@ -29,9 +38,10 @@ constexpr std::array<MethodOption, 3> kSmoothOptions{{
     {.name = "search"},
 }};
 
-constexpr std::array<Method, 4> kMethods{{
+constexpr std::array<Method, 5> kMethods{{
     {.name = "rtn", .takes_activations = true},
     {.name = "clip"},
+    {.name = "awq", .calibrated = true, .options = kAwqOptions},
     {.name = "gptq", .calibrated = true, .options = kGptqOptions},
     {.name = kSmooth,
      .calibrated = true,

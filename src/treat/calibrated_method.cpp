@@ -7,17 +7,13 @@
 #include <variant>
 
 #include "base/error.h"
-#include "quantize/gptq.h"
+#include "quantize/clipping.h"
 
 namespace assay {
 namespace {
 
-bool is_set(const Treatment& treatment, std::string_view flag) {
-    return option(treatment, flag) != 0;
-}
-
 CalibratedLinear report_of(const LinearItem& item, const Treatment& treatment, const Hessian& hessian,
-                           const InputFactor& factor, const GptqResult& result) {
+                           const InputFactor& factor, const GptqResult& result, const InputScales& scaling) {
     CalibratedLinear report{.name = item.name,
                             .treatment = to_string(treatment),
                             .positions = hessian.positions,
@@ -25,10 +21,21 @@ CalibratedLinear report_of(const LinearItem& item, const Treatment& treatment, c
                             .damping_raised = factor.raised,
                             .dead_columns = factor.dead,
                             .error_ratio = std::nullopt,
-                            .fallback = std::nullopt};
+                            .fallback = std::nullopt,
+                            .alpha = scaling.alpha,
+                            .unscaled = std::nullopt};
+    if (!scaling.obstacle.empty()) report.unscaled = scaling.obstacle;
     if (factor.failure.empty() && result.rtn_error > 0) report.error_ratio = result.error / result.rtn_error;
     if (!result.fallback.empty()) report.fallback = result.fallback;
     return report;
+}
+
+void note_unscaled(const Model& model, const Engine& engine, const SharedInput& input,
+                   const InputScales& scaling) {
+    if (scaling.obstacle.empty()) return;
+    std::string names;
+    for (std::size_t i : input.items) names += (names.empty() ? "" : ", ") + model.items()[i].name;
+    engine.progress.note(fmt::format("{}: input not scaled: {}", names, scaling.obstacle));
 }
 
 }  // namespace
@@ -42,25 +49,29 @@ void expect_calibrated(const Treatment& treatment) {
     }
     if (treatment.activations)
         throw InvalidArgument(to_string(treatment) + ": its inputs are calibrated, not its codes");
+    if (scales_inputs(treatment) && option(treatment, "fold") != 0 && !clips_by_row(treatment.format)) {
+        throw InvalidArgument(
+            fmt::format("{}: its scales serve several rows, and folding divides some of them; expected "
+                        "groups or channels, "
+                        "such as int4-g128, or the option fold=no",
+                        to_string(treatment)));
+    }
 }
 
 std::vector<CalibratedWeight> treat_linears(const Model& model, const Engine& engine,
-                                            const Treatment& treatment, const Hessian& hessian) {
+                                            const Treatment& treatment, const Hessian& hessian,
+                                            const InputScales& scaling) {
     expect_calibrated(treatment);
-    const auto& format = std::get<IntFormat>(treatment.format);
-    InputFactor factor = factor_input(
-        hessian.sums, {.by_energy = is_set(treatment, "act-order"), .damp = option(treatment, "damp")},
-        engine.pool);
+    InputFactor factor = factor_input(hessian.sums, factor_options(treatment), engine.pool);
     if (hessian.positions == 0) factor.failure = "no position of the calibration windows reaches it";
-    const GptqOptions options{.static_groups = is_set(treatment, "static-groups"),
-                              .clip = is_set(treatment, "clip")};
+    const AwqRounding rounding = awq_rounding(treatment);
     std::vector<CalibratedWeight> treated;
     for (std::size_t i : hessian.input.items) {
         const LinearItem& item = model.items()[i];
         const Matrix<float> w = read_weight(model.weights(), item.name);
         try {
-            GptqResult result = gptq(w.view(), format, factor, options, engine.pool);
-            CalibratedLinear report = report_of(item, treatment, hessian, factor, result);
+            GptqResult result = awq(w.view(), factor, scaling.scales, rounding, engine.pool);
+            CalibratedLinear report = report_of(item, treatment, hessian, factor, result, scaling);
             if (report.fallback) {
                 engine.progress.note(fmt::format("{}: rounded to nearest instead of {}: {}", item.name,
                                                  treatment.method, *report.fallback));
@@ -68,6 +79,28 @@ std::vector<CalibratedWeight> treat_linears(const Model& model, const Engine& en
             treated.push_back({std::move(result.weight), std::move(report)});
         } catch (const NumericError& e) {
             throw NumericError(item.name + ": " + e.what());
+        }
+    }
+    return treated;
+}
+
+std::vector<CalibratedWeight> treat_inputs(const Model& model, const Engine& engine,
+                                           const Treatment& treatment, std::span<const Hessian> hessians) {
+    std::vector<SharedInput> inputs;
+    for (const Hessian& hessian : hessians) inputs.push_back(hessian.input);
+    std::vector<CalibratedWeight> treated;
+    for (const auto& group : searched_together(model, treatment, inputs)) {
+        InputScales scaling;
+        if (scales_inputs(treatment)) {
+            std::vector<const Hessian*> own;
+            for (std::size_t i : group) own.push_back(&hessians[i]);
+            scaling = find_scales(model, engine, treatment, own);
+            note_unscaled(model, engine, inputs[group.front()], scaling);
+        }
+        for (std::size_t i : group) {
+            for (CalibratedWeight& weight : treat_linears(model, engine, treatment, hessians[i], scaling))
+                treated.push_back(std::move(weight));
+            engine.cancel.check();
         }
     }
     return treated;

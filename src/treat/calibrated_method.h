@@ -9,6 +9,7 @@
 #include "quantize/encoded_weight.h"
 #include "records/calibrated_linear.h"
 #include "records/treatment.h"
+#include "treat/input_scales.h"
 
 namespace assay {
 
@@ -21,10 +22,18 @@ struct CalibratedWeight {
 // codes of.
 void expect_calibrated(const Treatment& treatment);
 
-// The linears of one input, in their order, each treated from the model's own weights. Notes on the engine's
-// progress every linear that had to be rounded to nearest instead, with the reason.
+// The linears of one input, in their order, each treated from the model's own weights, with the scales that
+// its input was given. Notes on the engine's progress every linear that had to be rounded to nearest instead,
+// with the reason.
 // Throws NumericError, naming the item, for weights that cannot be rounded; else as expect_calibrated().
 std::vector<CalibratedWeight> treat_linears(const Model& model, const Engine& engine,
-                                            const Treatment& treatment, const Hessian& hessian);
+                                            const Treatment& treatment, const Hessian& hessian,
+                                            const InputScales& scaling = {});
+
+// The linears of some inputs of one block. Where the treatment scales inputs, each one's scales are found
+// first (those of a fold together: all of its inputs that are treated must be here), and every input that
+// could not be scaled is noted with the reason. Throws as treat_linears().
+std::vector<CalibratedWeight> treat_inputs(const Model& model, const Engine& engine,
+                                           const Treatment& treatment, std::span<const Hessian> hessians);
 
 }  // namespace assay

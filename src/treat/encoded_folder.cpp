@@ -16,7 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char *kCodes = ".codes", *kScales = ".scales", *kZeros = ".zeros", *kGroups = ".groups";
+constexpr const char *kCodes = ".codes", *kScales = ".scales", *kZeros = ".zeros", *kGroups = ".groups",
+                     *kColumns = ".columns";
 constexpr const char* kReports = "reports";
 
 fs::path temporary_folder() {
@@ -47,7 +48,9 @@ std::vector<Part> parts_of(const CalibratedWeight& w) {
             {{name + kScales, DType::kF32, shape(e.scales)}, bytes_of(e.scales.values())},
             {{name + kZeros, DType::kU8, shape(e.zeros)}, bytes_of(e.zeros.values())},
             {{name + kGroups, DType::kI32, {std::ssize(w.weight.column_groups)}},
-             bytes_of(w.weight.column_groups)}};
+             bytes_of(w.weight.column_groups)},
+            {{name + kColumns, DType::kF32, {std::ssize(w.weight.column_scales)}},
+             bytes_of(w.weight.column_scales)}};
 }
 
 // A tensor of the file as a matrix; throws FormatError where it is not of that kind.
@@ -136,11 +139,13 @@ EncodedWeight EncodedFolder::weight(const std::string& name) const {
     const auto report = std::find_if(reports.begin(), reports.end(),
                                      [&](const CalibratedLinear& linear) { return linear.name == name; });
     const Matrix<std::int32_t> groups = matrix_of<std::int32_t>(file, name + kGroups, DType::kI32);
+    const Matrix<float> columns = matrix_of<float>(file, name + kColumns, DType::kF32);
     return {std::get<IntFormat>(parse_treatment(report->treatment).format),
             {matrix_of<std::uint8_t>(file, name + kCodes, DType::kU8),
              matrix_of<float>(file, name + kScales, DType::kF32),
              matrix_of<std::uint8_t>(file, name + kZeros, DType::kU8)},
-            {groups.values().begin(), groups.values().end()}};
+            {groups.values().begin(), groups.values().end()},
+            {columns.values().begin(), columns.values().end()}};
 }
 
 void EncodedFolder::apply(const LinearItem& item, MatrixView<float> w) const {

@@ -66,12 +66,10 @@ std::vector<EncodedWeights> calibrate(const Model& model, const Engine& engine,
         HessianTap tap(model, engine.backend, inputs_of(inputs, walk.block()));
         walk.advance(nullptr, [&](const LinearItem& item, const compute::Batch& rows,
                                   const compute::Tensor& input) { tap.add(item, rows, input); });
-        for (const Hessian& hessian : tap.take()) {
-            for (std::size_t t = 0; t < treatments.size(); ++t) {
-                for (CalibratedWeight& weight : treat_linears(model, engine, treatments[t], hessian))
-                    treated[t].add(std::move(weight));
-                engine.cancel.check();
-            }
+        const std::vector<Hessian> hessians = tap.take();
+        for (std::size_t t = 0; t < treatments.size(); ++t) {
+            for (CalibratedWeight& weight : treat_inputs(model, engine, treatments[t], hessians))
+                treated[t].add(std::move(weight));
         }
     }
     engine.progress.end();

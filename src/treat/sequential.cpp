@@ -81,23 +81,25 @@ class Sequential {
         return levels;
     }
 
-    // Inputs whose statistics are taken in one run of the block: of one level, as many as fit.
+    // Inputs whose statistics are taken in one run of the block: of one level, as many as fit, and what is
+    // searched together in any case.
     std::vector<Inputs> parts_of(std::int64_t block) const {
         const Inputs inputs = inputs_of(block);
         const std::vector<int> levels = levels_of(inputs, block);
+        const auto groups = searched_together(model_, options_.treatment, inputs);
         std::vector<Inputs> parts;
         for (int level = 0; std::find(levels.begin(), levels.end(), level) != levels.end(); ++level) {
             std::int64_t bytes = engine_.limits.head_bytes;  // a level begins a part
-            for (std::size_t i = 0; i < inputs.size(); ++i) {
-                if (levels[i] != level) continue;
-                const std::int64_t own =
-                    compute::SymmetricMatrix::bytes(model_.items()[inputs[i].items.front()].in);
+            for (const std::vector<std::size_t>& group : groups) {
+                if (levels[group.front()] != level) continue;  // all of a group are of one
+                const std::int64_t size = model_.items()[inputs[group.front()].items.front()].in;
+                const std::int64_t own = compute::SymmetricMatrix::bytes(size) * std::ssize(group);
                 bytes += own;
                 if (bytes > engine_.limits.head_bytes) {
                     parts.emplace_back();
                     bytes = own;
                 }
-                parts.back().push_back(inputs[i]);
+                for (std::size_t i : group) parts.back().push_back(inputs[i]);
             }
         }
         return parts;
@@ -114,12 +116,9 @@ class Sequential {
                        [&](const LinearItem& item, const compute::Batch& rows, const compute::Tensor& input) {
                            tap.add(item, rows, input);
                        });
-            for (const Hessian& hessian : tap.take()) {
-                for (CalibratedWeight& weight : treat_linears(model_, engine_, options_.treatment, hessian)) {
-                    if (one_by_one_) so_far.add(weight);
-                    treated.push_back(std::move(weight));
-                }
-                engine_.cancel.check();
+            for (CalibratedWeight& weight : treat_inputs(model_, engine_, options_.treatment, tap.take())) {
+                if (one_by_one_) so_far.add(weight);
+                treated.push_back(std::move(weight));
             }
         }
         return treated;

@@ -21,10 +21,10 @@ struct SequentialOptions {
 // linears treated; the windows moved on through the treated block. With the treatment's option
 // true-sequential the block's linears come one input after the other, each on inputs that the treated ones
 // before it made. One block in memory, its statistics in parts that fit the engine's head_bytes (a part is at
-// least one input's), the windows' states in a file where they take more than its state_bytes; finished
-// blocks are in files. The same bits for any limits and number of threads, and for a run that was interrupted
-// and began again. Throws InvalidArgument for no windows or items and for items outside the blocks; else as
-// run_pass() and treat_linears().
+// least one input's, or those of a fold that is scaled: input_scales.h), the windows' states in a file where
+// they take more than its state_bytes; finished blocks are in files. The same bits for any limits and number
+// of threads, and for a run that was interrupted and began again. Throws InvalidArgument for no windows or
+// items and for items outside the blocks; else as run_pass() and treat_linears().
 std::unique_ptr<EncodedFolder> treat_sequentially(const Model& model, const Engine& engine,
                                                   std::span<const EvaluationWindow> calibration,
                                                   const SequentialOptions& options);

@@ -61,20 +61,11 @@ std::unique_ptr<RoundedInputs> treat_inputs(Session& session, const Treatment& t
 }
 
 std::unique_ptr<EncodedFolder> treat_model(Session& session, const Treatment& treatment,
-<<<<<<< HEAD
                                            std::span<const EvaluationWindow> calibration,
                                            const std::string& kept) {
-    SequentialOptions options{.treatment = treatment, .items = {}, .folder = session.kept_folder(kept)};
-    const auto& items = session.model().items();
-    for (std::size_t i = 0; i < items.size(); ++i) {
-        if (items[i].role == LinearItem::Role::kBlock) options.items.push_back(i);
-    }
-=======
-                                           std::span<const EvaluationWindow> calibration) {
     const SequentialOptions options{.treatment = treatment,
                                     .items = all_block_linears(session.model()),
-                                    .folder = session.kept_folder("weights")};
->>>>>>> 4e9cf2e364f3837e83ce55d58f44c1b92ee28247
+                                    .folder = session.kept_folder(kept)};
     return treat_sequentially(session.model(), session.engine(), calibration, options);
 }
 
