@@ -21,10 +21,19 @@ constexpr std::array<MethodOption, 5> kGptqOptions{{
     {.name = "true-sequential"},
 }};
 
-constexpr std::array<Method, 3> kMethods{{
+constexpr std::array<MethodOption, 5> kYaqaOptions{{
+    {.name = "act-order"},
+    {.name = "clip"},
+    {.name = "damp", .flag = false, .usual = 0.01},
+    {.name = "output-damp", .flag = false, .usual = 1, .most = 100},
+    {.name = "true-sequential"},
+}};
+
+constexpr std::array<Method, 4> kMethods{{
     {.name = "rtn"},
     {.name = "clip"},
     {.name = "gptq", .calibrated = true, .options = kGptqOptions},
+    {.name = "yaqa", .calibrated = true, .gradients = true, .options = kYaqaOptions},
 }};
 
 template <class Rows>

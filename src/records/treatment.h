@@ -25,12 +25,14 @@ struct MethodOption {
 struct Method {
     std::string_view name;
     bool calibrated = false;                // it looks at the linears' inputs on calibration windows
+    bool gradients = false;                 // and at the gradients of their outputs
     std::span<const MethodOption> options;  // by name
 };
 
 // rtn:  round to nearest; ranges as they are
 // clip: round to nearest in the range, of some for each scale, that rounds with the least squared error
 // gptq: quantize/gptq.h
+// yaqa: quantize/kron.h
 std::span<const Method> methods();
 
 struct Treatment {

@@ -9,6 +9,7 @@
 #include "quantize/encoded_weight.h"
 #include "records/calibrated_linear.h"
 #include "records/treatment.h"
+#include "treat/fisher_source.h"
 
 namespace assay {
 
@@ -21,10 +22,16 @@ struct CalibratedWeight {
 // codes of.
 void expect_calibrated(const Treatment& treatment);
 
+// The inputs as a treatment needs their statistics: each linear's own, its positions weighed by `fisher`, where
+// its method looks at gradients, else as they are.
+std::vector<SharedInput> inputs_for(const Treatment& treatment, std::vector<SharedInput> inputs,
+                                    FisherSource& fisher);
+
 // The linears of one input, in their order, each treated from the model's own weights. Notes on the engine's
 // progress every linear that had to be rounded to nearest instead, with the reason.
 // Throws NumericError, naming the item, for weights that cannot be rounded; else as expect_calibrated().
 std::vector<CalibratedWeight> treat_linears(const Model& model, const Engine& engine,
-                                            const Treatment& treatment, const Hessian& hessian);
+                                            const Treatment& treatment, const Hessian& hessian,
+                                            FisherSource& fisher);
 
 }  // namespace assay
