@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "base/error.h"
 #include "measure/label_draws.h"
@@ -37,13 +36,12 @@ class FisherTap final : public GradientTap {
         const auto index = static_cast<std::size_t>(&item - model_.items().data());
         const auto found = std::find_if(factors_.begin(), factors_.end(),
                                         [&](const FisherFactor& factor) { return factor.item == index; });
-        if (found == factors_.end()) return;
+        if (found == factors_.end() || g_output.rows() == 0) return;  // an expert may get no position
         std::vector<double> norms = norms_of(g_output);
         if (rows.empty()) keep(norms, found->weights);
         for (double& norm : norms) norm = norm > 0 ? 1 / norm : 0;
-        if (g_output.rows() > 0)
-            engine_.backend.add_gram(rows.empty() ? chunk_.rows : batch_of(chunk_.rows, rows), g_output, norms,
-                                     found->output);
+        engine_.backend.add_gram(rows.empty() ? chunk_.rows : batch_of(chunk_.rows, rows), g_output, norms,
+                                 found->output);
         engine_.cancel.check();
     }
 

@@ -23,8 +23,8 @@ struct FisherFactor {
 // weight. With positions apart that is Σ_t (g_tᵀ E x_t)², about tr(H_O E H_I Eᵀ) with H_I of the inputs.
 // Reverse passes over as many windows as the engine's state_bytes allow; the memory is that of the factors
 // of all `items` (linears of blocks). The same bits for any grouping of windows and number of threads.
-// Throws InvalidArgument for no windows or items and for items outside the blocks; else as run_reverse_pass().
-// Source: Tseng, Sun & De Sa 2025, "Model-preserving adaptive rounding", sketch A.
+// Throws InvalidArgument for no windows or items and for items outside the blocks; else as
+// run_reverse_pass(). Source: Tseng, Sun & De Sa 2025, "Model-preserving adaptive rounding", sketch A.
 std::vector<FisherFactor> measure_fisher_factors(const Model& model, const Engine& engine,
                                                  std::span<const EvaluationWindow> windows,
                                                  std::span<const std::size_t> items, std::uint64_t seed);

@@ -217,8 +217,7 @@ double round_columns(MatrixView<const float> w, const InputFactor& factor, const
 
 GptqResult gptq(MatrixView<const float> w, const IntFormat& format, const InputFactor& factor,
                 const GptqOptions& options, ThreadPool& pool) {
-    GptqResult result{.weight = empty_weight(format, w.rows(), w.cols()),
-                      .fallback = factor.failure};
+    GptqResult result{.weight = empty_weight(format, w.rows(), w.cols()), .fallback = factor.failure};
     if (result.fallback.empty()) {
         if (factor.feedback.size() != w.cols())
             throw InvalidArgument(fmt::format("gptq: a weight of {} columns, statistics of {}", w.cols(),

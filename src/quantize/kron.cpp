@@ -98,7 +98,8 @@ class TwoSided {
         const auto top = static_cast<float>(out.format.top());
         return pass(tile, above, [&](std::int64_t k, std::int64_t row, double wanted) {
             const std::int64_t c = column(k), grid_row = row / layout.height, group = c / layout.columns;
-            const IntGrid grid{grids.scales.view()(grid_row, group), grids.zeros.view()(grid_row, group), top};
+            const IntGrid grid{grids.scales.view()(grid_row, group), grids.zeros.view()(grid_row, group),
+                               top};
             const float code = grid.code(static_cast<float>(wanted));
             out.encoding.codes.view()(row, c) = static_cast<std::uint8_t>(static_cast<std::int32_t>(code));
             return grid.value(code);
@@ -191,8 +192,9 @@ void round_or_say_why(MatrixView<const float> w, const KronFactors& factors, boo
 
 KronResult kron_round(MatrixView<const float> w, const IntFormat& format, const KronFactors& factors,
                       bool clip, ThreadPool& pool) {
-    KronResult result{.weight = empty_weight(format, w.rows(), w.cols()),
-                      .fallback = factors.input.failure.empty() ? factors.output.failure : factors.input.failure};
+    KronResult result{
+        .weight = empty_weight(format, w.rows(), w.cols()),
+        .fallback = factors.input.failure.empty() ? factors.output.failure : factors.input.failure};
     if (result.fallback.empty()) {
         expect_fit(factors, w);
         round_or_say_why(w, factors, clip, result, pool);

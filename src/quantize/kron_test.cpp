@@ -1,5 +1,5 @@
-// Two-sided rounding against plain double, against GPTQ on the whole Fisher matrix, and what must hold for any
-// factors.
+// Two-sided rounding against plain double, against GPTQ on the whole Fisher matrix, and what must hold for
+// any factors.
 #include "quantize/kron.h"
 
 #include <gmock/gmock.h>
@@ -76,7 +76,8 @@ std::vector<Options> all_options() {
     std::vector<Options> all;
     for (bool rows : {false, true}) {
         for (bool columns : {false, true}) {
-            for (bool clip : {false, true}) all.push_back({{.by_energy = rows}, {.by_energy = columns}, clip});
+            for (bool clip : {false, true})
+                all.push_back({{.by_energy = rows}, {.by_energy = columns}, clip});
         }
     }
     return all;
@@ -148,8 +149,7 @@ Matrix<double> plain_factor(Matrix<double> h) {
         for (std::int64_t r = 0; r <= i; ++r) g.view()(r, i) = h.view()(r, i) / h.view()(i, i);
         const double pivot = h.view()(i, i);
         for (std::int64_t r = 0; r < i; ++r) {
-            for (std::int64_t c = 0; c < i; ++c)
-                h.view()(r, c) -= g.view()(r, i) * g.view()(c, i) * pivot;
+            for (std::int64_t c = 0; c < i; ++c) h.view()(r, c) -= g.view()(r, i) * g.view()(c, i) * pivot;
         }
     }
     return g;
@@ -171,7 +171,8 @@ Matrix<float> plain_kron(const Matrix<float>& w, const std::string& format, cons
         for (std::int64_t k = 0; k < w.cols(); ++k) {
             auto wanted = static_cast<double>(w.row(i)[k]);
             for (std::int64_t r = 0; r <= i; ++r) {
-                for (std::int64_t j = 0; j <= k; ++j) wanted += g.view()(r, i) * e.view()(r, j) * f.view()(j, k);
+                for (std::int64_t j = 0; j <= k; ++j)
+                    wanted += g.view()(r, i) * e.view()(r, j) * f.view()(j, k);
             }
             const IntGrid grid{grids.scales.view()(i / layout.height, k / layout.columns),
                                grids.zeros.view()(i / layout.height, k / layout.columns),
@@ -262,7 +263,8 @@ TEST(Kron, CostsLessThanGptqAndRoundToNearestWhereOutputsAreCorrelated) {
         const auto in = static_cast<std::int64_t>(8 + rng.below(90)),
                    out = static_cast<std::int64_t>(8 + rng.below(90));
         const Matrix<float> w = random_weight(out, in, seed);
-        const SymmetricMatrix ho = random_statistics(out, 3 * out, seed), hi = random_statistics(in, 3 * in, seed);
+        const SymmetricMatrix ho = random_statistics(out, 3 * out, seed),
+                              hi = random_statistics(in, 3 * in, seed);
         const char* formats[] = {"int4-g32", "int3-sym-g16", "int4-sym-channel"};
         const std::string format = formats[seed % 3];
         Options options = all_options()[seed % 8];
@@ -271,9 +273,10 @@ TEST(Kron, CostsLessThanGptqAndRoundToNearestWhereOutputsAreCorrelated) {
         EXPECT_LE(result.error, result.rtn_error);
         const InputFactor input = factor_input(hi, options.input, pool),
                           output = factor_input(ho, options.output, pool);
-        const GptqResult one = gptq(w.view(), int_format(format), input,
-                                    {.static_groups = true, .clip = options.clip}, pool);
-        to_gptq += result.error / kron_error({output, input}, w.view(), decoded(one.weight).view(), pool) / 40;
+        const GptqResult one =
+            gptq(w.view(), int_format(format), input, {.static_groups = true, .clip = options.clip}, pool);
+        to_gptq +=
+            result.error / kron_error({output, input}, w.view(), decoded(one.weight).view(), pool) / 40;
         to_nearest += result.error / result.rtn_error / 40;
     }
     EXPECT_LT(to_gptq, 0.6);
@@ -296,13 +299,16 @@ TEST(Kron, ReportsErrorsOfTheDampedFactors) {
 TEST(Kron, SingularFactorsEndInAResult) {
     const Matrix<float> w = random_weight(70, 96, 7);
     const SymmetricMatrix full_out = random_statistics(70, 200, 1), full_in = random_statistics(96, 300, 1);
-    const SymmetricMatrix out[] = {random_statistics(70, 1, 1), random_statistics(70, 9, 1), SymmetricMatrix(70)},
-                          in[] = {random_statistics(96, 1, 2), random_statistics(96, 9, 2), SymmetricMatrix(96)};
+    const SymmetricMatrix out[] = {random_statistics(70, 1, 1), random_statistics(70, 9, 1),
+                                   SymmetricMatrix(70)},
+                          in[] = {random_statistics(96, 1, 2), random_statistics(96, 9, 2),
+                                  SymmetricMatrix(96)};
     for (int i = 0; i < 3; ++i) {
         for (double damp : {0.0, 0.01}) {
-            for (const KronResult& result : {run(w, "int4-g32", out[i], full_in, {{.damp = damp}, {}}),
-                                             run(w, "int4-g32", full_out, in[i], {{}, {.damp = damp}}),
-                                             run(w, "int4-g32", out[i], in[i], {{.damp = damp}, {.damp = damp}})}) {
+            for (const KronResult& result :
+                 {run(w, "int4-g32", out[i], full_in, {{.damp = damp}, {}}),
+                  run(w, "int4-g32", full_out, in[i], {{}, {.damp = damp}}),
+                  run(w, "int4-g32", out[i], in[i], {{.damp = damp}, {.damp = damp}})}) {
                 EXPECT_EQ(result.fallback, "");
                 EXPECT_LE(result.error, result.rtn_error);
                 const Matrix<float> q = decoded(result.weight);

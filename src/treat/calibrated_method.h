@@ -22,8 +22,8 @@ struct CalibratedWeight {
 // codes of.
 void expect_calibrated(const Treatment& treatment);
 
-// The inputs as a treatment needs their statistics: each linear's own, its positions weighed by `fisher`, where
-// its method looks at gradients, else as they are.
+// The inputs as a treatment needs their statistics: each linear's own, its positions weighed by `fisher`,
+// where its method looks at gradients, else as they are.
 std::vector<SharedInput> inputs_for(const Treatment& treatment, std::vector<SharedInput> inputs,
                                     FisherSource& fisher);
 

@@ -84,14 +84,14 @@ std::vector<EncodedWeights> calibrate(const Model& model, const Engine& engine,
     while (walk.block() <= last) {
         std::vector<KindOfStatistics> kinds = kinds_of(treatments);
         for (KindOfStatistics& kind : kinds) {
-            kind.tap.emplace(model, engine.backend,
-                             inputs_for(treatments[kind.treatments.front()],
-                                        inputs_of(inputs, walk.block()), fisher));
+            kind.tap.emplace(
+                model, engine.backend,
+                inputs_for(treatments[kind.treatments.front()], inputs_of(inputs, walk.block()), fisher));
         }
-        walk.advance(nullptr, [&](const LinearItem& item, const compute::Batch& rows,
-                                  const compute::Tensor& input) {
-            for (KindOfStatistics& kind : kinds) kind.tap->add(item, rows, input);
-        });
+        walk.advance(nullptr,
+                     [&](const LinearItem& item, const compute::Batch& rows, const compute::Tensor& input) {
+                         for (KindOfStatistics& kind : kinds) kind.tap->add(item, rows, input);
+                     });
         for (KindOfStatistics& kind : kinds) {
             for (const Hessian& hessian : kind.tap->take()) {
                 for (std::size_t t : kind.treatments) {

@@ -40,10 +40,11 @@ const FisherFactor& FisherSource::of(std::size_t item) {
     if (std::find(items.begin(), items.end(), item) == items.end())
         throw InvalidArgument(model_.items()[item].name + " is not among the linears to treat");
     engine_.progress.note(fmt::format("blocks {} to {}: gradients on the calibration windows",
-                                      model_.items()[items.front()].block, model_.items()[items.back()].block));
+                                      model_.items()[items.front()].block,
+                                      model_.items()[items.back()].block));
     factors_.clear();
     NotesOnly notes(engine_.progress);
-    const Engine quiet{engine_.backend, engine_.pool,  notes,         engine_.cancel,
+    const Engine quiet{engine_.backend, engine_.pool,  notes,        engine_.cancel,
                        engine_.limits,  engine_.meter, engine_.parts};
     factors_ = measure_fisher_factors(model_, quiet, windows_, items, kLabelSeed);
     return *find(item);

@@ -116,7 +116,8 @@ class Sequential {
                            tap.add(item, rows, input);
                        });
             for (const Hessian& hessian : tap.take()) {
-                for (CalibratedWeight& weight : treat_linears(model_, engine_, options_.treatment, hessian, fisher_)) {
+                for (CalibratedWeight& weight :
+                     treat_linears(model_, engine_, options_.treatment, hessian, fisher_)) {
                     if (one_by_one_) so_far.add(weight);
                     treated.push_back(std::move(weight));
                 }
