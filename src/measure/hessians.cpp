@@ -29,20 +29,19 @@ std::vector<SharedInput> shared_inputs(const Model& model, std::span<const std::
             return input.block == item.block && input.slot == slot;
         });
         if (found == inputs.end())
-            inputs.push_back({item.block, slot, {i}});
+            inputs.push_back({.block = item.block, .slot = slot, .items = {i}});
         else
             found->items.push_back(i);
     }
     return inputs;
 }
 
-HessianTap::HessianTap(const Model& model, compute::Backend& backend, std::vector<SharedInput> inputs,
-                       const PositionWeights* weights)
-    : model_(model), backend_(backend), weights_(weights) {
+HessianTap::HessianTap(const Model& model, compute::Backend& backend, std::vector<SharedInput> inputs)
+    : model_(model), backend_(backend) {
     for (SharedInput& input : inputs) {
         const std::size_t first = input.items.at(0);
         const LinearItem& item = model.items()[first];
-        if (weights != nullptr && operation_of(model, item).routing >= 0)
+        if (input.weights != nullptr && operation_of(model, item).routing >= 0)
             throw InvalidArgument(item.name + ": positions that are routed to experts cannot be weighed");
         const std::int64_t size = item.in;
         entries_.push_back({{std::move(input), compute::SymmetricMatrix(size), 0}, first, 0});
@@ -60,15 +59,15 @@ void HessianTap::add(const LinearItem& item, const compute::Batch& rows, const c
 }
 
 std::vector<double> HessianTap::weights_of(Entry& entry, const compute::Batch& rows) const {
+    const PositionWeights* given = entry.hessian.input.weights;
     std::vector<double> weights;
-    for (std::int64_t w = 0; weights_ != nullptr && w < rows.windows(); ++w, ++entry.windows) {
-        if (entry.windows >= weights_->size() ||
-            std::ssize((*weights_)[entry.windows]) != rows.window_rows(w)) {
+    for (std::int64_t w = 0; given != nullptr && w < rows.windows(); ++w, ++entry.windows) {
+        if (entry.windows >= given->size() || std::ssize((*given)[entry.windows]) != rows.window_rows(w)) {
             throw InvalidArgument(fmt::format("{}: the weights do not fit window {} of {} positions",
                                               model_.items()[entry.first_item].name, entry.windows,
                                               rows.window_rows(w)));
         }
-        const std::vector<double>& own = (*weights_)[entry.windows];
+        const std::vector<double>& own = (*given)[entry.windows];
         weights.insert(weights.end(), own.begin(), own.end());
     }
     return weights;
@@ -85,7 +84,9 @@ std::vector<Hessian> measure_hessians(const Model& model, const Engine& engine,
                                       std::span<const EvaluationWindow> windows,
                                       std::span<const std::size_t> items, const PositionWeights* weights) {
     if (windows.empty()) throw InvalidArgument("statistics of inputs need windows");
-    HessianTap tap(model, engine.backend, shared_inputs(model, items), weights);
+    std::vector<SharedInput> inputs = shared_inputs(model, items);
+    for (SharedInput& input : inputs) input.weights = weights;
+    HessianTap tap(model, engine.backend, std::move(inputs));
     const std::size_t group = windows_per_group(model, engine.backend, windows, 1, engine.limits.state_bytes);
     for (std::size_t first = 0; first < windows.size(); first += group) {
         const auto part = windows.subspan(first, std::min(group, windows.size() - first));

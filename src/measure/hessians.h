@@ -11,12 +11,17 @@
 
 namespace assay {
 
+// Weights of positions: [window][position], windows in the order in which they come.
+using PositionWeights = std::vector<std::vector<double>>;
+
 // Linears that read one input: q, k and v; gate and up; of an expert its gate and up, over the rows that were
 // routed to it.
 struct SharedInput {
     std::int64_t block = 0;
     int slot = 0;                    // of the block's program
     std::vector<std::size_t> items;  // indexes into Model::items()
+    // Of its positions: null for 1; not for experts' inputs. They must outlive what uses them.
+    const PositionWeights* weights = nullptr;
 };
 
 // The inputs of these linears of blocks, in the order of the blocks and their programs, as are the items of
@@ -30,19 +35,14 @@ struct Hessian {
     std::int64_t positions = 0;     // how many x there were
 };
 
-// Weights of positions: [window][position], windows in the order in which they come.
-using PositionWeights = std::vector<std::vector<double>>;
-
 // Adds up the inputs that it is shown: as a tap of a pass, or by a BlockWalk through add(). Holds the
 // Hessians of these inputs only (SymmetricMatrix::bytes each), so that few blocks at a time need memory.
 // Products are in f32 with sums in double beyond short chains: the same bits for any grouping of windows and
 // number of threads.
 class HessianTap final : public Tap {
   public:
-    // Weights: empty for 1, else one for each position of each window that comes; not for experts' inputs
-    // (InvalidArgument). They must outlive the tap.
-    HessianTap(const Model& model, compute::Backend& backend, std::vector<SharedInput> inputs,
-               const PositionWeights* weights = nullptr);
+    // Throws InvalidArgument where experts' inputs are weighed, and add() where weights do not fit a window.
+    HessianTap(const Model& model, compute::Backend& backend, std::vector<SharedInput> inputs);
 
     void add(const LinearItem& item, const compute::Batch& rows, const compute::Tensor& input);
     void linear(const LinearItem& item, const compute::Batch& rows, const compute::Tensor& input,
@@ -64,7 +64,6 @@ class HessianTap final : public Tap {
 
     const Model& model_;
     compute::Backend& backend_;
-    const PositionWeights* weights_;
     std::vector<Entry> entries_;
 };
 

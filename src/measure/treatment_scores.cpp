@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/rng.h"
+#include "measure/label_draws.h"
 #include "measure/scores.h"
 #include "measure/window_groups.h"
 #include "model/reverse_pass.h"
@@ -17,16 +17,6 @@ namespace {
 using compute::Tensor;
 
 constexpr std::int64_t kMostRows = 8192;  // of one chunk: changes of weights are made once a chunk
-
-// One number in [0, 1) for each scored position, by the window's own stream.
-std::vector<double> label_uniforms(const TokenChunk& chunk, std::uint64_t seed, std::int64_t first_window) {
-    std::vector<double> uniforms;
-    for (std::int64_t w = 0; w < chunk.scored.windows(); ++w) {
-        Rng rng(seed, static_cast<std::uint64_t>(first_window + w));
-        for (std::int64_t r = 0; r < chunk.scored.window_rows(w); ++r) uniforms.push_back(rng.uniform());
-    }
-    return uniforms;
-}
 
 // Which block of positions each row of the chunk belongs to.
 struct BlockMap {

@@ -37,7 +37,7 @@ class ReversePass {
           states_(engine.backend, model.config().layers, chunk.rows.rows(), model.config().hidden,
                   engine.limits.state_bytes) {}
 
-    ReverseResult run(std::span<const double> uniforms) {
+    ReverseResult run(std::span<const double> uniforms, std::int64_t last_block) {
         const Tensor hidden = forward();
         ReverseResult result;
         const HeadReader head(run_head(model_, nullptr), backend_);
@@ -49,10 +49,10 @@ class ReversePass {
         Tensor g = through_head(head, hidden, draws);
         g = through_final_norm(g);
         const std::int64_t layers = model_.config().layers;
-        engine_.progress.begin("backward", static_cast<std::uint64_t>(layers));
-        for (std::int64_t b = layers; b-- > 0;) through_block(b, g);
+        engine_.progress.begin("backward", static_cast<std::uint64_t>(layers - last_block));
+        for (std::int64_t b = layers; b-- > last_block;) through_block(b, g);
         engine_.progress.end();
-        tap_.embedding(g);
+        if (last_block == 0) tap_.embedding(g);
         result.labels = std::move(draws.labels);
         return result;
     }
@@ -144,8 +144,8 @@ class ReversePass {
 }  // namespace
 
 ReverseResult run_reverse_pass(const Model& model, const Engine& engine, const TokenChunk& chunk,
-                               std::span<const double> uniforms, GradientTap& tap) {
-    return ReversePass(model, engine, chunk, tap).run(uniforms);
+                               std::span<const double> uniforms, GradientTap& tap, std::int64_t last_block) {
+    return ReversePass(model, engine, chunk, tap).run(uniforms, last_block);
 }
 
 std::int64_t widest_slots(const Model& model) {

@@ -37,9 +37,11 @@ struct ReverseResult {
 // Runs one chunk forwards, keeping the residual stream before each block (in memory, or in a file where it is
 // larger than the engine's limits allow), draws each scored position's label from the model's own prediction
 // with `uniforms` [scored rows], and goes back through the blocks, computing each one's forward run again.
-// Weights are read twice. Throws as run_pass().
+// Weights are read twice. Goes no further back than `last_block`; embeddings are shown where that is 0.
+// Throws as run_pass().
 ReverseResult run_reverse_pass(const Model& model, const Engine& engine, const TokenChunk& chunk,
-                               std::span<const double> uniforms, GradientTap& tap);
+                               std::span<const double> uniforms, GradientTap& tap,
+                               std::int64_t last_block = 0);
 
 // Numbers that one position's slots hold in the widest block; of experts', those of as many as it goes to.
 std::int64_t widest_slots(const Model& model);

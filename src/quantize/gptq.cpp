@@ -172,25 +172,6 @@ class Panel {
     double sum_ = 0;
 };
 
-EncodedWeight empty_weight(const IntFormat& format, const GroupLayout& layout, MatrixView<const float> w) {
-    return {format,
-            {.codes = Matrix<std::uint8_t>(w.rows(), w.cols()),
-             .scales = Matrix<float>(layout.rows, layout.per_row),
-             .zeros = format.symmetric ? Matrix<std::uint8_t>()
-                                       : Matrix<std::uint8_t>(layout.rows, layout.per_row)},
-            {},
-            {}};
-}
-
-void keep_static_grids(const GridTable& grids, EncodedWeight& out) {
-    std::copy(grids.scales.values().begin(), grids.scales.values().end(),
-              out.encoding.scales.values().begin());
-    std::transform(grids.zeros.values().begin(),
-                   out.format.symmetric ? grids.zeros.values().begin() : grids.zeros.values().end(),
-                   out.encoding.zeros.values().begin(),
-                   [](float zero) { return static_cast<std::uint8_t>(zero); });
-}
-
 // Groups of columns that come together, where that is not their own order.
 std::vector<std::int32_t> groups_in_order(const InputFactor& factor, std::int64_t columns) {
     if (std::is_sorted(factor.order.begin(), factor.order.end())) return {};
@@ -223,7 +204,7 @@ double round_columns(MatrixView<const float> w, const InputFactor& factor, const
     if (options.clip) task.importance = factor.energy;
     if (task.static_groups) {
         task.grids = grids_of(w, out.format, task.importance, pool);
-        keep_static_grids(task.grids, out);
+        keep_grids(task.grids, out);
     } else {
         out.column_groups = groups_in_order(factor, layout.columns);
     }
@@ -236,8 +217,7 @@ double round_columns(MatrixView<const float> w, const InputFactor& factor, const
 
 GptqResult gptq(MatrixView<const float> w, const IntFormat& format, const InputFactor& factor,
                 const GptqOptions& options, ThreadPool& pool) {
-    GptqResult result{.weight = empty_weight(format, group_layout(format, w.rows(), w.cols()), w),
-                      .fallback = factor.failure};
+    GptqResult result{.weight = empty_weight(format, w.rows(), w.cols()), .fallback = factor.failure};
     if (result.fallback.empty()) {
         if (factor.feedback.size() != w.cols())
             throw InvalidArgument(fmt::format("gptq: a weight of {} columns, statistics of {}", w.cols(),

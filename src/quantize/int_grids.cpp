@@ -93,4 +93,23 @@ GridTable grids_of(MatrixView<const float> w, const IntFormat& format, std::span
     return table;
 }
 
+EncodedWeight empty_weight(const IntFormat& format, std::int64_t rows, std::int64_t cols) {
+    const GroupLayout layout = group_layout(format, rows, cols);
+    return {format,
+            {.codes = Matrix<std::uint8_t>(rows, cols),
+             .scales = Matrix<float>(layout.rows, layout.per_row),
+             .zeros = format.symmetric ? Matrix<std::uint8_t>()
+                                       : Matrix<std::uint8_t>(layout.rows, layout.per_row)},
+            {}};
+}
+
+void keep_grids(const GridTable& grids, EncodedWeight& out) {
+    std::copy(grids.scales.values().begin(), grids.scales.values().end(),
+              out.encoding.scales.values().begin());
+    std::transform(grids.zeros.values().begin(),
+                   out.format.symmetric ? grids.zeros.values().begin() : grids.zeros.values().end(),
+                   out.encoding.zeros.values().begin(),
+                   [](float zero) { return static_cast<std::uint8_t>(zero); });
+}
+
 }  // namespace assay

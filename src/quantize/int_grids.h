@@ -5,6 +5,7 @@
 
 #include "base/parallel.h"
 #include "number/int_grid.h"
+#include "quantize/encoded_weight.h"
 #include "tensor/matrix.h"
 
 namespace assay {
@@ -25,5 +26,11 @@ struct GridTable {
 // Shape: w [out, in]. Throws: NumericError naming row and column for NaN, Inf or a scale that overflows.
 GridTable grids_of(MatrixView<const float> w, const IntFormat& format, std::span<const double> importance,
                    ThreadPool& pool);
+
+// All codes, scales and zeros 0; columns in their own groups.
+EncodedWeight empty_weight(const IntFormat& format, std::int64_t rows, std::int64_t cols);
+
+// The weight's scales, and zeros where its format has any, become these. Shape as grids_of() makes it.
+void keep_grids(const GridTable& grids, EncodedWeight& out);
 
 }  // namespace assay

@@ -38,7 +38,15 @@ constexpr std::array<MethodOption, 3> kSmoothOptions{{
     {.name = "search"},
 }};
 
-constexpr std::array<Method, 5> kMethods{{
+constexpr std::array<MethodOption, 5> kYaqaOptions{{
+    {.name = "act-order"},
+    {.name = "clip"},
+    {.name = "damp", .flag = false, .usual = 0.01},
+    {.name = "output-damp", .flag = false, .usual = 1, .most = 100},
+    {.name = "true-sequential"},
+}};
+
+constexpr std::array<Method, 6> kMethods{{
     {.name = "rtn", .takes_activations = true},
     {.name = "clip"},
     {.name = "awq", .calibrated = true, .options = kAwqOptions},
@@ -48,6 +56,7 @@ constexpr std::array<Method, 5> kMethods{{
      .options = kSmoothOptions,
      .takes_activations = true,
      .needs_activations = true},
+    {.name = "yaqa", .calibrated = true, .gradients = true, .options = kYaqaOptions},
 }};
 
 template <class Rows>

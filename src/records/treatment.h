@@ -27,6 +27,7 @@ struct MethodOption {
 struct Method {
     std::string_view name;
     bool calibrated = false;                // it looks at the linears' inputs on calibration windows
+    bool gradients = false;                 // and at the gradients of their outputs
     std::span<const MethodOption> options;  // by name
     bool takes_activations = false;         // inputs may be quantized, too
     bool needs_activations = false;         // they must
@@ -36,6 +37,7 @@ struct Method {
 // clip: round to nearest in the range, of some for each scale, that rounds with the least squared error
 // gptq: quantize/gptq.h
 // smooth: quantize/smoothing.h
+// yaqa: quantize/kron.h
 std::span<const Method> methods();
 
 struct Treatment {

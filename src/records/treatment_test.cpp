@@ -26,7 +26,8 @@ TEST(Treatment, ParsesBackToTheSameTreatment) {
     for (const char* text : {"int4-g64(scale=f32):rtn", "int4-sym-g128", "int8-channel", "fp8-e4m3",
                              "fp8-e5m2-b128x128(scale=f32):rtn", "mxfp4", "nvfp4:rtn", "mxfp4:clip",
                              "int4-g64:gptq", "int4-g64:gptq(act-order,damp=0.05,static-groups=no)",
-                             "int3-sym-channel:gptq(clip,true-sequential)", "int2-g32:gptq(damp=0.1)"}) {
+                             "int3-sym-channel:gptq(clip,true-sequential)", "int2-g32:gptq(damp=0.1)",
+                             "int4-sym-g64:yaqa", "int3-g64:yaqa(act-order,clip,damp=0.05,output-damp=10)"}) {
         const Treatment treatment = parse_treatment(text);
         EXPECT_EQ(parse_treatment(to_string(treatment)), treatment) << text;
     }
@@ -37,9 +38,9 @@ TEST(Treatment, HandsOptionsToTheFormat) {
 }
 
 TEST(Treatment, ListsTheKnownMethodsWhenOneIsUnknown) {
-    EXPECT_THAT(
-        [] { parse_treatment("int4-g64:sparkle"); },
-        ThrowsMessage<InvalidArgument>(HasSubstr("unknown method \"sparkle\"; known are rtn, clip, gptq")));
+    EXPECT_THAT([] { parse_treatment("int4-g64:sparkle"); },
+                ThrowsMessage<InvalidArgument>(
+                    HasSubstr("unknown method \"sparkle\"; known are rtn, clip, gptq, yaqa")));
 }
 
 TEST(Treatment, SaysHowActivationsAreStored) {
@@ -143,7 +144,8 @@ TEST(Treatment, RejectsWhatIsNoOption) {
 
 TEST(Treatment, MethodsSayWhetherTheyNeedCalibration) {
     for (const Method& method : methods()) {
-        EXPECT_EQ(method.calibrated, method.name == "gptq") << method.name;
+        EXPECT_EQ(method.calibrated, method.name == "gptq" || method.name == "yaqa") << method.name;
+        EXPECT_EQ(method.gradients, method.name == "yaqa") << method.name;
         EXPECT_TRUE(std::is_sorted(method.options.begin(), method.options.end(),
                                    [](const auto& a, const auto& b) { return a.name < b.name; }));
     }

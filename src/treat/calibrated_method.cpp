@@ -2,18 +2,43 @@
 
 #include <fmt/format.h>
 
+#include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 
 #include "base/error.h"
 #include "quantize/clipping.h"
+#include "quantize/kron.h"
 
 namespace assay {
 namespace {
 
+// What a method made of one linear.
+struct Rounded {
+    EncodedWeight weight;
+    double error = 0, rtn_error = 0;
+    std::string fallback;
+};
+
+Rounded by_inputs(MatrixView<const float> w, const Treatment& treatment, const InputFactor& input,
+                  const InputScales& scaling, ThreadPool& pool) {
+    GptqResult result = awq(w, input, scaling.scales, awq_rounding(treatment), pool);
+    return {std::move(result.weight), result.error, result.rtn_error, std::move(result.fallback)};
+}
+
+Rounded by_gradients(MatrixView<const float> w, const Treatment& treatment, const InputFactor& input,
+                     const FisherFactor& fisher, ThreadPool& pool) {
+    FactorOptions options = factor_options(treatment);
+    options.damp = option(treatment, "output-damp");
+    const InputFactor output = factor_input(fisher.output, options, pool);
+    KronResult result = kron_round(w, std::get<IntFormat>(treatment.format), {output, input},
+                                   option(treatment, "clip") != 0, pool);
+    return {std::move(result.weight), result.error, result.rtn_error, std::move(result.fallback)};
+}
+
 CalibratedLinear report_of(const LinearItem& item, const Treatment& treatment, const Hessian& hessian,
-                           const InputFactor& factor, const GptqResult& result, const InputScales& scaling) {
+                           const InputFactor& factor, const Rounded& result, const InputScales& scaling) {
     CalibratedLinear report{.name = item.name,
                             .treatment = to_string(treatment),
                             .positions = hessian.positions,
@@ -58,19 +83,34 @@ void expect_calibrated(const Treatment& treatment) {
     }
 }
 
+std::vector<SharedInput> inputs_for(const Treatment& treatment, std::vector<SharedInput> inputs,
+                                    FisherSource& fisher) {
+    if (!method_of(treatment).gradients) return inputs;
+    std::vector<SharedInput> own;
+    for (const SharedInput& input : inputs) {
+        for (std::size_t i : input.items) {
+            const PositionWeights& weights = fisher.of(i).weights;
+            own.push_back({input.block, input.slot, {i}, weights.empty() ? nullptr : &weights});
+        }
+    }
+    return own;
+}
+
 std::vector<CalibratedWeight> treat_linears(const Model& model, const Engine& engine,
                                             const Treatment& treatment, const Hessian& hessian,
-                                            const InputScales& scaling) {
+                                            FisherSource& fisher, const InputScales& scaling) {
     expect_calibrated(treatment);
     InputFactor factor = factor_input(hessian.sums, factor_options(treatment), engine.pool);
     if (hessian.positions == 0) factor.failure = "no position of the calibration windows reaches it";
-    const AwqRounding rounding = awq_rounding(treatment);
     std::vector<CalibratedWeight> treated;
     for (std::size_t i : hessian.input.items) {
         const LinearItem& item = model.items()[i];
         const Matrix<float> w = read_weight(model.weights(), item.name);
+        const FisherFactor* gradients = method_of(treatment).gradients ? &fisher.of(i) : nullptr;
         try {
-            GptqResult result = awq(w.view(), factor, scaling.scales, rounding, engine.pool);
+            Rounded result =
+                gradients != nullptr ? by_gradients(w.view(), treatment, factor, *gradients, engine.pool)
+                                     : by_inputs(w.view(), treatment, factor, scaling, engine.pool);
             CalibratedLinear report = report_of(item, treatment, hessian, factor, result, scaling);
             if (report.fallback) {
                 engine.progress.note(fmt::format("{}: rounded to nearest instead of {}: {}", item.name,
@@ -85,7 +125,8 @@ std::vector<CalibratedWeight> treat_linears(const Model& model, const Engine& en
 }
 
 std::vector<CalibratedWeight> treat_inputs(const Model& model, const Engine& engine,
-                                           const Treatment& treatment, std::span<const Hessian> hessians) {
+                                           const Treatment& treatment, std::span<const Hessian> hessians,
+                                           FisherSource& fisher) {
     std::vector<SharedInput> inputs;
     for (const Hessian& hessian : hessians) inputs.push_back(hessian.input);
     std::vector<CalibratedWeight> treated;
@@ -98,7 +139,7 @@ std::vector<CalibratedWeight> treat_inputs(const Model& model, const Engine& eng
             note_unscaled(model, engine, inputs[group.front()], scaling);
         }
         for (std::size_t i : group) {
-            for (CalibratedWeight& weight : treat_linears(model, engine, treatment, hessians[i], scaling))
+            for (CalibratedWeight& weight : treat_linears(model, engine, treatment, hessians[i], fisher, scaling))
                 treated.push_back(std::move(weight));
             engine.cancel.check();
         }

@@ -1,6 +1,7 @@
 #include "treat/encoded_weights.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -30,6 +31,24 @@ std::vector<SharedInput> inputs_of(std::span<const SharedInput> inputs, std::int
     std::copy_if(inputs.begin(), inputs.end(), std::back_inserter(own),
                  [&](const SharedInput& input) { return input.block == block; });
     return own;
+}
+
+// Treatments that share statistics, and what adds those of one block up.
+struct KindOfStatistics {
+    std::vector<std::size_t> treatments;  // indexes
+    std::optional<HessianTap> tap;
+};
+
+std::vector<KindOfStatistics> kinds_of(std::span<const Treatment> treatments) {
+    std::vector<KindOfStatistics> kinds;
+    for (const bool gradients : {false, true}) {
+        KindOfStatistics kind;
+        for (std::size_t t = 0; t < treatments.size(); ++t) {
+            if (method_of(treatments[t]).gradients == gradients) kind.treatments.push_back(t);
+        }
+        if (!kind.treatments.empty()) kinds.push_back(std::move(kind));
+    }
+    return kinds;
 }
 
 }  // namespace
@@ -62,14 +81,24 @@ std::vector<EncodedWeights> calibrate(const Model& model, const Engine& engine,
     BlockWalk walk(model, engine, calibration);
     const std::int64_t last = inputs.back().block;
     engine.progress.begin("calibration", static_cast<std::uint64_t>(walk.rows() * (last + 1)));
+    FisherSource fisher(model, engine, calibration, items);
     while (walk.block() <= last) {
-        HessianTap tap(model, engine.backend, inputs_of(inputs, walk.block()));
-        walk.advance(nullptr, [&](const LinearItem& item, const compute::Batch& rows,
-                                  const compute::Tensor& input) { tap.add(item, rows, input); });
-        const std::vector<Hessian> hessians = tap.take();
-        for (std::size_t t = 0; t < treatments.size(); ++t) {
-            for (CalibratedWeight& weight : treat_inputs(model, engine, treatments[t], hessians))
-                treated[t].add(std::move(weight));
+        std::vector<KindOfStatistics> kinds = kinds_of(treatments);
+        for (KindOfStatistics& kind : kinds) {
+            kind.tap.emplace(
+                model, engine.backend,
+                inputs_for(treatments[kind.treatments.front()], inputs_of(inputs, walk.block()), fisher));
+        }
+        walk.advance(nullptr,
+                     [&](const LinearItem& item, const compute::Batch& rows, const compute::Tensor& input) {
+                         for (KindOfStatistics& kind : kinds) kind.tap->add(item, rows, input);
+                     });
+        for (KindOfStatistics& kind : kinds) {
+            const std::vector<Hessian> hessians = kind.tap->take();
+            for (std::size_t t : kind.treatments) {
+                for (CalibratedWeight& weight : treat_inputs(model, engine, treatments[t], hessians, fisher))
+                    treated[t].add(std::move(weight));
+            }
         }
     }
     engine.progress.end();

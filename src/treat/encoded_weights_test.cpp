@@ -10,6 +10,7 @@
 #include "model/model_files.h"
 #include "model/test_models.h"
 #include "quantize/gptq.h"
+#include "quantize/kron.h"
 #include "treat/treatment_overlay.h"
 
 namespace assay {
@@ -82,18 +83,50 @@ TEST_P(CalibrateTest, EveryLinearIsGptqOnTheHessianOfTheModelsOwnRun) {
     }
 }
 
-TEST_P(CalibrateTest, MemoryAndThreadsChangeNoBit) {
-    const std::vector<Treatment> treatments{parse_treatment("int4-g16:gptq(act-order)")};
-    TestEngine one(1), three(3);
-    three.limits = {.state_bytes = 1, .chunk_rows = 60};
-    const auto expected = calibrate(model_, one, windows_, items_, treatments),
-               other = calibrate(model_, three, windows_, items_, treatments);
-    EXPECT_EQ(expected[0].reports(), other[0].reports());
+TEST_P(CalibrateTest, YaqaRoundsByTheFactorsOfTheUntreatedModel) {
+    TestEngine engine;
+    const std::vector<Treatment> treatments{
+        parse_treatment("int4-g16:gptq"),
+        parse_treatment("int3-sym-g16:yaqa(act-order,clip,output-damp=0.5)")};
+    const auto overlays = calibrate(model_, engine, windows_, items_, treatments);
+    FisherSource fisher(model_, engine, windows_, items_);
+    std::size_t rounded = 0;
     for (std::size_t i : items_) {
-        Matrix<float> a(model_.items()[i].out, model_.items()[i].in), b = a;
-        expected[0].apply(model_.items()[i], a.view());
-        other[0].apply(model_.items()[i], b.view());
-        EXPECT_TRUE(same(a, b)) << model_.items()[i].name;
+        const LinearItem& item = model_.items()[i];
+        const FisherFactor& factor = fisher.of(i);
+        const PositionWeights* weights = factor.weights.empty() ? nullptr : &factor.weights;
+        const auto h = measure_hessians(model_, engine, windows_, std::span(&i, 1), weights);
+        const InputFactor output = factor_input(factor.output, {.by_energy = true, .damp = 0.5}, engine.pool),
+                          input = factor_input(h[0].sums, {.by_energy = true}, engine.pool);
+        const Matrix<float> w = read_weight(model_.weights(), item.name);
+        const KronResult result = kron_round(w.view(), std::get<IntFormat>(treatments[1].format),
+                                             {output, input}, true, engine.pool);
+        Matrix<float> expected = w, treated = w;
+        decode(result.weight, expected.view(), engine.pool);
+        overlays[1].apply(item, treated.view());
+        EXPECT_TRUE(same(treated, expected) || h[0].positions == 0) << item.name;
+        rounded += result.fallback.empty() ? 1 : 0;
+    }
+    EXPECT_GT(rounded, items_.size() / 2);
+    EXPECT_EQ(overlays[0].reports()[0].treatment, "int4-g16:gptq");
+    EXPECT_EQ(overlays[0].reports(),
+              calibrate(model_, engine, windows_, items_, std::span(treatments).first(1))[0].reports());
+}
+
+TEST_P(CalibrateTest, MemoryAndThreadsChangeNoBit) {
+    for (const char* treatment : {"int4-g16:gptq(act-order)", "int4-g16:yaqa(act-order)"}) {
+        const std::vector<Treatment> treatments{parse_treatment(treatment)};
+        TestEngine one(1), three(3);
+        three.limits = {.state_bytes = 1, .head_bytes = 1, .chunk_rows = 60};
+        const auto expected = calibrate(model_, one, windows_, items_, treatments),
+                   other = calibrate(model_, three, windows_, items_, treatments);
+        EXPECT_EQ(expected[0].reports(), other[0].reports());
+        for (std::size_t i : items_) {
+            Matrix<float> a(model_.items()[i].out, model_.items()[i].in), b = a;
+            expected[0].apply(model_.items()[i], a.view());
+            other[0].apply(model_.items()[i], b.view());
+            EXPECT_TRUE(same(a, b)) << model_.items()[i].name;
+        }
     }
 }
 
@@ -173,7 +206,8 @@ TEST(Calibrate, AFallbackIsReportedAndNoted) {
     broken.sums = compute::SymmetricMatrix(48);
     broken.positions = 7;
     broken.sums(3, 2) = std::numeric_limits<double>::quiet_NaN();
-    const auto treated = treat_linears(model, engine, parse_treatment("int4-g16:gptq"), broken);
+    FisherSource none(model, engine, {}, {});
+    const auto treated = treat_linears(model, engine, parse_treatment("int4-g16:gptq"), broken, none);
     ASSERT_EQ(treated.size(), 1u);
     const CalibratedLinear& report = treated[0].report;
     EXPECT_THAT(report.fallback.value_or(""), HasSubstr("NaN"));
@@ -186,7 +220,7 @@ TEST(Calibrate, AFallbackIsReportedAndNoted) {
     EXPECT_TRUE(same(w, rounded));
     broken.positions = 0;  // an expert that nothing is routed to
     broken.sums = compute::SymmetricMatrix(48);
-    const auto starved = treat_linears(model, engine, parse_treatment("int4-g16:gptq"), broken);
+    const auto starved = treat_linears(model, engine, parse_treatment("int4-g16:gptq"), broken, none);
     EXPECT_THAT(starved[0].report.fallback.value_or(""), HasSubstr("no position of the calibration windows"));
 }
 

@@ -26,6 +26,7 @@ class Sequential {
           one_by_one_(option(options.treatment, "true-sequential") != 0),
           inputs_(shared_inputs(model, options.items)),
           walk_(model, engine, calibration),
+          fisher_(model, engine, calibration, options.items),
           finished_(std::make_unique<EncodedFolder>(options.folder)) {}
 
     std::unique_ptr<EncodedFolder> run() {
@@ -83,8 +84,8 @@ class Sequential {
 
     // Inputs whose statistics are taken in one run of the block: of one level, as many as fit, and what is
     // searched together in any case.
-    std::vector<Inputs> parts_of(std::int64_t block) const {
-        const Inputs inputs = inputs_of(block);
+    std::vector<Inputs> parts_of(std::int64_t block) {
+        const Inputs inputs = inputs_for(options_.treatment, inputs_of(block), fisher_);
         const std::vector<int> levels = levels_of(inputs, block);
         const auto groups = searched_together(model_, options_.treatment, inputs);
         std::vector<Inputs> parts;
@@ -116,7 +117,8 @@ class Sequential {
                        [&](const LinearItem& item, const compute::Batch& rows, const compute::Tensor& input) {
                            tap.add(item, rows, input);
                        });
-            for (CalibratedWeight& weight : treat_inputs(model_, engine_, options_.treatment, tap.take())) {
+            for (CalibratedWeight& weight :
+                 treat_inputs(model_, engine_, options_.treatment, tap.take(), fisher_)) {
                 if (one_by_one_) so_far.add(weight);
                 treated.push_back(std::move(weight));
             }
@@ -130,6 +132,7 @@ class Sequential {
     bool one_by_one_;
     Inputs inputs_;
     BlockWalk walk_;
+    FisherSource fisher_;
     std::unique_ptr<EncodedFolder> finished_;
 };
 

@@ -64,12 +64,14 @@ class SequentialTest : public ::testing::TestWithParam<const char*> {
             steps[std::to_string(100 + item.block) + (one_by_one ? level_of(item) : "")].push_back(i);
         }
         EncodedWeights done;
+        FisherSource fisher(model_, engine, windows_, block_items(model_));
         for (const auto& [name, items] : steps) {
-            HessianTap tap(model_, engine.backend, shared_inputs(model_, items));
+            HessianTap tap(model_, engine.backend,
+                           inputs_for(parse_treatment(treatment), shared_inputs(model_, items), fisher));
             run_pass(model_, engine, make_chunks(windows_, 4096), {.overlay = &done, .tap = &tap});
             for (const Hessian& hessian : tap.take()) {
                 for (CalibratedWeight& weight :
-                     treat_linears(model_, engine, parse_treatment(treatment), hessian))
+                     treat_linears(model_, engine, parse_treatment(treatment), hessian, fisher))
                     done.add(std::move(weight));
             }
         }
@@ -93,7 +95,8 @@ INSTANTIATE_TEST_SUITE_P(Tiny, SequentialTest,
 TEST_P(SequentialTest, EveryBlockIsTreatedOnWhatTheTreatedBlocksBeforeItMade) {
     TestEngine test;
     const Engine engine = test;
-    for (const char* treatment : {"int4-g16:gptq", "int3-sym-g16:gptq(act-order,clip)"}) {
+    for (const char* treatment :
+         {"int4-g16:gptq", "int3-sym-g16:gptq(act-order,clip)", "int4-g16:yaqa(act-order,clip)"}) {
         const auto treated = treat(engine, treatment);
         const EncodedWeights expected = stepwise(engine, treatment, false);
         EXPECT_EQ(weights_of(model_, *treated), weights_of(model_, expected)) << treatment;
@@ -115,7 +118,8 @@ TEST_P(SequentialTest, MemoryAndThreadsChangeNoBit) {
     TestEngine one(1), three(3);
     three.limits = {.state_bytes = 1, .head_bytes = 1, .chunk_rows = 60};
     for (const char* treatment :
-         {"int4-g16:gptq", "int3-g16:gptq(act-order,static-groups=no,true-sequential)"}) {
+         {"int4-g16:gptq", "int3-g16:gptq(act-order,static-groups=no,true-sequential)",
+          "int4-g16:yaqa(act-order,true-sequential)"}) {
         const auto expected = treat(one, treatment), other = treat(three, treatment);
         EXPECT_EQ(weights_of(model_, *expected), weights_of(model_, *other));
         EXPECT_EQ(expected->reports(), other->reports());
