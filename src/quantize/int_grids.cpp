@@ -100,6 +100,7 @@ EncodedWeight empty_weight(const IntFormat& format, std::int64_t rows, std::int6
              .scales = Matrix<float>(layout.rows, layout.per_row),
              .zeros = format.symmetric ? Matrix<std::uint8_t>()
                                        : Matrix<std::uint8_t>(layout.rows, layout.per_row)},
+            {},
             {}};
 }
 

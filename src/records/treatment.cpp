@@ -203,8 +203,7 @@ const Method& method_of(const Treatment& treatment) {
 }
 
 bool is_calibrated(const Treatment& treatment) {
-    return method_of(treatment).calibrated ||
-           (treatment.activations && !treatment.activations->per_token);
+    return method_of(treatment).calibrated || (treatment.activations && !treatment.activations->per_token);
 }
 
 double option(const Treatment& treatment, std::string_view name) {

@@ -1,6 +1,7 @@
 #include "stats/spread.h"
 
 #include <cmath>
+#include <initializer_list>
 
 namespace assay {
 

@@ -14,7 +14,7 @@ constexpr std::string_view kVllmGptq = "vLLM, csrc/quantization/gptq/q_gemm.cu (
 constexpr std::string_view kGptqModel = "GPTQModel 7.3.4, nn_modules/qlinear/exllamav2.py";
 constexpr std::string_view kAutoAwq = "AutoAWQ, awq/modules/linear/gemm.py; vLLM, awq.py (read 2025)";
 constexpr std::string_view kGgml = "ggml, ggml-common.h and ggml-quants.c: Q4_0, Q4_1, Q8_0";
-constexpr std::string_view kVllmFp8 =
+constexpr std::string_view kVllmScaledMm =
     "vLLM, csrc/quantization/w8a8/cutlass/scaled_mm_entry.cu (read 2025): rows of 16 bytes";
 constexpr std::string_view kVllmFp8Marlin =
     "vLLM, model_executor/layers/quantization/utils/marlin_utils_fp8.py (read 2025)";
@@ -34,14 +34,20 @@ const std::vector<IntegerKernel>& rules() {
     return all;
 }
 
-const std::vector<FloatKernel>& float_rules() {
-    static const std::vector<FloatKernel> all{
-        {"CUTLASS FP8", kVllmFp8, Fp8Format{}, 16, 16},
-        {"CUTLASS FP8", kVllmFp8, Fp8Format{.tile = kTensorTile}, 16, 16},
-        {"FP8 Marlin", kVllmFp8Marlin, Fp8Format{}, 64, 128},
-        {"FP8 Marlin", kVllmFp8Marlin, Fp8Format{.tile = kTensorTile}, 64, 128},
-        {"CUTLASS NVFP4", kVllmNvfp4, Nvfp4Format{}, 32, 32},
-        {"llama.cpp", kGgmlMxfp4, MxFormat{}, 1, 32},
+constexpr IntFormat int8_of(Tile tile) {
+    return {.bits = 8, .symmetric = true, .tile = tile};
+}
+
+const std::vector<FormatKernel>& format_rules() {
+    static const std::vector<FormatKernel> all{
+        {"CUTLASS int8", kVllmScaledMm, int8_of(kChannelTile), true, 16, 16},
+        {"CUTLASS int8", kVllmScaledMm, int8_of(kTensorTile), true, 16, 16},
+        {"CUTLASS FP8", kVllmScaledMm, Fp8Format{}, true, 16, 16},
+        {"CUTLASS FP8", kVllmScaledMm, Fp8Format{.tile = kTensorTile}, true, 16, 16},
+        {"FP8 Marlin", kVllmFp8Marlin, Fp8Format{}, false, 64, 128},
+        {"FP8 Marlin", kVllmFp8Marlin, Fp8Format{.tile = kTensorTile}, false, 64, 128},
+        {"CUTLASS NVFP4", kVllmNvfp4, Nvfp4Format{}, false, 32, 32},
+        {"llama.cpp", kGgmlMxfp4, MxFormat{}, false, 1, 32},
     };
     return all;
 }
@@ -90,13 +96,14 @@ std::vector<std::string> integer_names(const Treatment& treatment, const IntForm
 
 NumberFormat without_scale(NumberFormat format) {
     if (auto* fp8 = std::get_if<Fp8Format>(&format)) fp8->scale = Fp8Format{}.scale;
+    if (auto* integers = std::get_if<IntFormat>(&format)) integers->scale = IntFormat{}.scale;
     return format;
 }
 
 }  // namespace
 
-std::span<const FloatKernel> float_kernels() {
-    return float_rules();
+std::span<const FormatKernel> format_kernels() {
+    return format_rules();
 }
 
 std::span<const IntegerKernel> integer_kernels() {
@@ -104,11 +111,13 @@ std::span<const IntegerKernel> integer_kernels() {
 }
 
 std::vector<std::string> kernels_of(const Treatment& treatment, std::span<const MatrixShape> matrices) {
-    if (const auto* integers = std::get_if<IntFormat>(&treatment.format))
-        return integer_names(treatment, *integers, matrices);
+    const auto* integers = std::get_if<IntFormat>(&treatment.format);
+    if (integers != nullptr && !treatment.activations) return integer_names(treatment, *integers, matrices);
     std::vector<std::string> names;
-    for (const FloatKernel& kernel : float_rules()) {
-        if (without_scale(kernel.format) != without_scale(treatment.format)) continue;
+    for (const FormatKernel& kernel : format_rules()) {
+        if (kernel.rounds_inputs != treatment.activations.has_value() ||
+            without_scale(kernel.format) != without_scale(treatment.format))
+            continue;
         if (std::all_of(matrices.begin(), matrices.end(), [&](const MatrixShape& m) {
                 return m.in % kernel.in_multiple == 0 && m.out % kernel.out_multiple == 0;
             }))

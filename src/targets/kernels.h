@@ -24,15 +24,16 @@ struct IntegerKernel {
 };
 std::span<const IntegerKernel> integer_kernels();
 
-// A kernel for floating-point weights.
-struct FloatKernel {
+// A kernel for weights of one format: of floats, or with inputs rounded, too.
+struct FormatKernel {
     std::string_view name;
     std::string_view source;
-    NumberFormat format;  // scales of any type
+    NumberFormat format;         // scales of any type
+    bool rounds_inputs = false;  // 8-bit inputs, a scale for each position or for all
     std::int64_t out_multiple = 1;
     std::int64_t in_multiple = 1;
 };
-std::span<const FloatKernel> float_kernels();
+std::span<const FormatKernel> format_kernels();
 
 struct MatrixShape {
     std::int64_t out = 0, in = 0;

@@ -45,10 +45,17 @@ TEST(Kernels, LlamaCppHasItsOwnGroups) {
 }
 
 TEST(Kernels, FloatsHaveTheirOwn) {
-    EXPECT_THAT(names("fp8-e4m3"), ElementsAre("CUTLASS FP8", "FP8 Marlin"));
-    EXPECT_THAT(names("fp8-e4m3-tensor(scale=f32)"), Contains("CUTLASS FP8"));
+    EXPECT_THAT(names("fp8-e4m3"), ElementsAre("FP8 Marlin"));
+    EXPECT_THAT(names("fp8-e4m3-tensor(scale=f32)"), ElementsAre("FP8 Marlin"));
     EXPECT_THAT(names("fp8-e5m2"), IsEmpty());
     EXPECT_THAT(names("nvfp4"), ElementsAre("CUTLASS NVFP4"));
+}
+
+TEST(Kernels, RoundedInputsHaveTheirOwn) {
+    EXPECT_THAT(names("int8-sym-channel+a8-token"), ElementsAre("CUTLASS int8"));
+    EXPECT_THAT(names("int8-sym-tensor(scale=f32)+a8-tensor"), ElementsAre("CUTLASS int8"));
+    EXPECT_THAT(names("fp8-e4m3+afp8-token"), ElementsAre("CUTLASS FP8"));
+    EXPECT_THAT(names("int8-sym-channel"), Contains("Marlin"));
 }
 
 TEST(Kernels, ScalesThatNoFileFormatHoldsHaveNone) {
@@ -58,7 +65,7 @@ TEST(Kernels, ScalesThatNoFileFormatHoldsHaveNone) {
 
 TEST(Kernels, EachRuleNamesItsSource) {
     for (const IntegerKernel& kernel : integer_kernels()) EXPECT_GT(kernel.source.size(), 10u) << kernel.name;
-    for (const FloatKernel& kernel : float_kernels()) EXPECT_GT(kernel.source.size(), 10u) << kernel.name;
+    for (const FormatKernel& kernel : format_kernels()) EXPECT_GT(kernel.source.size(), 10u) << kernel.name;
 }
 
 }  // namespace

@@ -108,9 +108,9 @@ std::vector<CalibratedWeight> treat_linears(const Model& model, const Engine& en
         const Matrix<float> w = read_weight(model.weights(), item.name);
         const FisherFactor* gradients = method_of(treatment).gradients ? &fisher.of(i) : nullptr;
         try {
-            Rounded result =
-                gradients != nullptr ? by_gradients(w.view(), treatment, factor, *gradients, engine.pool)
-                                     : by_inputs(w.view(), treatment, factor, scaling, engine.pool);
+            Rounded result = gradients != nullptr
+                                 ? by_gradients(w.view(), treatment, factor, *gradients, engine.pool)
+                                 : by_inputs(w.view(), treatment, factor, scaling, engine.pool);
             CalibratedLinear report = report_of(item, treatment, hessian, factor, result, scaling);
             if (report.fallback) {
                 engine.progress.note(fmt::format("{}: rounded to nearest instead of {}: {}", item.name,
@@ -139,7 +139,8 @@ std::vector<CalibratedWeight> treat_inputs(const Model& model, const Engine& eng
             note_unscaled(model, engine, inputs[group.front()], scaling);
         }
         for (std::size_t i : group) {
-            for (CalibratedWeight& weight : treat_linears(model, engine, treatment, hessians[i], fisher, scaling))
+            for (CalibratedWeight& weight :
+                 treat_linears(model, engine, treatment, hessians[i], fisher, scaling))
                 treated.push_back(std::move(weight));
             engine.cancel.check();
         }

@@ -9,8 +9,8 @@
 #include "quantize/encoded_weight.h"
 #include "records/calibrated_linear.h"
 #include "records/treatment.h"
-#include "treat/input_scales.h"
 #include "treat/fisher_source.h"
+#include "treat/input_scales.h"
 
 namespace assay {
 

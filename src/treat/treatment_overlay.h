@@ -8,9 +8,9 @@
 
 namespace assay {
 
-// The operation on rounded inputs and the weight w [out, in] of `item`, rounded to nearest: each position with
-// its own scale, without divisors. Throws NumericError, naming the item, for weights that cannot be rounded,
-// InvalidArgument for a treatment without activations.
+// The operation on rounded inputs and the weight w [out, in] of `item`, rounded to nearest: each position
+// with its own scale, without divisors. Throws NumericError, naming the item, for weights that cannot be
+// rounded, InvalidArgument for a treatment without activations.
 compute::RoundedLinear round_linear(const Treatment& treatment, const LinearItem& item,
                                     MatrixView<const float> w, ThreadPool& pool);
 
