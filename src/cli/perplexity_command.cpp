@@ -20,7 +20,9 @@ void add_perplexity(CLI::App& app, Action& chosen) {
         "perplexity "
         "MODEL --protocol sliding --window 2048 --stride 512\n  assay perplexity MODEL --treatment "
         "int4-g64\n  "
-        "assay perplexity MODEL --treatment 'int4-g64:gptq(act-order)' --calibration-ids ids.json");
+        "assay perplexity MODEL --treatment 'int4-g64:gptq(act-order)' --calibration-ids ids.json\n  "
+        "assay perplexity MODEL --treatment int8-sym-channel+a8-token\n  "
+        "assay perplexity MODEL --treatment 'int8-sym-channel+a8-tensor:smooth(alpha=0.8)' --calibration c4");
     add_model_options(verb, values->options.model);
     add_text_options(verb, values->options.text);
     verb.add_option(

@@ -95,7 +95,9 @@ void add_treatment_option(CLI::App& verb, std::string& treatment) {
 
 void add_treatments_option(CLI::App& verb, std::vector<std::string>& treatments) {
     verb.add_option("--treatment", treatments,
-                    "number format and method, as int4-g64, int8-channel, fp8-e4m3, mxfp4; may be repeated")
+                    "number format and method, as int4-g64, int8-channel, fp8-e4m3, mxfp4, "
+                    "int8-sym-channel+a8-token; may "
+                    "be repeated")
         ->allow_extra_args(false)
         ->capture_default_str();
 }

@@ -65,22 +65,23 @@ void RoundedOperand::rescale(const Slice& slice, std::int64_t rows, const double
 }
 
 void RoundedOperand::multiply(std::int64_t rows, const float* x, const float* residual, float* y) const {
-    ScratchPool::Block codes = scratch_.take(rows * (in_ + 1)), products = scratch_.take(rows * kSlice);
-    float* const row_scales = codes.floats.get() + rows * in_;
-    round(rows, x, codes.floats.get(), row_scales);
+    ScratchPool::Block scratch = scratch_.take(rows * (in_ + 1 + kSlice));
+    float* const codes = scratch.floats.get();
+    float* const row_scales = codes + rows * in_;
+    float* const products = row_scales + rows;
+    round(rows, x, codes, row_scales);
     std::vector<double> sums;
     for (const Slice& slice : slices_) {
         sums.assign(static_cast<std::size_t>(rows * slice.outs), 0.0);
-        const float* own = codes.floats.get();
+        const float* own = codes;
         for (const PackedMatrix& block : slice.blocks) {
-            gemm_.multiply(rows, own, block, nullptr, nullptr, products.floats.get());
-            for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += products.floats[i];
+            gemm_.multiply(rows, own, block, nullptr, nullptr, products);
+            for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += products[i];
             own += rows * block.in;
         }
         rescale(slice, rows, sums.data(), row_scales, residual, y);
     }
-    scratch_.put(std::move(codes));
-    scratch_.put(std::move(products));
+    scratch_.put(std::move(scratch));
 }
 
 }  // namespace assay::compute
