@@ -67,7 +67,7 @@ std::vector<EncodedWeights> calibrate(const Model& model, const Engine& engine,
                                   const compute::Tensor& input) { tap.add(item, rows, input); });
         const std::vector<Hessian> hessians = tap.take();
         for (std::size_t t = 0; t < treatments.size(); ++t) {
-            for (CalibratedWeight& weight : treat_inputs(model, engine, treatments[t], hessians))
+            for (CalibratedWeight& weight : treat_together(model, engine, treatments[t], hessians))
                 treated[t].add(std::move(weight));
         }
     }

@@ -116,7 +116,7 @@ class Sequential {
                        [&](const LinearItem& item, const compute::Batch& rows, const compute::Tensor& input) {
                            tap.add(item, rows, input);
                        });
-            for (CalibratedWeight& weight : treat_inputs(model_, engine_, options_.treatment, tap.take())) {
+            for (CalibratedWeight& weight : treat_together(model_, engine_, options_.treatment, tap.take())) {
                 if (one_by_one_) so_far.add(weight);
                 treated.push_back(std::move(weight));
             }
