@@ -12,6 +12,7 @@
 #include "measure/hessians.h"
 #include "measure/runs.h"
 #include "measure/treatment_scores.h"
+#include "model/folding.h"
 #include "model/reverse_pass.h"
 
 namespace assay {
@@ -123,31 +124,50 @@ MemoryNeed reverse_need(const Workload& work, const compute::Backend& backend, i
     return need;
 }
 
+// Bytes of the statistics of the block's largest fold.
+std::int64_t tied_statistics(const Model& model, std::int64_t block, std::span<const SharedInput> inputs) {
+    std::int64_t most = 0;
+    for (const Fold& fold : find_folds(model, block)) {
+        std::int64_t own = 0;
+        for (const SharedInput& input : inputs) {
+            const std::size_t first = input.items.front();
+            if (std::binary_search(fold.readers.begin(), fold.readers.end(), first))
+                own += compute::SymmetricMatrix::bytes(model.items()[first].in);
+        }
+        most = std::max(most, own);
+    }
+    return most;
+}
+
 // Of treating a model block after block: the block's statistics, as many at once as fit, one factored copy, a
 // weight with what becomes of it, and all windows' states (in memory, or in a file).
 MemoryNeed calibration_need(const Workload& work, const compute::Backend& backend, int threads,
                             const MemoryLimits& limits, std::int64_t base) {
     const Model& model = *work.model;
     const std::int64_t hidden = model.config().hidden;
-    std::int64_t tokens = 0, largest = 0, statistics = 0, widest = 0, codes = 0;
+    std::int64_t tokens = 0, largest = 0, statistics = 0, widest = 0, codes = 0, least = 0;
     for (const EvaluationWindow& window : work.windows) tokens += std::ssize(window.tokens);
     for (std::int64_t b = 0; b < model.config().layers; ++b) {
         std::int64_t own = 0;
-        for (const SharedInput& input : shared_inputs(model, block_items(model, b))) {
+        const auto inputs = shared_inputs(model, block_items(model, b));
+        for (const SharedInput& input : inputs) {
             const std::int64_t in = model.items()[input.items.front()].in;
             widest = std::max(widest, in);
             own += compute::SymmetricMatrix::bytes(in);
         }
         statistics = std::max(statistics, own);
+        least = std::max(least, work.scalings > 0 ? tied_statistics(model, b, inputs) : 0);
         codes = std::max(codes, block_elements(model, b, &largest));
     }
     const std::int64_t one = compute::SymmetricMatrix::bytes(widest);
+    least = std::max(least, one);
     const std::int64_t rows = std::min(std::max(limits.chunk_rows, longest_window(work.windows)), tokens);
+    const bool scaled = work.scalings > 0;  // a factor and a weight are there once more, scaled
     MemoryNeed need;
     need.base = base;
     need.block = block_bytes(work, backend, threads) +
-                 std::clamp(limits.head_bytes, one, std::max(one, statistics)) + one + 2 * codes +
-                 9 * largest + threads * widest * kPanelBytes;
+                 std::clamp(limits.head_bytes, least, std::max(least, statistics)) + (scaled ? 2 : 1) * one +
+                 2 * codes + (scaled ? 13 : 9) * largest + threads * widest * kPanelBytes;
     need.activations = rows * widest_slots(model) * backend.element_bytes();
     need.states =
         2 * rows * hidden * 4 + std::min(limits.state_bytes, tokens * hidden * backend.element_bytes());
@@ -260,7 +280,9 @@ double attention_flops(const Model& model, std::int64_t block, std::int64_t toke
 namespace {
 
 // Of treating a model block after block: each block but for its last products twice, statistics (half a
-// product's operations, at some 60 % of its speed), and the rounding with its factors in double.
+// product's operations, at some 60 % of its speed), and the rounding with its factors in double; each scaling
+// that is tried takes one product of errors with their factor (with the rounding some 40 % of a product's
+// speed).
 double calibration_seconds(const Workload& work, const Rates& rates) {
     const Model& model = *work.model;
     double seconds = 0, tokens = 0;
@@ -278,8 +300,10 @@ double calibration_seconds(const Workload& work, const Rates& rates) {
             const auto in = static_cast<double>(model.items()[input.items.front()].in);
             double out = 0;
             for (std::size_t i : input.items) out += static_cast<double>(model.items()[i].out);
-            seconds +=
-                (in * in * tokens / 0.6 + (cubed(in) / 3 + 2 * in * in * out) / 0.2) / rates.linear_flops;
+            const auto tried = static_cast<double>(work.scalings);
+            seconds += (in * in * tokens / 0.6 + (cubed(in) / 3 + 2 * in * in * out) / 0.2 +
+                        tried * in * in * out / 0.4) /
+                       rates.linear_flops;
         }
     }
     return seconds;

@@ -35,6 +35,7 @@ struct Method {
 
 // rtn:  round to nearest; ranges as they are
 // clip: round to nearest in the range, of some for each scale, that rounds with the least squared error
+// awq:  quantize/awq.h
 // gptq: quantize/gptq.h
 // smooth: quantize/smoothing.h
 // yaqa: quantize/kron.h

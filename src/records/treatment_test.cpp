@@ -23,11 +23,13 @@ TEST(Treatment, NamesItsMethodWhenPrinted) {
 }
 
 TEST(Treatment, ParsesBackToTheSameTreatment) {
-    for (const char* text : {"int4-g64(scale=f32):rtn", "int4-sym-g128", "int8-channel", "fp8-e4m3",
-                             "fp8-e5m2-b128x128(scale=f32):rtn", "mxfp4", "nvfp4:rtn", "mxfp4:clip",
-                             "int4-g64:gptq", "int4-g64:gptq(act-order,damp=0.05,static-groups=no)",
-                             "int3-sym-channel:gptq(clip,true-sequential)", "int2-g32:gptq(damp=0.1)",
-                             "int4-sym-g64:yaqa", "int3-g64:yaqa(act-order,clip,damp=0.05,output-damp=10)"}) {
+    for (const char* text :
+         {"int4-g64(scale=f32):rtn", "int4-sym-g128", "int8-channel", "fp8-e4m3",
+          "fp8-e5m2-b128x128(scale=f32):rtn", "mxfp4", "nvfp4:rtn", "mxfp4:clip", "int4-g64:gptq",
+          "int4-g64:gptq(act-order,damp=0.05,static-groups=no)",
+          "int3-sym-channel:gptq(clip,true-sequential)", "int2-g32:gptq(damp=0.1)", "int4-g64:awq",
+          "int4-g64:awq(clip=no,damp=0.1,fold=no)", "int4-g64:gptq(act-order,awq,clip)",
+          "int4-sym-g64:yaqa", "int3-g64:yaqa(act-order,clip,damp=0.05,output-damp=10)"}) {
         const Treatment treatment = parse_treatment(text);
         EXPECT_EQ(parse_treatment(to_string(treatment)), treatment) << text;
     }
@@ -40,7 +42,7 @@ TEST(Treatment, HandsOptionsToTheFormat) {
 TEST(Treatment, ListsTheKnownMethodsWhenOneIsUnknown) {
     EXPECT_THAT([] { parse_treatment("int4-g64:sparkle"); },
                 ThrowsMessage<InvalidArgument>(
-                    HasSubstr("unknown method \"sparkle\"; known are rtn, clip, gptq, yaqa")));
+                    HasSubstr("unknown method \"sparkle\"; known are rtn, clip, awq, gptq")));
 }
 
 TEST(Treatment, SaysHowActivationsAreStored) {
@@ -104,7 +106,9 @@ TEST(Treatment, PrintsOptionsByNameAndOnlyWhereTheyAreNotAsUsual) {
              {"int4-g64:gptq(static-groups=no,act-order=yes)", "int4-g64:gptq(act-order,static-groups=no)"},
              {"int4-g64:gptq(static-groups=no)", "int4-g64:gptq"},
              {"int4-g64:gptq(static-groups)", "int4-g64:gptq(static-groups)"},
-             {"int4-g64:gptq(damp=1e-1,clip,act-order=no)", "int4-g64:gptq(clip,damp=0.1)"}}) {
+             {"int4-g64:gptq(damp=1e-1,clip,act-order=no)", "int4-g64:gptq(clip,damp=0.1)"},
+             {"int4-g64:awq(clip,fold=yes)", "int4-g64:awq"},
+             {"int4-g64:gptq(awq,fold)", "int4-g64:gptq(awq)"}}) {
         EXPECT_EQ(to_string(parse_treatment(text)), canonical);
         EXPECT_EQ(parse_treatment(text), parse_treatment(canonical));
     }
@@ -125,7 +129,7 @@ TEST(Treatment, OptionsAreAsGivenOrAsUsual) {
 
 TEST(Treatment, RejectsWhatIsNoOption) {
     for (const auto& [options, why] : std::vector<std::pair<const char*, const char*>>{
-             {"", "no option \"\"; it has act-order, clip, damp"},
+             {"", "no option \"\"; it has act-order, awq, clip, damp"},
              {"sparkle", "no option \"sparkle\""},
              {"clip,clip=no", "option clip is given twice"},
              {"clip=maybe", "clip=yes or clip=no"},

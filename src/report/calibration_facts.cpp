@@ -12,7 +12,7 @@
 namespace assay {
 namespace {
 
-constexpr std::size_t kNamed = 10;  // fallbacks
+constexpr std::size_t kNamed = 10;  // fallbacks, and inputs that are not scaled
 
 double median(std::vector<double> values) {
     const auto middle = values.begin() + std::ssize(values) / 2;
@@ -77,6 +77,25 @@ void add_input_facts(const std::vector<CalibratedLinear>& linears, std::vector<s
         facts.push_back(fmt::format("{} linears are not smoothed: {}.", count, safe_text(why)));
 }
 
+void add_scaling(const std::vector<CalibratedLinear>& linears, std::vector<std::string>& facts) {
+    std::vector<double> alphas;
+    std::size_t unscaled = 0;
+    for (const CalibratedLinear& linear : linears) {
+        if (linear.alpha) alphas.push_back(*linear.alpha);
+        if (linear.unscaled && unscaled++ < kNamed)
+            facts.push_back(fmt::format("Input not scaled: {}: {}.", safe_text(linear.name),
+                                        safe_text(*linear.unscaled)));
+    }
+    if (unscaled > kNamed) facts.push_back(fmt::format("{} more have inputs not scaled.", unscaled - kNamed));
+    if (alphas.empty()) return;
+    const auto scaled = std::count_if(alphas.begin(), alphas.end(), [](double a) { return a > 0; });
+    const auto [least, most] = std::minmax_element(alphas.begin(), alphas.end());
+    facts.push_back(fmt::format(
+        "Inputs of {} linears are scaled; the exponents found are {} (median; from {} "
+        "to {}).",
+        scaled, format_significant(median(alphas)), format_significant(*least), format_significant(*most)));
+}
+
 }  // namespace
 
 std::vector<std::string> calibration_facts(const std::vector<CalibratedLinear>& linears) {
@@ -98,6 +117,7 @@ std::vector<std::string> calibration_facts(const std::vector<CalibratedLinear>& 
     }
     if (fallbacks > kNamed)
         facts.push_back(fmt::format("{} more were rounded to nearest instead.", fallbacks - kNamed));
+    add_scaling(linears, facts);
     if (raised > 0) {
         facts.push_back(fmt::format("The damping had to be raised for {} linears, to {} of the mean at most.",
                                     raised, format_significant(most)));

@@ -38,5 +38,18 @@ TEST(CalibrationFacts, NameEveryFallbackUpToTen) {
     EXPECT_THAT(facts[13], HasSubstr("1 linears have input channels"));
 }
 
+TEST(CalibrationFacts, SayHowInputsWereScaledAndNameThoseThatWereNot) {
+    std::vector<CalibratedLinear> linears(4, linear("model.layers.0.self_attn.q_proj", 0.5));
+    linears[0].alpha = 0.25;
+    linears[1].alpha = 0.35;
+    linears[2].alpha = 0;
+    linears[3].unscaled = "it is the residual stream";
+    const auto facts = calibration_facts(linears);
+    ASSERT_EQ(facts.size(), 3u);
+    EXPECT_EQ(facts[1], "Input not scaled: model.layers.0.self_attn.q_proj: it is the residual stream.");
+    EXPECT_EQ(facts[2],
+              "Inputs of 2 linears are scaled; the exponents found are 0.250 (median; from 0.000 to 0.350).");
+}
+
 }  // namespace
 }  // namespace assay

@@ -124,9 +124,9 @@ std::vector<CalibratedWeight> treat_linears(const Model& model, const Engine& en
     return treated;
 }
 
-std::vector<CalibratedWeight> treat_inputs(const Model& model, const Engine& engine,
-                                           const Treatment& treatment, std::span<const Hessian> hessians,
-                                           FisherSource& fisher) {
+std::vector<CalibratedWeight> treat_together(const Model& model, const Engine& engine,
+                                             const Treatment& treatment, std::span<const Hessian> hessians,
+                                             FisherSource& fisher) {
     std::vector<SharedInput> inputs;
     for (const Hessian& hessian : hessians) inputs.push_back(hessian.input);
     std::vector<CalibratedWeight> treated;

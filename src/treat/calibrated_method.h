@@ -39,8 +39,8 @@ std::vector<CalibratedWeight> treat_linears(const Model& model, const Engine& en
 // The linears of some inputs of one block. Where the treatment scales inputs, each one's scales are found
 // first (those of a fold together: all of its inputs that are treated must be here), and every input that
 // could not be scaled is noted with the reason. Throws as treat_linears().
-std::vector<CalibratedWeight> treat_inputs(const Model& model, const Engine& engine,
-                                           const Treatment& treatment, std::span<const Hessian> hessians,
-                                           FisherSource& fisher);
+std::vector<CalibratedWeight> treat_together(const Model& model, const Engine& engine,
+                                             const Treatment& treatment, std::span<const Hessian> hessians,
+                                             FisherSource& fisher);
 
 }  // namespace assay

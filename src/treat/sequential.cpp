@@ -118,7 +118,7 @@ class Sequential {
                            tap.add(item, rows, input);
                        });
             for (CalibratedWeight& weight :
-                 treat_inputs(model_, engine_, options_.treatment, tap.take(), fisher_)) {
+                 treat_together(model_, engine_, options_.treatment, tap.take(), fisher_)) {
                 if (one_by_one_) so_far.add(weight);
                 treated.push_back(std::move(weight));
             }

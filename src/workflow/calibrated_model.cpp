@@ -10,6 +10,7 @@
 #include "base/mapped_file.h"
 #include "measure/activations.h"
 #include "text/windows.h"
+#include "treat/input_scales.h"
 #include "treat/sequential.h"
 #include "workflow/other_models.h"
 
@@ -30,8 +31,12 @@ std::vector<EvaluationWindow> calibration_of_ids(Session& session, const std::fi
     return windows;
 }
 
-Workload calibration_workload(Session& session, std::span<const EvaluationWindow> calibration) {
-    return {.model = &session.model(), .windows = calibration, .calibrated = true};
+Workload calibration_workload(Session& session, const Treatment& treatment,
+                              std::span<const EvaluationWindow> calibration) {
+    return {.model = &session.model(),
+            .windows = calibration,
+            .calibrated = true,
+            .scalings = scales_inputs(treatment) ? kAwqSteps : 0};
 }
 
 namespace {

@@ -16,8 +16,9 @@ namespace assay {
 // FormatError for other files.
 std::vector<EvaluationWindow> calibration_of_ids(Session& session, const std::filesystem::path& ids);
 
-// What treating the session's model on these windows will take.
-Workload calibration_workload(Session& session, std::span<const EvaluationWindow> calibration);
+// What treating the session's model on these windows so will take.
+Workload calibration_workload(Session& session, const Treatment& treatment,
+                              std::span<const EvaluationWindow> calibration);
 
 // The same for treatments of inputs, whose ranges the windows tell.
 Workload ranges_workload(Session& session, std::span<const EvaluationWindow> calibration);

@@ -150,9 +150,9 @@ class CalibrationComparison {
 
     std::vector<Workload> work() {
         std::vector<Workload> out;
-        for (std::size_t t = 0; t < treatments_.size(); ++t) {
+        for (const Treatment& treatment : treatments_) {
             for (const CalibrationChoice& choice : choices_) {
-                out.push_back(calibration_workload(session_, choice.windows));
+                out.push_back(calibration_workload(session_, treatment, choice.windows));
                 for (const EvaluatedText& text : texts_)
                     out.push_back({&session_.model(), 2, {}, text.windows});
             }

@@ -201,7 +201,7 @@ Envelope compare_techniques(const TechniquesOptions& options, Progress& progress
         names.push_back(to_string(treatment));
         if (is_calibrated(treatment)) {
             work.push_back(treatment.activations ? ranges_workload(session, calibration)
-                                                 : calibration_workload(session, calibration));
+                                                 : calibration_workload(session, treatment, calibration));
         }
     }
     session.set("treatments", names);

@@ -74,7 +74,7 @@ PerplexityResult beside_calibrated(Session& session, const Evaluation& text, con
     const auto calibration = options.calibration_ids ? calibration_of_ids(session, *options.calibration_ids)
                                                      : session.calibration(options.calibration, text.windows);
     session.prepare({treatment.activations ? ranges_workload(session, calibration)
-                                           : calibration_workload(session, calibration),
+                                           : calibration_workload(session, treatment, calibration),
                      runs_of(session.model(), 2, text)});
     const auto measured = [&](const auto& treated) {
         PerplexityResult result =
