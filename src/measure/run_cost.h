@@ -26,6 +26,7 @@ struct Workload {
     // Rows that windows share with the ones before them (shared_rows()); empty: none. Of whole runs.
     std::vector<std::int64_t> shared = {};
     bool calibrated = false;  // the model is treated block after block on the windows; there are no runs
+    bool gradients = false;   // and by a method that looks at gradients
 };
 
 // A sweep of these items of the model: one fork each, and one more, of the first item, as the control.

@@ -26,8 +26,9 @@ std::vector<EvaluationWindow> calibration_of_ids(Session& session, const std::fi
     return windows;
 }
 
-Workload calibration_workload(Session& session, std::span<const EvaluationWindow> calibration) {
-    return {.model = &session.model(), .windows = calibration, .calibrated = true};
+Workload calibration_workload(Session& session, std::span<const EvaluationWindow> calibration,
+                              bool gradients) {
+    return {.model = &session.model(), .windows = calibration, .calibrated = true, .gradients = gradients};
 }
 
 std::unique_ptr<EncodedFolder> treat_model(Session& session, const Treatment& treatment,

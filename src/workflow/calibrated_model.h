@@ -14,8 +14,9 @@ namespace assay {
 // FormatError for other files.
 std::vector<EvaluationWindow> calibration_of_ids(Session& session, const std::filesystem::path& ids);
 
-// What treating the session's model on these windows will take.
-Workload calibration_workload(Session& session, std::span<const EvaluationWindow> calibration);
+// What treating the session's model on these windows will take; `gradients`: by a method that looks at them.
+Workload calibration_workload(Session& session, std::span<const EvaluationWindow> calibration,
+                              bool gradients = false);
 
 // Treats all linears of the model's blocks, block after block (treat/sequential.h), after Session::prepare().
 // A run that was interrupted goes on at the last finished block.

@@ -70,7 +70,8 @@ PerplexityResult beside_calibrated(Session& session, const Evaluation& text, con
                                    const PerplexityOptions& options) {
     const auto calibration = options.calibration_ids ? calibration_of_ids(session, *options.calibration_ids)
                                                      : session.calibration(options.calibration, text.windows);
-    session.prepare({calibration_workload(session, calibration), runs_of(session.model(), 2, text)});
+    session.prepare({calibration_workload(session, calibration, method_of(treatment).gradients),
+                     runs_of(session.model(), 2, text)});
     const auto treated = treat_model(session, treatment, calibration);
     const auto scores =
         measure(session, text, {{&session.model(), nullptr}, {&session.model(), treated.get()}});
