@@ -139,6 +139,44 @@ std::int64_t tied_statistics(const Model& model, std::int64_t block, std::span<c
     return most;
 }
 
+std::int64_t output_factor_bytes(const Model& model, std::int64_t block) {
+    std::int64_t bytes = 0;
+    for (std::size_t i : block_items(model, block))
+        bytes += compute::SymmetricMatrix::bytes(model.items()[i].out);
+    return bytes;
+}
+
+// Bytes of the factors of outputs that are there at once, of one block or of as many as `head_bytes` hold; of
+// all; of the largest, which is there once more while it is factored.
+struct OutputFactors {
+    std::int64_t held = 0, all = 0, largest = 0;
+
+    OutputFactors(const Model& model, const MemoryLimits& limits) {
+        std::int64_t most = 0;
+        for (std::int64_t b = 0; b < model.config().layers; ++b) {
+            const std::int64_t own = output_factor_bytes(model, b);
+            for (std::size_t i : block_items(model, b))
+                largest = std::max(largest, compute::SymmetricMatrix::bytes(model.items()[i].out));
+            most = std::max(most, own);
+            all += own;
+        }
+        held = std::clamp(limits.head_bytes, most, std::max(most, all));
+    }
+};
+
+Workload reverse_of(const Workload& work) {
+    return score_workload(*work.model, 1, work.windows);
+}
+
+// What reverse passes need beside the factors, which stay.
+void add_reverse_pass(const MemoryNeed& reverse, std::int64_t factors, MemoryNeed& need) {
+    need.block = std::max(need.block, reverse.block) + factors;
+    need.activations = std::max(need.activations, reverse.activations);
+    need.states = std::max(need.states, reverse.states);
+    need.head = reverse.head + factors;
+    need.scores = reverse.scores;
+}
+
 // Of treating a model block after block: the block's statistics, as many at once as fit, one factored copy, a
 // weight with what becomes of it, and all windows' states (in memory, or in a file).
 MemoryNeed calibration_need(const Workload& work, const compute::Backend& backend, int threads,
@@ -153,7 +191,7 @@ MemoryNeed calibration_need(const Workload& work, const compute::Backend& backen
         for (const SharedInput& input : inputs) {
             const std::int64_t in = model.items()[input.items.front()].in;
             widest = std::max(widest, in);
-            own += compute::SymmetricMatrix::bytes(in);
+            own += compute::SymmetricMatrix::bytes(in) * (work.gradients ? std::ssize(input.items) : 1);
         }
         statistics = std::max(statistics, own);
         least = std::max(least, work.scalings > 0 ? tied_statistics(model, b, inputs) : 0);
@@ -167,10 +205,16 @@ MemoryNeed calibration_need(const Workload& work, const compute::Backend& backen
     need.base = base;
     need.block = block_bytes(work, backend, threads) +
                  std::clamp(limits.head_bytes, least, std::max(least, statistics)) + (scaled ? 2 : 1) * one +
-                 2 * codes + (scaled ? 13 : 9) * largest + threads * widest * kPanelBytes;
+                 2 * codes + (work.gradients ? 25 : (scaled ? 13 : 9)) * largest +
+                 threads * widest * kPanelBytes;
     need.activations = rows * widest_slots(model) * backend.element_bytes();
     need.states =
         2 * rows * hidden * 4 + std::min(limits.state_bytes, tokens * hidden * backend.element_bytes());
+    if (work.gradients) {
+        const OutputFactors factors(model, limits);
+        add_reverse_pass(reverse_need(reverse_of(work), backend, threads, limits, base),
+                         factors.held + factors.largest, need);
+    }
     return need;
 }
 
@@ -300,10 +344,18 @@ double calibration_seconds(const Workload& work, const Rates& rates) {
             const auto in = static_cast<double>(model.items()[input.items.front()].in);
             double out = 0;
             for (std::size_t i : input.items) out += static_cast<double>(model.items()[i].out);
+            const auto copies = static_cast<double>(work.gradients ? std::ssize(input.items) : 1);
             const auto tried = static_cast<double>(work.scalings);
-            seconds += (in * in * tokens / 0.6 + (cubed(in) / 3 + 2 * in * in * out) / 0.2 +
+            seconds += (copies * in * in * tokens / 0.6 + (copies * cubed(in) / 3 + 2 * in * in * out) / 0.2 +
                         tried * in * in * out / 0.4) /
                        rates.linear_flops;
+        }
+        for (std::size_t i : items) {
+            if (!work.gradients) break;
+            const auto out = static_cast<double>(model.items()[i].out),
+                       in = static_cast<double>(model.items()[i].in);
+            seconds +=
+                (out * out * tokens / 0.6 + (cubed(out) / 3 + 2 * out * out * in) / 0.2) / rates.linear_flops;
         }
     }
     return seconds;
@@ -313,6 +365,12 @@ double calibration_seconds(const Workload& work, const Rates& rates) {
 
 double predict_seconds(const Workload& work, const Rates& rates, const MemoryLimits& limits,
                        const compute::Backend& backend) {
+    if (work.calibrated && work.gradients) {
+        const OutputFactors factors(*work.model, limits);
+        return calibration_seconds(work, rates) +
+               static_cast<double>(ceil_div(factors.all, factors.held)) *
+                   predict_seconds(reverse_of(work), rates, limits, backend);
+    }
     if (work.calibrated) return calibration_seconds(work, rates);
     const Model& model = *work.model;
     const std::int64_t layers = model.config().layers;

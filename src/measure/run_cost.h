@@ -26,6 +26,7 @@ struct Workload {
     // Rows that windows share with the ones before them (shared_rows()); empty: none. Of whole runs.
     std::vector<std::int64_t> shared = {};
     bool calibrated = false;  // the model is treated block after block on the windows; there are no runs
+    bool gradients = false;   // and by a method that looks at gradients
     // Scales of inputs that are tried before, each on all linears that read one: of a fold all at once.
     std::int64_t scalings = 0;
 };

@@ -28,8 +28,8 @@ TEST(Treatment, ParsesBackToTheSameTreatment) {
           "fp8-e5m2-b128x128(scale=f32):rtn", "mxfp4", "nvfp4:rtn", "mxfp4:clip", "int4-g64:gptq",
           "int4-g64:gptq(act-order,damp=0.05,static-groups=no)",
           "int3-sym-channel:gptq(clip,true-sequential)", "int2-g32:gptq(damp=0.1)", "int4-g64:awq",
-          "int4-g64:awq(clip=no,damp=0.1,fold=no)", "int4-g64:gptq(act-order,awq,clip)",
-          "int4-sym-g64:yaqa", "int3-g64:yaqa(act-order,clip,damp=0.05,output-damp=10)"}) {
+          "int4-g64:awq(clip=no,damp=0.1,fold=no)", "int4-g64:gptq(act-order,awq,clip)", "int4-sym-g64:yaqa",
+          "int3-g64:yaqa(act-order,clip,damp=0.05,output-damp=10)"}) {
         const Treatment treatment = parse_treatment(text);
         EXPECT_EQ(parse_treatment(to_string(treatment)), treatment) << text;
     }

@@ -96,7 +96,8 @@ std::vector<EncodedWeights> calibrate(const Model& model, const Engine& engine,
         for (KindOfStatistics& kind : kinds) {
             const std::vector<Hessian> hessians = kind.tap->take();
             for (std::size_t t : kind.treatments) {
-                for (CalibratedWeight& weight : treat_together(model, engine, treatments[t], hessians, fisher))
+                for (CalibratedWeight& weight :
+                     treat_together(model, engine, treatments[t], hessians, fisher))
                     treated[t].add(std::move(weight));
             }
         }

@@ -36,6 +36,7 @@ Workload calibration_workload(Session& session, const Treatment& treatment,
     return {.model = &session.model(),
             .windows = calibration,
             .calibrated = true,
+            .gradients = method_of(treatment).gradients,
             .scalings = scales_inputs(treatment) ? kAwqSteps : 0};
 }
 

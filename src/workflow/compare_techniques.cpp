@@ -21,17 +21,18 @@
 namespace assay {
 namespace {
 
-constexpr double kMoreBits = 0.5;              // of mixed precision, beyond those of the base format
-constexpr std::size_t kScoredWindows = 8;      // of the calibration, that mixed precision is allocated by
-constexpr std::int64_t kLeastGroup = 32;       // of the row with smaller groups
-constexpr std::int64_t kScoredContext = 32;    // leading positions of these that are not scored
+constexpr double kMoreBits = 0.5;            // of mixed precision, beyond those of the base format
+constexpr std::size_t kScoredWindows = 8;    // of the calibration, that mixed precision is allocated by
+constexpr std::int64_t kLeastGroup = 32;     // of the row with smaller groups
+constexpr std::int64_t kScoredContext = 32;  // leading positions of these that are not scored
 
 IntFormat base_format(const TechniquesOptions& options) {
     const Treatment base = parse_treatment(options.base);
     const auto* format = std::get_if<IntFormat>(&base.format);
     if (format == nullptr || base.method != "rtn" || base.activations)
-        throw InvalidArgument("--base " + options.base +
-                              ": an integer format such as int4-g128 is expected; methods are compared in it");
+        throw InvalidArgument(
+            "--base " + options.base +
+            ": an integer format such as int4-g128 is expected; methods are compared in it");
     return *format;
 }
 
@@ -44,9 +45,9 @@ std::vector<Treatment> usual_treatments(const IntFormat& base) {
         smaller.tile.columns /= 2;
         texts.push_back(to_string(smaller) + ":rtn");
     }
-    for (const char* method :
-         {":clip", ":gptq", ":gptq(act-order)", ":gptq(act-order,clip)", ":gptq(act-order,clip,true-sequential)",
-          ":gptq(act-order,clip,damp=0.1)", ":awq", ":gptq(act-order,awq,clip)", ":yaqa"})
+    for (const char* method : {":clip", ":gptq", ":gptq(act-order)", ":gptq(act-order,clip)",
+                               ":gptq(act-order,clip,true-sequential)", ":gptq(act-order,clip,damp=0.1)",
+                               ":awq", ":gptq(act-order,awq,clip)", ":yaqa"})
         texts.push_back(format + method);
     for (const char* text : {"int8-sym-channel+a8-token:rtn", "int8-sym-channel+a8-token:smooth",
                              "fp8-e4m3+afp8-token:rtn", "int8-sym-channel:rtn", "fp8-e4m3:rtn"})
@@ -92,8 +93,8 @@ class Techniques {
             else if (treatment.activations)
                 overlay = treat_inputs(session_, treatment, calibration_);
             else
-                overlay = treat_model(session_, treatment, calibration_,
-                                      fmt::format("weights-{}", models_.size()));
+                overlay =
+                    treat_model(session_, treatment, calibration_, fmt::format("weights-{}", models_.size()));
         }));
         keep(to_string(treatment), all_in(treatment.format, items_), std::move(overlay));
         kernels_.push_back(kernels_of(treatment, shapes()));
@@ -149,9 +150,8 @@ class Techniques {
 
     std::vector<bool> allocate(const IntFormat& small, const IntFormat& large, double bits) {
         std::vector<EvaluationWindow> windows(
-            calibration_.begin(),
-            calibration_.begin() +
-                static_cast<std::ptrdiff_t>(std::min(kScoredWindows, calibration_.size())));
+            calibration_.begin(), calibration_.begin() + static_cast<std::ptrdiff_t>(
+                                                             std::min(kScoredWindows, calibration_.size())));
         for (EvaluationWindow& w : windows) w.context = kScoredContext;
         const SensitivityResult scores =
             measure_sensitivity(session_.model(), session_.engine(), windows,
@@ -210,7 +210,8 @@ Envelope compare_techniques(const TechniquesOptions& options, Progress& progress
     for (const Treatment& treatment : treatments) techniques.add(treatment);
     if (options.treatments.empty()) {
         const IntFormat base = base_format(options);
-        const double bits = storage_size(base, 1, base.tile.columns > 0 ? base.tile.columns : 4096).effective_bits();
+        const double bits =
+            storage_size(base, 1, base.tile.columns > 0 ? base.tile.columns : 4096).effective_bits();
         session.set("base", to_string(base));
         techniques.add_mixed(base, options.budget.value_or(bits + kMoreBits));
     }

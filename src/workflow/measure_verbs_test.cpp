@@ -112,8 +112,9 @@ TEST_F(VerbsTest, ACalibratedTreatmentIsMeasuredOnOtherWindows) {
     EXPECT_EQ(result.calibrated->front().treatment, "int4-g32:gptq(act-order)");
     EXPECT_EQ(result.calibrated->front().positions, 260);
     EXPECT_GT(result.comparison->kl_mean, 0);
-    EXPECT_EQ(result,
-              run("int4-g32:gptq(act-order)", {.threads = 1, .memory = 0.5, .cache = folder_ / "cache"}));
+    const ModelOptions little{.threads = 1, .memory = 0.5, .cache = folder_ / "cache"};
+    EXPECT_EQ(result, run("int4-g32:gptq(act-order)", little));
+    EXPECT_EQ(run("int4-g32:yaqa(act-order)"), run("int4-g32:yaqa(act-order)", little));
     EXPECT_TRUE(fs::is_empty(folder_ / "cache"));
     EXPECT_NE(result, run("int4-g32:gptq"));
 }
