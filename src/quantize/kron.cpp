@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <memory>
 #include <numeric>
 #include <vector>
 
@@ -44,9 +43,8 @@ class TwoSided {
         : w_(w),
           factors_(factors),
           passed_(w.rows(), factors.input.feedback.tile_count() * kTile),
-          panels_(factors.output.feedback.tile_count()) {
-        for (std::int64_t p = 0; p < panels_; ++p) own_.push_back(std::make_unique<RowPanel>(factors.input));
-    }
+          panels_(factors.output.feedback.tile_count()),
+          own_(static_cast<std::size_t>(panels_), RowPanel(factors.input)) {}
 
     // Rounds onto the grids of `out`, and returns the weighted square of the errors.
     double round(const GridTable& grids, EncodedWeight& out, ThreadPool& pool) {
@@ -111,7 +109,7 @@ class TwoSided {
     // rows]. Returns the weighted square of the errors.
     template <class Rounded>
     double pass(const Tile& tile, Matrix<double>& above, const Rounded& rounded) {
-        RowPanel& own = *own_[static_cast<std::size_t>(tile.panel)];
+        RowPanel& own = own_[static_cast<std::size_t>(tile.panel)];
         const std::int64_t first = tile.column * kTile, end = std::min(first + kTile, w_.cols());
         for (std::int64_t k = first; k < end; ++k) {
             for (std::int64_t r = 0; r < rows_of(tile); ++r) own.column(k)[r] = weight(k, row_of(tile, r));
@@ -133,7 +131,7 @@ class TwoSided {
     // Column k of a panel becomes its errors, row after row. Returns Σ_rows n_ii² T_ik².
     template <class Rounded>
     double pass_column(const Tile& tile, std::int64_t k, std::span<double> above, const Rounded& rounded) {
-        double* values = own_[static_cast<std::size_t>(tile.panel)]->column(k);
+        double* values = own_[static_cast<std::size_t>(tile.panel)].column(k);
         const double* feedback = factors_.output.feedback.tile(tile.panel, tile.panel);
         const double* pivots = factors_.output.pivots.data() + tile.panel * kTile;
         double sum = 0;
@@ -154,7 +152,7 @@ class TwoSided {
     const KronFactors& factors_;
     Matrix<double> passed_;  // [out, in]: Σ_{j<=k} E_ij f_jk
     std::int64_t panels_;
-    std::vector<std::unique_ptr<RowPanel>> own_;  // errors
+    std::vector<RowPanel> own_;  // errors
 };
 
 void expect_fit(const KronFactors& factors, MatrixView<const float> w) {
