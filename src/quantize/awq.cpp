@@ -128,6 +128,7 @@ GptqResult awq(MatrixView<const float> w, const InputFactor& factor, std::span<c
     GptqResult result;
     if (scales.empty()) {
         result = round_unscaled(w, factor, rounding, pool);
+        if (rounding.gptq) return result;  // it knows the error of round to nearest
     } else {
         const Matrix<float> scaled = times_columns(w, scales, pool);
         result = round_unscaled(scaled.view(), rescaled(factor, scales), rounding, pool);

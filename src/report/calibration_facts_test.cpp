@@ -48,7 +48,7 @@ TEST(CalibrationFacts, SayHowInputsWereScaledAndNameThoseThatWereNot) {
     ASSERT_EQ(facts.size(), 3u);
     EXPECT_EQ(facts[1], "Input not scaled: model.layers.0.self_attn.q_proj: it is the residual stream.");
     EXPECT_EQ(facts[2],
-              "Inputs of 2 linears are scaled; the exponents found are 0.250 (median; from 0.000 to 0.350).");
+              "Inputs of 2 linears are scaled; the exponents found are 0.250 (median; from 0 to 0.350).");
 }
 
 }  // namespace

@@ -74,6 +74,8 @@ void expect_calibrated(const Treatment& treatment) {
     }
     if (treatment.activations)
         throw InvalidArgument(to_string(treatment) + ": its inputs are calibrated, not its codes");
+    if (treatment.options.contains("fold") && !scales_inputs(treatment))
+        throw InvalidArgument(to_string(treatment) + ": the option fold goes with awq");
     if (scales_inputs(treatment) && option(treatment, "fold") != 0 && !clips_by_row(treatment.format)) {
         throw InvalidArgument(
             fmt::format("{}: its scales serve several rows, and folding divides some of them; expected "

@@ -277,6 +277,8 @@ TEST(InputScales, FormatsWhoseScalesServeSeveralRowsCannotFold) {
                 ThrowsMessage<InvalidArgument>(HasSubstr("fold=no")));
     EXPECT_NO_THROW(expect_calibrated(parse_treatment("int8-tensor:awq(fold=no)")));
     EXPECT_NO_THROW(expect_calibrated(parse_treatment("int8-tensor:gptq")));
+    EXPECT_THAT([] { expect_calibrated(parse_treatment("int8-g32:gptq(fold=no)")); },
+                ThrowsMessage<InvalidArgument>(HasSubstr("goes with awq")));
 }
 
 }  // namespace
