@@ -1,5 +1,5 @@
-// Which linears get the larger of two formats, under a budget: the simplest rule that is right for independent
-// damages.
+// Which linears get the larger of two formats, under a budget: the simplest rule that is right for
+// independent damages.
 #pragma once
 
 #include <cstdint>

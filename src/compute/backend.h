@@ -160,9 +160,9 @@ class Backend {
     virtual std::unique_ptr<PackedLinear> pack_linear(MatrixView<const float> w,
                                                       std::span<const float> bias) = 0;
 
-    // Packs w with a bias (empty: none) for linear(), which then rounds its inputs. Sums of integers are exact
-    // up to 2^53 before they are rescaled; those of E4M3 are of f32 products and sums within 1024 columns, in
-    // double beyond. Throws InvalidArgument for codes, scales, divisors or sizes that cannot be.
+    // Packs w with a bias (empty: none) for linear(), which then rounds its inputs. Sums of integers are
+    // exact up to 2^53 before they are rescaled; those of E4M3 are of f32 products and sums within 1024
+    // columns, in double beyond. Throws InvalidArgument for codes, scales, divisors or sizes that cannot be.
     virtual std::unique_ptr<PackedLinear> pack_rounded(const RoundedLinear& w,
                                                        std::span<const float> bias) = 0;
 
@@ -214,8 +214,9 @@ class Backend {
     virtual std::vector<SquaredError> squared_error(const Batch& batch, const Tensor& a, const Tensor& b) = 0;
 
     // Of each window, one walk over its rows; sums of short chains, in double beyond them, of
-    // runs of Batch::kTileRows rows in their order. What is not finite shows in the fourth powers, not in the maxima; numbers beyond 1e19
-    // may make energies infinite. Shape x [rows, cols]. Accuracy: 4e-6 of Σ |x|, of each energy.
+    // runs of Batch::kTileRows rows in their order. What is not finite shows in the fourth powers, not in the
+    // maxima; numbers beyond 1e19 may make energies infinite. Shape x [rows, cols]. Accuracy: 4e-6 of Σ |x|,
+    // of each energy.
     virtual std::vector<ActivationSums> activation_sums(const Batch& batch, const Tensor& x) = 0;
 
     // Tokens per part into which an output layer may be cut (any multiple of it).

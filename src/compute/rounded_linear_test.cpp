@@ -64,13 +64,11 @@ class RoundedLinearTest : public ::testing::TestWithParam<CpuOptions> {
     std::unique_ptr<Backend> reference_ = make_reference_backend();
 };
 
-INSTANTIATE_TEST_SUITE_P(Kernels, RoundedLinearTest,
-                         ::testing::Values(CpuOptions{.kernels = CpuKernels::kBest},
-                                           CpuOptions{.kernels = CpuKernels::kAvx2},
-                                           CpuOptions{.kernels = CpuKernels::kBest,
-                                                      .precision = Precision::kBf16},
-                                           CpuOptions{.kernels = CpuKernels::kAvx512,
-                                                      .precision = Precision::kBf16}));
+INSTANTIATE_TEST_SUITE_P(
+    Kernels, RoundedLinearTest,
+    ::testing::Values(CpuOptions{.kernels = CpuKernels::kBest}, CpuOptions{.kernels = CpuKernels::kAvx2},
+                      CpuOptions{.kernels = CpuKernels::kBest, .precision = Precision::kBf16},
+                      CpuOptions{.kernels = CpuKernels::kAvx512, .precision = Precision::kBf16}));
 
 // The inputs are whole numbers and the scale is 1, so that they are their own codes.
 TEST_P(RoundedLinearTest, SumsAreThoseOfIntegersWhateverTheDepth) {

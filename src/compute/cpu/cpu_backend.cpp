@@ -386,8 +386,9 @@ class CpuScorer final : public TokenScorer {
     // Walks the part slice by slice: the reference's logits once, each variant's against them.
     void add(std::span<const HeadInput> inputs) override {
         check_head_inputs(batch_, inputs, inputs_);
-        backend_.pool_.for_each(static_cast<std::int64_t>(tiles_.size()),
-                                [&](std::int64_t i) { add_tile(tiles_[static_cast<std::size_t>(i)], inputs); });
+        backend_.pool_.for_each(static_cast<std::int64_t>(tiles_.size()), [&](std::int64_t i) {
+            add_tile(tiles_[static_cast<std::size_t>(i)], inputs);
+        });
         first_ += static_cast<std::int32_t>(inputs[0].head->vocabulary());
     }
 

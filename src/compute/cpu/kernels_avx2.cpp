@@ -24,7 +24,8 @@ struct Avx2 {
 
 }  // namespace
 
-const Kernels kAvx2Kernels = KernelSet<Avx2>::table("avx2", GradientKernelSet<Avx2>::table(), RoundingKernelSet<Avx2>::table());
+const Kernels kAvx2Kernels =
+    KernelSet<Avx2>::table("avx2", GradientKernelSet<Avx2>::table(), RoundingKernelSet<Avx2>::table());
 const DenseKernels kAvx2Dense = DenseKernelSet<Avx2>::table();
 
 }  // namespace assay::compute

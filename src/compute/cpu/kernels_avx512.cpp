@@ -25,7 +25,8 @@ struct Avx512 {
 
 }  // namespace
 
-const Kernels kAvx512Kernels = KernelSet<Avx512>::table("avx512", GradientKernelSet<Avx512>::table(), RoundingKernelSet<Avx512>::table());
+const Kernels kAvx512Kernels = KernelSet<Avx512>::table("avx512", GradientKernelSet<Avx512>::table(),
+                                                        RoundingKernelSet<Avx512>::table());
 const DenseKernels kAvx512Dense = DenseKernelSet<Avx512>::table();
 
 }  // namespace assay::compute

@@ -504,9 +504,10 @@ struct KernelSet {
 
     static constexpr Kernels table(const char* name, const GradientKernels& gradients,
                                    const RoundingKernels& rounding) {
-        return {name,    gradients,  rounding,      rms_norm,        gated<silu>,       gated<gelu_tanh>,
-                softcap, add_scaled, squared_error, activation_sums, attention_scratch, attention,
-                add_logits, add_divergence};
+        return {name,          gradients,        rounding,          rms_norm,
+                gated<silu>,   gated<gelu_tanh>, softcap,           add_scaled,
+                squared_error, activation_sums,  attention_scratch, attention,
+                add_logits,    add_divergence};
     }
 };
 

@@ -9,9 +9,9 @@ namespace {
 template <class Isa>
 struct RoundingKernelSet : KernelSet<Isa> {
     using Base = KernelSet<Isa>;
+    using Base::kWidth, Base::load, Base::load_tail, Base::splat, Base::larger, Base::smaller, Base::store;
     using typename Base::Ints;
     using typename Base::Vec;
-    using Base::kWidth, Base::load, Base::load_tail, Base::splat, Base::larger, Base::smaller, Base::store;
 
     // Calls use(vector, first, count) with x / divisors (null: x), zeros behind the end.
     template <class Use>

@@ -41,7 +41,7 @@ namespace {
 struct ReferenceLinear final : PackedLinear {
     Matrix<double> w;  // or its codes
     std::vector<double> bias;
-    std::vector<double> scales;              // of codes, by output; empty: none
+    std::vector<double> scales;             // of codes, by output; empty: none
     std::optional<InputRounding> rounding;  // with codes
     std::int64_t out_features() const override { return w.rows(); }
     std::int64_t in_features() const override { return w.cols(); }
