@@ -62,7 +62,7 @@ class ProgramTest(unittest.TestCase):
         command = "assay " + " ".join(map(str, arguments))
         self.assertEqual(done.code, code, f"{command}\n{done.err}")
         self.assertEqual(done.out, "", command)
-        self.assertRegex(done.err, r"\A((predicted|noise floor): [^\n]*\n)*assay: [^\n]{20,}\n\Z", command)
+        self.assertRegex(done.err, r"\A((predicted|noise floor|calibration): [^\n]*\n)*assay: [^\n]{20,}\n\Z", command)
         for text in says:
             self.assertIn(str(text), done.err, command)
         self.assert_left_nothing()

@@ -63,7 +63,7 @@ bool scales_inputs(const Treatment& treatment) {
 }
 
 FactorOptions factor_options(const Treatment& treatment) {
-    return {.by_energy = treatment.method == "gptq" && is_set(treatment, "act-order"),
+    return {.by_energy = treatment.method != "awq" && is_set(treatment, "act-order"),
             .damp = option(treatment, "damp")};
 }
 

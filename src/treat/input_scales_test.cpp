@@ -178,7 +178,8 @@ TEST_P(InputScalesTest, TheErrorsOfAFoldAreNoMoreThanThoseOfRoundToNearest) {
         }
         const auto folds = find_folds(model_, b);
         std::map<int, double> error, rtn_error;  // of each fold
-        const auto treated = treat_together(model_, engine_, treatment, own);
+        FisherSource none(model_, engine_, {}, {});
+        const auto treated = treat_together(model_, engine_, treatment, own, none);
         for (const Hessian& h : own) {
             const InputFactor factor = factor_input(h.sums, {}, engine_.pool);
             for (std::size_t i : h.input.items) {
@@ -246,6 +247,7 @@ TEST(InputScales, ASwapHasTheScalesOfItsLinearsOwnInput) {
 TEST(InputScales, UselessStatisticsEndInAReportedFallback) {
     const Model model = random_model(small_llama_config());
     TestEngine engine;
+    FisherSource none(model, engine, {}, {});
     const Treatment treatment = parse_treatment("int4-g16:awq");
     for (const auto& [row, column] : {std::pair{3, 3}, std::pair{3, 2}}) {
         std::vector<Hessian> broken(1);
@@ -254,7 +256,7 @@ TEST(InputScales, UselessStatisticsEndInAReportedFallback) {
         broken[0].positions = 7;
         for (std::int64_t c = 0; c < 48; ++c) broken[0].sums(c, c) = 1;
         broken[0].sums(row, column) = std::numeric_limits<double>::quiet_NaN();
-        const auto treated = treat_together(model, engine, treatment, broken);
+        const auto treated = treat_together(model, engine, treatment, broken, none);
         ASSERT_EQ(treated.size(), 3u);
         for (const CalibratedWeight& weight : treated) {
             EXPECT_THAT(weight.report.fallback.value_or(""), HasSubstr("NaN"));
@@ -268,7 +270,7 @@ TEST(InputScales, UselessStatisticsEndInAReportedFallback) {
     std::vector<Hessian> starved(1);
     starved[0].input.items = {0};
     starved[0].sums = compute::SymmetricMatrix(48);
-    const auto treated = treat_together(model, engine, treatment, starved);
+    const auto treated = treat_together(model, engine, treatment, starved, none);
     EXPECT_THAT(treated[0].report.unscaled.value_or(""), HasSubstr("no position"));
 }
 

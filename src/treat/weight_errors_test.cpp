@@ -27,7 +27,7 @@ class WeightErrorsTest : public ::testing::Test {
 
     Matrix<float>& query() { return weights_->matrices["model.layers.0.self_attn.q_proj.weight"]; }
 
-    static constexpr WeightLook kAll{.group_sweep = true, .clip_sweep = true, .histograms = true};
+    static inline const WeightLook kAll{.group_sweep = true, .clip_sweep = true, .histograms = true};
 
     std::string error(const std::string& treatment, std::size_t item) {
         try {

@@ -173,6 +173,7 @@ TEST_F(VerbsTest, DiagnoseHoldsWhatItsPartsSay) {
     const WeightsOptions weights{.model = options.model,
                                  .treatment = options.treatments[0],
                                  .linears = options.linears,
+                                 .sweep = "all",
                                  .histograms = true};
     EXPECT_EQ(result.weights,
               std::get<WeightsResult>(measure_weights(weights, silent_progress(), cancel_).result));
