@@ -39,15 +39,24 @@ using Result = std::variant<InspectResult, WeightsResult, PerplexityResult, Sens
 // The verb whose result this is: "inspect", "weights", …
 std::string_view command_of(const Result& result);
 
+// One part of a verb's work.
+struct PartCost {
+    std::string name;
+    double seconds = 0;
+
+    bool operator==(const PartCost&) const = default;
+};
+
 // What a run took, beside what was predicted; none where nothing ran through the blocks.
 struct RunCost {
     double predicted_seconds = 0;
-    double predicted_bytes = 0;    // most resident memory
-    double peak_bytes = 0;         // measured
-    std::int64_t blocks = 0;       // run, those of all passes
-    double seconds_per_block = 0;  // disk, load and compute together
-    double disk_share = 0;         // of those seconds: waiting for the disk
-    double load_share = 0;         // converting, treating and packing weights
+    double predicted_bytes = 0;                  // most resident memory
+    double peak_bytes = 0;                       // measured
+    std::int64_t blocks = 0;                     // run, those of all passes
+    double seconds_per_block = 0;                // disk, load and compute together
+    double disk_share = 0;                       // of those seconds: waiting for the disk
+    double load_share = 0;                       // converting, treating and packing weights
+    std::optional<std::vector<PartCost>> parts;  // of diagnose, one after the other
 
     bool operator==(const RunCost&) const = default;
 };

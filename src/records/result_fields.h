@@ -678,6 +678,12 @@ void fields(Visitor& visit, R& r) {
     visit("against", r.against);
 }
 
+template <class Visitor, RecordOf<PartCost> R>
+void fields(Visitor& visit, R& r) {
+    visit("name", r.name);
+    visit("seconds", r.seconds);
+}
+
 template <class Visitor, RecordOf<RunCost> R>
 void fields(Visitor& visit, R& r) {
     visit("predicted_seconds", r.predicted_seconds);
@@ -687,6 +693,7 @@ void fields(Visitor& visit, R& r) {
     visit("seconds_per_block", r.seconds_per_block);
     visit("disk_share", r.disk_share);
     visit("load_share", r.load_share);
+    visit.if_present("parts", r.parts);
 }
 
 // The envelope but for its schema number, command and result, whose type the command tells.

@@ -391,6 +391,15 @@ std::string noise_text(const std::optional<NoiseFloor>& noise) {
                        noise->kl, noise->backend, noise->against);
 }
 
+std::string times_text(const std::optional<RunCost>& cost) {
+    std::string text;
+    if (!cost || !cost->parts) return text;
+    for (const PartCost& part : *cost->parts)
+        text +=
+            (text.empty() ? "Parts: " : ", ") + safe_text(part.name) + " " + format_duration(part.seconds);
+    return text + ".\n";
+}
+
 // What a long run took beside what was predicted.
 std::string cost_text(const std::optional<RunCost>& cost) {
     if (!cost) return "";
@@ -405,8 +414,9 @@ std::string cost_text(const std::optional<RunCost>& cost) {
 
 std::string text_report(const Envelope& envelope, const TextOptions& options) {
     return std::visit([&](const auto& result) { return body(result, options); }, envelope.result) +
-           calibration_text(envelope.calibration) + noise_text(envelope.noise_floor) + "Took " +
-           format_duration(envelope.seconds) + cost_text(envelope.cost) + ".\n";
+           calibration_text(envelope.calibration) + noise_text(envelope.noise_floor) +
+           times_text(envelope.cost) + "Took " + format_duration(envelope.seconds) +
+           cost_text(envelope.cost) + ".\n";
 }
 
 }  // namespace assay

@@ -62,14 +62,16 @@ std::optional<std::int64_t> group_of(const Tile& tile) {
     return tile.columns;
 }
 
+bool has_option(const Treatment& treatment, std::string_view name) {
+    const auto options = method_of(treatment).options;
+    return std::any_of(options.begin(), options.end(),
+                       [&](const MethodOption& row) { return row.name == name; });
+}
+
+// Methods without the option static-groups have static groups always.
 bool reorders_groups(const Treatment& treatment) {
-    const auto is = [&](std::string_view name) {
-        const auto options = method_of(treatment).options;
-        const bool known = std::any_of(options.begin(), options.end(),
-                                       [&](const MethodOption& row) { return row.name == name; });
-        return known && option(treatment, name) != 0;
-    };
-    return is("act-order") && !is("static-groups");
+    return has_option(treatment, "static-groups") && option(treatment, "act-order") != 0 &&
+           option(treatment, "static-groups") == 0;
 }
 
 bool takes(const IntegerKernel& kernel, const IntFormat& format, std::int64_t group, const MatrixShape& m) {

@@ -31,7 +31,9 @@ TEST(Kernels, ShapesMustDivideByTheirTiles) {
 }
 
 TEST(Kernels, ActOrderAloneLosesOnlyThoseWithoutAnOrderOfColumns) {
-    EXPECT_THAT(names("int4-g128:gptq(act-order)"), Contains("AWQ GEMM"));
+    for (const char* treatment :
+         {"int4-g128:gptq(act-order)", "int4-g128:yaqa(act-order,clip)", "int4-g128:awq"})
+        EXPECT_THAT(names(treatment), Contains("AWQ GEMM")) << treatment;
     const auto reordered = names("int4-g128:gptq(act-order,static-groups=no)");
     EXPECT_THAT(reordered, Contains("Marlin"));
     EXPECT_THAT(reordered, Not(Contains("AWQ GEMM")));

@@ -152,8 +152,7 @@ class Techniques {
         std::vector<EvaluationWindow> windows(
             calibration_.begin(), calibration_.begin() + static_cast<std::ptrdiff_t>(
                                                              std::min(kScoredWindows, calibration_.size())));
-        for (EvaluationWindow& w : windows)
-            w.context = std::min(kScoredContext, std::ssize(w.tokens) / 4);
+        for (EvaluationWindow& w : windows) w.context = std::min(kScoredContext, std::ssize(w.tokens) / 4);
         const SensitivityResult scores =
             measure_sensitivity(session_.model(), session_.engine(), windows,
                                 {.treatments = {Treatment{.format = small}, Treatment{.format = large}},

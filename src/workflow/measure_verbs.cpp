@@ -355,23 +355,29 @@ Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelT
     work.insert(work.end(), causes.begin(), causes.end());
     session.prepare(work);
     DiagnoseResult result;
+    session.begin_part("whole runs");
     const TreatmentOverlay together(treatment, only_block_linears(session.model(), chosen.items));
     const auto scores = treated_and_not(session, text, together);
     result.perplexity = labelled(perplexity_result(scores[0].blocks, longest_window(text.windows)), text);
     result.all_treated = compared(scores, text, options.seed);
+    session.begin_part("weights");
     std::map<std::size_t, WeightVerdict> verdicts;
     result.weights = diagnosed_weights(session, chosen, verdicts);
+    session.begin_part("activations");
     result.activations =
         activations_result(session.model(),
                            measure_activations(session.model(), session.engine(), text.windows,
                                                block_linears(session.model(), chosen.items)),
                            text.windows);
+    session.begin_part("sensitivity");
     result.sensitivity = sensitivity(session, text, chosen);
+    session.begin_part("patterns");
     result.patterns = find_patterns(session.model(), session.engine(), text.windows, treatment,
                                     {result.weights, result.sensitivity, *result.activations}, chosen.seed);
     result.shares = damage_shares(result.sensitivity.linears);
     result.rank_correlation_weight_error_damage =
         weight_error_correlation(result.weights.linears, result.sensitivity.linears);
+    session.begin_part("findings");
     result.findings =
         findings(session, text, chosen, result.sensitivity, options.findings, verdicts, calibration);
     return session.finish(std::move(result));

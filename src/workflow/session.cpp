@@ -243,7 +243,20 @@ std::optional<RunCost> Session::cost() const {
     cost.seconds_per_block = seconds / static_cast<double>(meter_.blocks);
     cost.disk_share = meter_.disk_seconds / seconds;
     cost.load_share = meter_.load_seconds / seconds;
+    if (!finished_.empty()) cost.parts = finished_;
     return cost;
+}
+
+void Session::begin_part(const std::string& name) {
+    end_part();
+    finished_.push_back({name, 0});
+    part_start_ = std::chrono::steady_clock::now();
+}
+
+void Session::end_part() {
+    if (finished_.empty()) return;
+    finished_.back().seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - part_start_).count();
 }
 
 double Session::measure_noise(std::span<const EvaluationWindow> windows) {
@@ -259,6 +272,7 @@ double Session::measure_noise(std::span<const EvaluationWindow> windows) {
 }
 
 Envelope Session::finish(Result result) {
+    end_part();
     Envelope envelope;
     envelope.noise_floor = noise_;
     envelope.calibration = calibration_;

@@ -51,6 +51,9 @@ class Session {
     // Throws InvalidArgument for a bad expression or no match.
     std::vector<std::size_t> select_items(const std::string& expression);
 
+    // From here on time is this part's, until the next one begins; the envelope's cost lists them.
+    void begin_part(const std::string& name);
+
     // After prepare(): a folder for what only the same command can use when it runs again, removed when it
     // has its result; empty where nothing is kept.
     std::filesystem::path kept_folder(const std::string& kind) const {
@@ -65,6 +68,7 @@ class Session {
 
   private:
     std::optional<RunCost> cost() const;
+    void end_part();
     std::string run_name(const std::vector<Workload>& work) const;
     Evaluation evaluation_of_ids(const EvaluationText& options);
     Evaluation evaluation_of_text(const EvaluationText& options);
@@ -82,6 +86,8 @@ class Session {
     MemoryLimits limits_;
     PassMeter meter_;
     RunCost predicted_;
+    std::vector<PartCost> finished_;  // the last one still runs
+    std::chrono::steady_clock::time_point part_start_;
     std::optional<NoiseFloor> noise_;
     std::optional<CalibrationRecord> calibration_;
     std::unique_ptr<PartCache> parts_;  // null: nothing is kept
