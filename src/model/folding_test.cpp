@@ -12,16 +12,13 @@
 #include "base/error.h"
 #include "model/model_files.h"
 #include "model/test_models.h"
+#include "model/tiny_models.h"
 
 namespace assay {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
-
-Model tiny(const std::string& name) {
-    return load_model(open_model_files(std::filesystem::path(ASSAY_TEST_DATA) / "tiny" / name));
-}
 
 std::vector<Fold> all_folds(const Model& model) {
     std::vector<Fold> folds;
@@ -64,7 +61,7 @@ double largest(const Matrix<float>& a, const Matrix<float>* b = nullptr) {
 
 class FoldingTest : public ::testing::TestWithParam<const char*> {
   protected:
-    Model model_ = tiny(GetParam());
+    Model model_ = tiny_model(GetParam());
     TokenWindow window_ = random_windows({45}, model_.config().vocabulary)[0];
     TestEngine engine_;
 };
@@ -164,20 +161,20 @@ TEST(Folding, FindsTheSourceOfEveryInput) {
                       mlp = "mlp.gate_proj mlp.up_proj <- ", o = "self_attn.o_proj <- self_attn.v_proj",
                       down = "mlp.down_proj <- mlp.up_proj";
     const Lines usual{attention + "input_layernorm", o, mlp + "post_attention_layernorm", down};
-    EXPECT_EQ(described(tiny("llama-tied"), 0), usual);
-    EXPECT_EQ(described(tiny("qwen3"), 1), usual);
-    EXPECT_EQ(described(tiny("gemma2"), 0),
+    EXPECT_EQ(described(tiny_model("llama-tied"), 0), usual);
+    EXPECT_EQ(described(tiny_model("qwen3"), 1), usual);
+    EXPECT_EQ(described(tiny_model("gemma2"), 0),
               (Lines{attention + "input_layernorm", o, mlp + "pre_feedforward_layernorm", down}));
-    EXPECT_EQ(described(tiny("phi3-partial"), 0),
+    EXPECT_EQ(described(tiny_model("phi3-partial"), 0),
               (Lines{"self_attn.qkv_proj <- input_layernorm", "self_attn.o_proj <- self_attn.qkv_proj",
                      "mlp.gate_up_proj <- post_attention_layernorm", "mlp.down_proj <- mlp.gate_up_proj"}));
-    EXPECT_EQ(described(tiny("mixtral"), 0),
+    EXPECT_EQ(described(tiny_model("mixtral"), 0),
               (Lines{attention + "input_layernorm", o,
                      "block_sparse_moe.gate block_sparse_moe.experts.0.w1 block_sparse_moe.experts.0.w3 <- "
                      "post_attention_layernorm",
                      "block_sparse_moe.experts.0.w2 <- block_sparse_moe.experts.0.w3"}));
     EXPECT_THAT(
-        described(tiny("qwen2-moe"), 0),
+        described(tiny_model("qwen2-moe"), 0),
         ::testing::IsSupersetOf({std::string("mlp.gate mlp.experts.0.gate_proj mlp.experts.0.up_proj "
                                              "mlp.shared_expert.gate_proj mlp.shared_expert.up_proj "
                                              "mlp.shared_expert_gate <- post_attention_layernorm"),
@@ -185,7 +182,7 @@ TEST(Folding, FindsTheSourceOfEveryInput) {
 }
 
 TEST(Folding, InputsThatAreTheResidualStreamAreNamedAsWhatCannotFold) {
-    const Model model = tiny("olmo2");
+    const Model model = tiny_model("olmo2");
     EXPECT_EQ(
         described(model, 0),
         (std::vector<std::string>{"self_attn.q_proj self_attn.k_proj self_attn.v_proj <- nothing",

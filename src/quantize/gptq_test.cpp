@@ -16,6 +16,7 @@
 #include "quantize/int_grids.h"
 #include "quantize/interventions.h"
 #include "quantize/rtn.h"
+#include "quantize/test_problems.h"
 
 namespace assay {
 namespace {
@@ -24,49 +25,6 @@ using compute::SymmetricMatrix;
 using ::testing::HasSubstr;
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-double normal(Rng& rng) {
-    return rng.uniform() + rng.uniform() + rng.uniform() + rng.uniform() - 2;
-}
-
-Matrix<float> random_weight(std::int64_t rows, std::int64_t cols, std::uint64_t seed) {
-    Matrix<float> w(rows, cols);
-    Rng rng(seed);
-    for (float& v : w.values()) v = static_cast<float>(normal(rng) * (rng.below(40) == 0 ? 8 : 1));
-    return w;
-}
-
-// Σ x xᵀ of inputs whose channels share a few causes and differ in size.
-SymmetricMatrix random_statistics(std::int64_t n, std::int64_t samples, std::uint64_t seed) {
-    Rng rng(seed);
-    Matrix<double> mix(n, 5);
-    for (double& v : mix.values()) v = normal(rng);
-    SymmetricMatrix h(n);
-    std::vector<double> x(static_cast<std::size_t>(n));
-    for (std::int64_t t = 0; t < samples; ++t) {
-        double causes[5];
-        for (double& cause : causes) cause = normal(rng);
-        for (std::int64_t c = 0; c < n; ++c) {
-            const double shared = std::inner_product(causes, causes + 5, mix.row(c).begin(), 0.0);
-            x[static_cast<std::size_t>(c)] = (0.5 * normal(rng) + shared) * (1 + static_cast<double>(c % 7));
-        }
-        for (std::int64_t r = 0; r < n; ++r) {
-            for (std::int64_t c = 0; c <= r; ++c)
-                h(r, c) += x[static_cast<std::size_t>(r)] * x[static_cast<std::size_t>(c)];
-        }
-    }
-    return h;
-}
-
-SymmetricMatrix identity(std::int64_t n, double scale = 1) {
-    SymmetricMatrix h(n);
-    for (std::int64_t i = 0; i < n; ++i) h(i, i) = scale;
-    return h;
-}
-
-IntFormat int_format(const std::string& text) {
-    return std::get<IntFormat>(parse_number_format(text));
-}
 
 struct Options {
     FactorOptions factor;

@@ -17,6 +17,7 @@
 #include "quantize/gptq.h"
 #include "quantize/int_grids.h"
 #include "quantize/rtn.h"
+#include "quantize/test_problems.h"
 
 namespace assay {
 namespace {
@@ -24,47 +25,8 @@ namespace {
 using compute::SymmetricMatrix;
 using ::testing::HasSubstr;
 
-double normal(Rng& rng) {
-    return rng.uniform() + rng.uniform() + rng.uniform() + rng.uniform() - 2;
-}
-
-Matrix<float> random_weight(std::int64_t rows, std::int64_t cols, std::uint64_t seed) {
-    Matrix<float> w(rows, cols);
-    Rng rng(seed);
-    for (float& v : w.values()) v = static_cast<float>(normal(rng) * (rng.below(40) == 0 ? 8 : 1));
-    return w;
-}
-
-// Σ x xᵀ of vectors whose elements share three causes and differ in size.
-SymmetricMatrix random_statistics(std::int64_t n, std::int64_t samples, std::uint64_t seed) {
-    Rng rng(seed);
-    Matrix<double> mix(n, 3);
-    for (double& v : mix.values()) v = normal(rng);
-    SymmetricMatrix h(n);
-    std::vector<double> x(static_cast<std::size_t>(n));
-    for (std::int64_t t = 0; t < samples; ++t) {
-        const double causes[] = {normal(rng), normal(rng), normal(rng)};
-        for (std::int64_t c = 0; c < n; ++c) {
-            x[static_cast<std::size_t>(c)] =
-                (normal(rng) + std::inner_product(causes, causes + 3, mix.row(c).begin(), 0.0)) *
-                (1 + static_cast<double>(c % 5));
-        }
-        for (std::int64_t r = 0; r < n; ++r) {
-            for (std::int64_t c = 0; c <= r; ++c)
-                h(r, c) += x[static_cast<std::size_t>(r)] * x[static_cast<std::size_t>(c)];
-        }
-    }
-    return h;
-}
-
-SymmetricMatrix identity(std::int64_t n, double scale = 1) {
-    SymmetricMatrix h(n);
-    for (std::int64_t i = 0; i < n; ++i) h(i, i) = scale;
-    return h;
-}
-
-IntFormat int_format(const std::string& text) {
-    return std::get<IntFormat>(parse_number_format(text));
+SymmetricMatrix statistics(std::int64_t n, std::int64_t samples, std::uint64_t seed) {
+    return random_statistics(n, samples, seed, {.causes = 3, .noise = 1, .sizes = 5});
 }
 
 struct Options {
@@ -189,8 +151,7 @@ TEST(Kron, EqualsEntryByEntryRoundingForAllFormats) {
                                "int4-tensor", "int4-g100(scale=f32)"}) {
         for (const auto& [out, in] : std::vector<std::pair<int, int>>{{5, 90}, {70, 65}, {66, 7}, {1, 1}}) {
             const Matrix<float> w = random_weight(out, in, 1);
-            const SymmetricMatrix ho = random_statistics(out, 2 * out, 2),
-                                  hi = random_statistics(in, 2 * in + 3, 3);
+            const SymmetricMatrix ho = statistics(out, 2 * out, 2), hi = statistics(in, 2 * in + 3, 3);
             for (bool clip : {false, true}) {
                 const KronResult result = run(w, format, ho, hi, {{}, {}, clip});
                 ASSERT_EQ(result.fallback, "") << format << " [" << out << ", " << in << "] clip " << clip;
@@ -207,7 +168,7 @@ TEST(Kron, EqualsGptqOnTheWholeFisherMatrix) {
     const Matrix<float> w = random_weight(out, in, 4);
     Matrix<float> row(1, out * in);
     std::copy(w.values().begin(), w.values().end(), row.values().begin());
-    const SymmetricMatrix ho = random_statistics(out, 30, 5), hi = random_statistics(in, 80, 6);
+    const SymmetricMatrix ho = statistics(out, 30, 5), hi = statistics(in, 80, 6);
     SymmetricMatrix fisher(out * in);
     for (std::int64_t a = 0; a < fisher.size(); ++a) {
         for (std::int64_t b = 0; b <= a; ++b) fisher(a, b) = ho(a / in, b / in) * hi(a % in, b % in);
@@ -227,7 +188,7 @@ TEST(Kron, EqualsGptqOnTheWholeFisherMatrix) {
 
 TEST(Kron, WithoutAnOutputFactorIsGptqWithStaticGroupsBitForBit) {
     const Matrix<float> w = random_weight(130, 150, 3);
-    const SymmetricMatrix hi = random_statistics(150, 400, 2);
+    const SymmetricMatrix hi = statistics(150, 400, 2);
     ThreadPool pool(2);
     for (const char* format : {"int4-g64", "int3-sym-g7", "int2-channel", "int5-sym-b4x32", "int8-tensor"}) {
         for (const Options& options : all_options()) {
@@ -263,8 +224,7 @@ TEST(Kron, CostsLessThanGptqAndRoundToNearestWhereOutputsAreCorrelated) {
         const auto in = static_cast<std::int64_t>(8 + rng.below(90)),
                    out = static_cast<std::int64_t>(8 + rng.below(90));
         const Matrix<float> w = random_weight(out, in, seed);
-        const SymmetricMatrix ho = random_statistics(out, 3 * out, seed),
-                              hi = random_statistics(in, 3 * in, seed);
+        const SymmetricMatrix ho = statistics(out, 3 * out, seed), hi = statistics(in, 3 * in, seed);
         const char* formats[] = {"int4-g32", "int3-sym-g16", "int4-sym-channel"};
         const std::string format = formats[seed % 3];
         Options options = all_options()[seed % 8];
@@ -286,7 +246,7 @@ TEST(Kron, CostsLessThanGptqAndRoundToNearestWhereOutputsAreCorrelated) {
 
 TEST(Kron, ReportsErrorsOfTheDampedFactors) {
     const Matrix<float> w = random_weight(67, 130, 5);
-    const SymmetricMatrix ho = random_statistics(67, 300, 6), hi = random_statistics(130, 300, 7);
+    const SymmetricMatrix ho = statistics(67, 300, 6), hi = statistics(130, 300, 7);
     for (const Options& options : all_options()) {
         const KronResult result = run(w, "int4-g32", ho, hi, options);
         const double own = fisher_error(w, decoded(result.weight), damped(ho, 0.01), damped(hi, 0.01)),
@@ -298,11 +258,9 @@ TEST(Kron, ReportsErrorsOfTheDampedFactors) {
 
 TEST(Kron, SingularFactorsEndInAResult) {
     const Matrix<float> w = random_weight(70, 96, 7);
-    const SymmetricMatrix full_out = random_statistics(70, 200, 1), full_in = random_statistics(96, 300, 1);
-    const SymmetricMatrix out[] = {random_statistics(70, 1, 1), random_statistics(70, 9, 1),
-                                   SymmetricMatrix(70)},
-                          in[] = {random_statistics(96, 1, 2), random_statistics(96, 9, 2),
-                                  SymmetricMatrix(96)};
+    const SymmetricMatrix full_out = statistics(70, 200, 1), full_in = statistics(96, 300, 1);
+    const SymmetricMatrix out[] = {statistics(70, 1, 1), statistics(70, 9, 1), SymmetricMatrix(70)},
+                          in[] = {statistics(96, 1, 2), statistics(96, 9, 2), SymmetricMatrix(96)};
     for (int i = 0; i < 3; ++i) {
         for (double damp : {0.0, 0.01}) {
             for (const KronResult& result :
@@ -321,7 +279,7 @@ TEST(Kron, SingularFactorsEndInAResult) {
 
 TEST(Kron, FactorsThatAreNoneFallBackToRoundToNearestAndSayWhy) {
     const Matrix<float> w = random_weight(20, 96, 7);
-    SymmetricMatrix ho = random_statistics(20, 200, 1), hi = random_statistics(96, 200, 1);
+    SymmetricMatrix ho = statistics(20, 200, 1), hi = statistics(96, 200, 1);
     SymmetricMatrix bad_out = ho, bad_in = hi, negative = ho;
     bad_out(7, 3) = std::numeric_limits<double>::quiet_NaN();
     bad_in(70, 70) = std::numeric_limits<double>::infinity();
@@ -337,7 +295,7 @@ TEST(Kron, FactorsThatAreNoneFallBackToRoundToNearestAndSayWhy) {
 
 TEST(Kron, BitsDoNotDependOnThreads) {
     const Matrix<float> w = random_weight(200, 130, 7);
-    const SymmetricMatrix ho = random_statistics(200, 300, 2), hi = random_statistics(130, 200, 1);
+    const SymmetricMatrix ho = statistics(200, 300, 2), hi = statistics(130, 200, 1);
     for (const Options& options : all_options()) {
         const KronResult one = run(w, "int3-g48", ho, hi, options, 1),
                          many = run(w, "int3-g48", ho, hi, options, 3);

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "report/format.h"
+#include "report/median.h"
 
 namespace assay {
 namespace {
@@ -45,12 +46,6 @@ Range kl_range(const std::vector<const CalibrationRun*>& runs, std::size_t text)
 
 std::string size_of(const Key& key) {
     return fmt::format("{} x {}", format_count(std::get<2>(key)), format_count(std::get<3>(key)));
-}
-
-double median(std::vector<double> values) {
-    const auto middle = values.begin() + std::ssize(values) / 2;
-    std::nth_element(values.begin(), middle, values.end());
-    return *middle;
 }
 
 // Whether random tokens lose against every other set on each text, of one treatment.

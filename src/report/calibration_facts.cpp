@@ -8,17 +8,12 @@
 #include <utility>
 
 #include "report/format.h"
+#include "report/median.h"
 
 namespace assay {
 namespace {
 
 constexpr std::size_t kNamed = 10;  // fallbacks, and inputs that are not scaled
-
-double median(std::vector<double> values) {
-    const auto middle = values.begin() + std::ssize(values) / 2;
-    std::nth_element(values.begin(), middle, values.end());
-    return *middle;
-}
 
 std::string how_treated(const std::vector<CalibratedLinear>& linears) {
     std::int64_t positions = 0;

@@ -9,6 +9,7 @@
 #include "measure/runs.h"
 #include "model/model_files.h"
 #include "model/test_models.h"
+#include "model/tiny_models.h"
 #include "quantize/gptq.h"
 #include "quantize/kron.h"
 #include "treat/treatment_overlay.h"
@@ -18,14 +19,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
-
-std::vector<std::size_t> block_items(const Model& model) {
-    std::vector<std::size_t> items;
-    for (std::size_t i = 0; i < model.items().size(); ++i) {
-        if (model.items()[i].role == LinearItem::Role::kBlock) items.push_back(i);
-    }
-    return items;
-}
 
 bool same(const Matrix<float>& a, const Matrix<float>& b) {
     return std::equal(a.values().begin(), a.values().end(), b.values().begin(), b.values().end());

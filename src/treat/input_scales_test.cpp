@@ -13,6 +13,7 @@
 #include "measure/runs.h"
 #include "model/model_files.h"
 #include "model/test_models.h"
+#include "model/tiny_models.h"
 #include "quantize/rtn.h"
 #include "treat/encoded_weights.h"
 #include "treat/sequential.h"
@@ -22,18 +23,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
-
-Model tiny(const std::string& name) {
-    return load_model(open_model_files(std::filesystem::path(ASSAY_TEST_DATA) / "tiny" / name));
-}
-
-std::vector<std::size_t> block_items(const Model& model) {
-    std::vector<std::size_t> items;
-    for (std::size_t i = 0; i < model.items().size(); ++i) {
-        if (model.items()[i].role == LinearItem::Role::kBlock) items.push_back(i);
-    }
-    return items;
-}
 
 double largest_difference(const Matrix<float>& a, const Matrix<float>& b) {
     double most = 0;
@@ -54,7 +43,7 @@ class InputScalesTest : public ::testing::TestWithParam<const char*> {
                                   {parse_treatment(treatment), block_items(model_), {}});
     }
 
-    Model model_ = tiny(GetParam());
+    Model model_ = tiny_model(GetParam());
     std::vector<EvaluationWindow> windows_ =
         with_context(random_windows({60, 80}, model_.config().vocabulary), 0);
     TestEngine engine_;
@@ -204,7 +193,7 @@ TEST_P(InputScalesTest, TheErrorsOfAFoldAreNoMoreThanThoseOfRoundToNearest) {
 }
 
 TEST(InputScales, WhatCannotFoldIsNamedAndScaledOnlyWhereFoldingIsNotAskedFor) {
-    const Model model = tiny("olmo2");
+    const Model model = tiny_model("olmo2");
     TestEngine engine;
     const auto windows = with_context(random_windows({60, 80}, model.config().vocabulary), 0);
     int unscaled = 0, scaled = 0;

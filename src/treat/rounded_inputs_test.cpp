@@ -14,6 +14,7 @@
 #include "model/folding.h"
 #include "model/model_files.h"
 #include "model/test_models.h"
+#include "model/tiny_models.h"
 #include "tensor/float16.h"
 #include "treat/treatment_overlay.h"
 
@@ -22,18 +23,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
-
-Model tiny(const std::string& name) {
-    return load_model(open_model_files(std::filesystem::path(ASSAY_TEST_DATA) / "tiny" / name));
-}
-
-std::vector<std::size_t> block_items(const Model& model) {
-    std::vector<std::size_t> items;
-    for (std::size_t i = 0; i < model.items().size(); ++i) {
-        if (model.items()[i].role == LinearItem::Role::kBlock) items.push_back(i);
-    }
-    return items;
-}
 
 // max |x_c| of every linear's input, read from the tensors themselves.
 class RangeTap final : public Tap {
@@ -91,7 +80,7 @@ class RoundedInputsTest : public ::testing::TestWithParam<const char*> {
         return calibrate_inputs(model_, engine, windows_, items_, treatments);
     }
 
-    Model model_ = tiny(GetParam());
+    Model model_ = tiny_model(GetParam());
     std::vector<EvaluationWindow> windows_ =
         with_context(random_windows({60, 80, 70, 40}, model_.config().vocabulary), 0);
     std::vector<std::size_t> items_ = block_items(model_);
@@ -267,7 +256,7 @@ TEST_P(RoundedInputsTest, ASearchIsNoWorseOnItsWindowsThanAnySingleAlpha) {
 }
 
 TEST(RoundedInputs, AnInputThatNoPositionReachesIsScaledByItselfAndReported) {
-    const Model model = tiny("mixtral");
+    const Model model = tiny_model("mixtral");
     TestEngine engine;
     const auto windows = with_context(random_windows({2}, model.config().vocabulary), 0);
     const std::vector<Treatment> treatments{parse_treatment("int8-sym-channel+a8-tensor")};
@@ -285,7 +274,7 @@ TEST(RoundedInputs, AnInputThatNoPositionReachesIsScaledByItselfAndReported) {
 }
 
 TEST(RoundedInputs, HaveNoChangeOfWeightsToShow) {
-    const Model model = tiny("llama-tied");
+    const Model model = tiny_model("llama-tied");
     const TreatmentOverlay overlay(parse_treatment("int8-sym-channel+a8-token"),
                                    [](const LinearItem&) { return true; });
     Matrix<float> w = read_weight(model.weights(), model.items()[0].name);
@@ -297,7 +286,7 @@ TEST(RoundedInputs, HaveNoChangeOfWeightsToShow) {
 }
 
 TEST(RoundedInputs, NeedWindowsItemsOfBlocksAndActivations) {
-    const Model model = tiny("llama-tied");
+    const Model model = tiny_model("llama-tied");
     TestEngine engine;
     const auto windows = with_context(random_windows({20, 20}, model.config().vocabulary), 0);
     const std::vector<std::size_t> items = block_items(model), none, head{model.items().size() - 1};
@@ -315,7 +304,7 @@ TEST(RoundedInputs, NeedWindowsItemsOfBlocksAndActivations) {
 
 // ‖f(X) - X Wᵀ‖ beside ‖X Wᵀ‖: of an operation that is always 0 all of it.
 TEST(RoundedInputs, OutputErrorsAreOfTheWholeOperation) {
-    const Model model = tiny("llama-tied");
+    const Model model = tiny_model("llama-tied");
     class Nothing final : public WeightOverlay {
       public:
         bool treats(const LinearItem& item) const override { return item.block >= 0; }

@@ -12,6 +12,7 @@
 #include "container/temporary_folder.h"
 #include "model/model_files.h"
 #include "model/test_models.h"
+#include "model/tiny_models.h"
 #include "treat/encoded_weights.h"
 
 namespace assay {
@@ -19,14 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
-
-std::vector<std::size_t> block_items(const Model& model) {
-    std::vector<std::size_t> items;
-    for (std::size_t i = 0; i < model.items().size(); ++i) {
-        if (model.items()[i].role == LinearItem::Role::kBlock) items.push_back(i);
-    }
-    return items;
-}
 
 // All treated weights of an overlay, item after item.
 std::vector<float> weights_of(const Model& model, const WeightOverlay& overlay) {
