@@ -8,6 +8,7 @@
 #include "analyze/paired_gain.h"
 #include "base/rng.h"
 #include "measure/runs.h"
+#include "measure/summary.h"
 #include "stats/bootstrap.h"
 #include "treat/treatment_overlay.h"
 

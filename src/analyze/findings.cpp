@@ -14,6 +14,7 @@
 #include "analyze/paired_gain.h"
 #include "analyze/swap_sweep.h"
 #include "base/error.h"
+#include "measure/summary.h"
 #include "stats/bootstrap.h"
 #include "treat/encoded_weights.h"
 

@@ -109,10 +109,6 @@ std::optional<Interval> mean_ratio_ci95(std::span<const LogRatio> draws, const L
     return Interval{std::exp(mean_value(draws) - half), std::exp(mean_value(draws) + half)};
 }
 
-double mean_kl(std::span<const BlockSums> blocks) {
-    return sum_of(damages(blocks)) / token_sum(blocks);
-}
-
 PairedGain paired_gain(std::span<const BlockSums> before, std::span<const BlockSums> after,
                        std::uint64_t seed) {
     expect_paired(before.size(), after.size());

@@ -57,9 +57,6 @@ CauseTest test_cause(std::span<const LogRatio> own, std::span<const LogRatio> tw
 // exp(mean ± t SE) with s² (1 + 1/R) for luck. None for fewer than two blocks or draws.
 std::optional<Interval> mean_ratio_ci95(std::span<const LogRatio> draws, const LuckSums& luck);
 
-// Σ kl / Σ tokens. Shape: at least one token.
-double mean_kl(std::span<const BlockSums> blocks);
-
 // Damage taken away: nats per token, and as a share of the damage before; 95 % intervals, paired bootstrap
 // over blocks (none for fewer than two).
 struct PairedGain {

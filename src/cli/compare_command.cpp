@@ -96,7 +96,7 @@ void add_calibration(CLI::App& verb, Action& chosen) {
         "file or a "
         "folder. Every calibration is measured on the evaluation text and on documents of the built-in sets "
         "that "
-        "no calibration reads.");
+        "no calibration reads. A set may be a mix by weight: --set c4:2,code:1.");
     CalibrationOptions& options = values->options;
     add_model_options(sets, options.model);
     add_text_options(sets, options.text);

@@ -71,7 +71,7 @@ void add_text_options(CLI::App& verb, EvaluationText& options) {
 void add_calibration_options(CLI::App& verb, CalibrationText& options) {
     verb.add_option("--calibration", options.set,
                     "text to calibrate on: a built-in set (c4, code, wiki, mixed: all three), or a .txt or "
-                    ".jsonl file, or a folder of them")
+                    ".jsonl file, or a folder of them; or a mix of these by weight: c4:2,code:1")
         ->capture_default_str();
     verb.add_option("--calibration-field", options.field, "member of each line of a .jsonl that has the text")
         ->capture_default_str();

@@ -39,6 +39,7 @@ class FisherTap final : public GradientTap {
         if (found == factors_.end() || g_output.rows() == 0) return;  // an expert may get no position
         std::vector<double> norms = norms_of(g_output);
         if (rows.empty()) keep(norms, found->weights);
+        if (found->output.size() == 0) return;
         for (double& norm : norms) norm = norm > 0 ? 1 / norm : 0;
         engine_.backend.add_gram(rows.empty() ? chunk_.rows : batch_of(chunk_.rows, rows), g_output, norms,
                                  found->output);
@@ -75,14 +76,15 @@ class FisherTap final : public GradientTap {
 
 std::vector<FisherFactor> measure_fisher_factors(const Model& model, const Engine& engine,
                                                  std::span<const EvaluationWindow> windows,
-                                                 std::span<const std::size_t> items, std::uint64_t seed) {
+                                                 std::span<const std::size_t> items, std::uint64_t seed,
+                                                 FisherParts parts) {
     if (windows.empty() || items.empty()) throw InvalidArgument("Fisher factors need windows and linears");
     std::vector<FisherFactor> factors;
     std::int64_t first_block = model.config().layers;
     for (std::size_t i : items) {
         const LinearItem& item = model.items().at(i);
         if (item.block < 0) throw InvalidArgument(item.name + ": Fisher factors are of linears of blocks");
-        factors.push_back({i, compute::SymmetricMatrix(item.out), {}});
+        factors.push_back({i, compute::SymmetricMatrix(parts == FisherParts::kAll ? item.out : 0), {}});
         first_block = std::min(first_block, item.block);
     }
     const std::int64_t rows = score_chunk_rows(model, engine.backend, engine.limits, windows);

@@ -14,9 +14,11 @@ namespace assay {
 // Of a linear with inputs x_t and gradients g_t = ∂L/∂y_t of its outputs.
 struct FisherFactor {
     std::size_t item = 0;             // index into Model::items()
-    compute::SymmetricMatrix output;  // H_O = Σ_t g_t g_tᵀ / ‖g_t‖  [out, out]
+    compute::SymmetricMatrix output;  // H_O = Σ_t g_t g_tᵀ / ‖g_t‖  [out, out]; where asked for
     PositionWeights weights;          // ‖g_t‖ of each position; none of experts, which get some only
 };
+
+enum class FisherParts { kAll, kWeights };  // what is asked for: H_O and the weights, or the weights alone
 
 // For each window labels are drawn from the model's own predictions, L = Σ_t ln p(label_t) over the scored
 // positions; over the labels, E[(Σ_t g_tᵀ E x_t)²] is the window's Fisher information in an error E of the
@@ -27,6 +29,7 @@ struct FisherFactor {
 // run_reverse_pass(). Source: Tseng, Sun & De Sa 2025, "Model-preserving adaptive rounding", sketch A.
 std::vector<FisherFactor> measure_fisher_factors(const Model& model, const Engine& engine,
                                                  std::span<const EvaluationWindow> windows,
-                                                 std::span<const std::size_t> items, std::uint64_t seed);
+                                                 std::span<const std::size_t> items, std::uint64_t seed,
+                                                 FisherParts parts = FisherParts::kAll);
 
 }  // namespace assay

@@ -16,6 +16,15 @@ const BlockOp& operation_of(const Model& model, const LinearItem& item) {
     return model.block(item.block).ops[static_cast<std::size_t>(item.op)];
 }
 
+// No weight for the positions of windows 0, 2, …; `first` is the batch's first one. Empty weights are 1.
+void clear_even_windows(const compute::Batch& rows, std::size_t first, std::vector<double>& weights) {
+    weights.resize(static_cast<std::size_t>(rows.rows()), 1.0);
+    for (std::int64_t w = 0; w < rows.windows(); ++w) {
+        if ((first + static_cast<std::size_t>(w)) % 2 == 0)
+            std::fill_n(weights.begin() + rows.window_first_row(w), rows.window_rows(w), 0.0);
+    }
+}
+
 }  // namespace
 
 std::vector<SharedInput> shared_inputs(const Model& model, std::span<const std::size_t> items) {
@@ -44,7 +53,9 @@ HessianTap::HessianTap(const Model& model, compute::Backend& backend, std::vecto
         if (input.weights != nullptr && operation_of(model, item).routing >= 0)
             throw InvalidArgument(item.name + ": positions that are routed to experts cannot be weighed");
         const std::int64_t size = item.in;
-        entries_.push_back({{std::move(input), compute::SymmetricMatrix(size), 0}, first, 0});
+        compute::SymmetricMatrix half(input.halves ? size : 0);
+        entries_.push_back(
+            {{std::move(input), compute::SymmetricMatrix(size), 0, std::move(half)}, first, 0});
     }
 }
 
@@ -53,22 +64,27 @@ void HessianTap::add(const LinearItem& item, const compute::Batch& rows, const c
     const auto found = std::find_if(entries_.begin(), entries_.end(),
                                     [&](const Entry& entry) { return entry.first_item == index; });
     if (found == entries_.end()) return;
-    const std::vector<double> weights = weights_of(*found, rows);
+    std::vector<double> weights = weights_of(*found, rows);
     backend_.add_gram(rows, input, weights, found->hessian.sums);
+    if (found->hessian.input.halves) {
+        clear_even_windows(rows, found->windows, weights);
+        backend_.add_gram(rows, input, weights, found->hessian.held_out);
+    }
     found->hessian.positions += rows.rows();
+    found->windows += static_cast<std::size_t>(rows.windows());
 }
 
-std::vector<double> HessianTap::weights_of(Entry& entry, const compute::Batch& rows) const {
+std::vector<double> HessianTap::weights_of(const Entry& entry, const compute::Batch& rows) const {
     const PositionWeights* given = entry.hessian.input.weights;
     std::vector<double> weights;
-    for (std::int64_t w = 0; given != nullptr && w < rows.windows(); ++w, ++entry.windows) {
-        if (entry.windows >= given->size() || std::ssize((*given)[entry.windows]) != rows.window_rows(w)) {
+    for (std::int64_t w = 0; given != nullptr && w < rows.windows(); ++w) {
+        const std::size_t window = entry.windows + static_cast<std::size_t>(w);
+        if (window >= given->size() || std::ssize((*given)[window]) != rows.window_rows(w)) {
             throw InvalidArgument(fmt::format("{}: the weights do not fit window {} of {} positions",
-                                              model_.items()[entry.first_item].name, entry.windows,
+                                              model_.items()[entry.first_item].name, window,
                                               rows.window_rows(w)));
         }
-        const std::vector<double>& own = (*given)[entry.windows];
-        weights.insert(weights.end(), own.begin(), own.end());
+        weights.insert(weights.end(), (*given)[window].begin(), (*given)[window].end());
     }
     return weights;
 }

@@ -22,6 +22,8 @@ struct SharedInput {
     std::vector<std::size_t> items;  // indexes into Model::items()
     // Of its positions: null for 1; not for experts' inputs. They must outlive what uses them.
     const PositionWeights* weights = nullptr;
+    // Also the sums of every second window alone, for what is chosen on windows that it did not learn from.
+    bool halves = false;
 };
 
 // The inputs of these linears of blocks, in the order of the blocks and their programs, as are the items of
@@ -33,12 +35,14 @@ struct Hessian {
     SharedInput input;
     compute::SymmetricMatrix sums;  // Σ w_t x_t x_tᵀ  [in, in], w_t = 1 where nothing else is asked for
     std::int64_t positions = 0;     // how many x there were
+    // The part of `sums` that is of every second window, the second one first; of no channels without halves.
+    compute::SymmetricMatrix held_out{0};
 };
 
 // Adds up the inputs that it is shown: as a tap of a pass, or by a BlockWalk through add(). Holds the
-// Hessians of these inputs only (SymmetricMatrix::bytes each), so that few blocks at a time need memory.
-// Products are in f32 with sums in double beyond short chains: the same bits for any grouping of windows and
-// number of threads.
+// Hessians of these inputs only (SymmetricMatrix::bytes each, twice that of halves), so that few blocks at a
+// time need memory. Products are in f32 with sums in double beyond short chains: the same bits for any
+// grouping of windows and number of threads.
 class HessianTap final : public Tap {
   public:
     // Throws InvalidArgument where experts' inputs are weighed, and add() where weights do not fit a window.
@@ -60,7 +64,7 @@ class HessianTap final : public Tap {
         std::size_t first_item = 0;  // the one whose input is taken: the others' is the same
         std::size_t windows = 0;     // seen
     };
-    std::vector<double> weights_of(Entry& entry, const compute::Batch& rows) const;
+    std::vector<double> weights_of(const Entry& entry, const compute::Batch& rows) const;
 
     const Model& model_;
     compute::Backend& backend_;

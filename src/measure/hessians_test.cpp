@@ -121,6 +121,29 @@ TEST_P(HessianTest, ThreadsGroupsAndRangesOfBlocksChangeNoBit) {
     }
 }
 
+// Every second window's sums are those of these windows alone, however all of them are grouped.
+TEST_P(HessianTest, HalvesHoldEverySecondWindow) {
+    const std::vector<EvaluationWindow> second{windows_[1]};
+    TestEngine one(1);
+    const auto expected = measure_hessians(model_, one, second, items_),
+               all = measure_hessians(model_, one, windows_, items_);
+    for (const MemoryLimits& limits : {MemoryLimits{}, MemoryLimits{.state_bytes = 1, .chunk_rows = 1}}) {
+        TestEngine test(2);
+        const Engine engine = test;
+        std::vector<SharedInput> inputs = shared_inputs(model_, items_);
+        for (SharedInput& input : inputs) input.halves = true;
+        HessianTap tap(model_, engine.backend, inputs);
+        run_pass(model_, engine, make_chunks(windows_, limits.chunk_rows), {.tap = &tap});
+        const auto hessians = tap.take();
+        for (std::size_t i = 0; i < hessians.size(); ++i) {
+            EXPECT_TRUE(same(hessians[i].held_out, expected[i].sums));
+            EXPECT_TRUE(same(hessians[i].sums, all[i].sums));
+            EXPECT_EQ(hessians[i].positions, all[i].positions);
+        }
+    }
+    EXPECT_EQ(all[0].held_out.size(), 0);
+}
+
 TEST(Hessians, LinearsThatReadOneInputShareIt) {
     const Model model = random_model(small_llama_config());
     const std::vector<std::size_t> items = block_items(model);  // q k v o gate up down, twice

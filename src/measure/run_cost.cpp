@@ -191,13 +191,14 @@ MemoryNeed calibration_need(const Workload& work, const compute::Backend& backen
         for (const SharedInput& input : inputs) {
             const std::int64_t in = model.items()[input.items.front()].in;
             widest = std::max(widest, in);
-            own += compute::SymmetricMatrix::bytes(in) * (work.gradients ? std::ssize(input.items) : 1);
+            own += compute::SymmetricMatrix::bytes(in) * (work.gradients ? std::ssize(input.items) : 1) *
+                   (work.halves ? 2 : 1);
         }
         statistics = std::max(statistics, own);
         least = std::max(least, work.scalings > 0 ? tied_statistics(model, b, inputs) : 0);
         codes = std::max(codes, block_elements(model, b, &largest));
     }
-    const std::int64_t one = compute::SymmetricMatrix::bytes(widest);
+    const std::int64_t one = compute::SymmetricMatrix::bytes(widest) * (work.halves ? 2 : 1);
     least = std::max(least, one);
     const std::int64_t rows = std::min(std::max(limits.chunk_rows, longest_window(work.windows)), tokens);
     const bool scaled = work.scalings > 0;  // a factor and a weight are there once more, scaled
@@ -346,7 +347,9 @@ double calibration_seconds(const Workload& work, const Rates& rates) {
             for (std::size_t i : input.items) out += static_cast<double>(model.items()[i].out);
             const auto copies = static_cast<double>(work.gradients ? std::ssize(input.items) : 1);
             const auto tried = static_cast<double>(work.scalings);
-            seconds += (copies * in * in * tokens / 0.6 + (copies * cubed(in) / 3 + 2 * in * in * out) / 0.2 +
+            const double sums = work.halves ? 2 : 1, roundings = work.halves ? 7 : 1;
+            seconds += (sums * copies * in * in * tokens / 0.6 +
+                        roundings * (copies * cubed(in) / 3 + 2 * in * in * out) / 0.2 +
                         tried * in * in * out / 0.4) /
                        rates.linear_flops;
         }

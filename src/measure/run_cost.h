@@ -27,6 +27,7 @@ struct Workload {
     std::vector<std::int64_t> shared = {};
     bool calibrated = false;  // the model is treated block after block on the windows; there are no runs
     bool gradients = false;   // and by a method that looks at gradients
+    bool halves = false;      // and by one that searches its damping: every linear is rounded seven times
     // Scales of inputs that are tried before, each on all linears that read one: of a fold all at once.
     std::int64_t scalings = 0;
 };

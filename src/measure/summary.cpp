@@ -76,6 +76,10 @@ double mean_nll(std::span<const BlockSums> blocks) {
     return total(blocks, &BlockSums::nll_sum) / static_cast<double>(total(blocks, &BlockSums::tokens));
 }
 
+double mean_kl(std::span<const BlockSums> blocks) {
+    return total(blocks, &BlockSums::kl_sum) / static_cast<double>(total(blocks, &BlockSums::tokens));
+}
+
 DamageSummary summarize_damage(std::span<const BlockSums> reference, std::span<const BlockSums> run,
                                std::uint64_t seed) {
     expect_paired(reference, run);
@@ -85,7 +89,7 @@ DamageSummary summarize_damage(std::span<const BlockSums> reference, std::span<c
     const auto tokens = static_cast<double>(total(run, &BlockSums::tokens));
     const double reference_ppl = std::exp(mean_nll(reference));
     DamageSummary s;
-    s.kl = total(run, &BlockSums::kl_sum) / tokens;
+    s.kl = mean_kl(run);
     s.kl_ci95 = bootstrap_mean(c.kl, c.tokens, options);
     double delta = 0;
     for (double d : c.delta_nll) delta += d;

@@ -34,6 +34,9 @@ DamageSummary summarize_damage(std::span<const BlockSums> reference, std::span<c
 // Mean -ln p per scored token: Σ nll_sum / Σ tokens.
 double mean_nll(std::span<const BlockSums> blocks);
 
+// Mean KL per scored token: Σ kl_sum / Σ tokens. Shape: at least one token.
+double mean_kl(std::span<const BlockSums> blocks);
+
 // ppl = exp(mean_nll) with its sums per window and block; protocol "gptq".
 PerplexityResult perplexity_result(const std::vector<BlockSums>& blocks, std::int64_t window_tokens);
 

@@ -37,6 +37,7 @@ struct CompareRow {
     std::optional<double> seconds;
     std::optional<std::int64_t> peak_bytes;
     std::optional<std::vector<std::string>> kernels;  // that take all of these linears
+    std::optional<std::vector<GrowthStep>> growth;    // of a technique whose calibration grew
     std::vector<LinearOutputError> linears;
 
     bool operator==(const CompareRow&) const = default;

@@ -9,6 +9,7 @@
 #include "base/interval.h"
 #include "records/block_sums.h"
 #include "records/calibrated_linear.h"
+#include "records/calibration_growth.h"
 
 namespace assay {
 
@@ -78,6 +79,7 @@ struct PerplexityResult {
     std::vector<WindowSums> windows;
     std::vector<BlockSums> blocks;  // the same sums, finer: the intervals are computed from them
     std::optional<std::vector<CalibratedLinear>> calibrated;  // of a calibrated treatment: by block and name
+    std::optional<std::vector<GrowthStep>> growth;            // of one whose calibration grew
     std::optional<Comparison> comparison;  // JSON: its fields stand beside the others, not nested
 
     bool operator==(const PerplexityResult&) const = default;

@@ -95,6 +95,15 @@ void fields(Visitor& visit, R& r) {
     visit.if_present("unscaled", r.unscaled);
 }
 
+template <class Visitor, RecordOf<GrowthStep> R>
+void fields(Visitor& visit, R& r) {
+    visit("windows", r.windows);
+    visit("kl", r.kl);
+    visit("gain", r.gain);
+    visit("gain_ci95", r.gain_ci95);
+    visit("chosen", r.chosen);
+}
+
 template <class Visitor, RecordOf<PerplexityResult> R>
 void fields(Visitor& visit, R& r) {
     visit("ppl", r.ppl);
@@ -108,6 +117,7 @@ void fields(Visitor& visit, R& r) {
     visit("windows", r.windows);
     visit("blocks", r.blocks);
     visit.if_present("calibrated", r.calibrated);
+    visit.if_present("growth", r.growth);
     visit.flattened("kl_mean", r.comparison);
 }
 
@@ -420,6 +430,7 @@ void fields(Visitor& visit, R& r) {
     visit("seconds", r.seconds);
     visit("peak_bytes", r.peak_bytes);
     visit("kernels", r.kernels);
+    visit.if_present("growth", r.growth);
     visit("linears", r.linears);
 }
 

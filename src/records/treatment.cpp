@@ -13,19 +13,25 @@
 namespace assay {
 namespace {
 
-constexpr std::array<MethodOption, 4> kAwqOptions{{
+constexpr std::array<MethodOption, 5> kAwqOptions{{
     {.name = "clip", .usual = 1},
     {.name = "damp", .flag = false, .usual = 0.01},
     {.name = "fold", .usual = 1},
+    {.name = "grow"},
     {.name = "true-sequential"},
 }};
 
-constexpr std::array<MethodOption, 7> kGptqOptions{{
+constexpr std::string_view kSearchDamp = "search-damp", kGradientWeights = "gradient-weights";
+
+constexpr std::array<MethodOption, 10> kGptqOptions{{
     {.name = "act-order"},
     {.name = "awq"},
     {.name = "clip"},
     {.name = "damp", .flag = false, .usual = 0.01},
     {.name = "fold", .usual = 1},
+    {.name = kGradientWeights},
+    {.name = "grow"},
+    {.name = kSearchDamp},
     {.name = "static-groups", .follows = "act-order"},
     {.name = "true-sequential"},
 }};
@@ -38,10 +44,11 @@ constexpr std::array<MethodOption, 3> kSmoothOptions{{
     {.name = "search"},
 }};
 
-constexpr std::array<MethodOption, 5> kYaqaOptions{{
+constexpr std::array<MethodOption, 6> kYaqaOptions{{
     {.name = "act-order"},
     {.name = "clip"},
     {.name = "damp", .flag = false, .usual = 0.01},
+    {.name = "grow"},
     {.name = "output-damp", .flag = false, .usual = 1, .most = 100},
     {.name = "true-sequential"},
 }};
@@ -83,6 +90,10 @@ std::optional<double> read_number(std::string_view text) {
     return value;
 }
 
+bool has_option(const Method& method, std::string_view name) {
+    return find_row(method.options, name) != method.options.end();
+}
+
 double usual_value(const Treatment& treatment, const MethodOption& row) {
     return row.follows.empty() ? row.usual : option(treatment, row.follows);
 }
@@ -108,6 +119,9 @@ void check_parts(const Treatment& treatment, std::string_view text) {
         reject("chooses codes of weights alone; beside quantized activations stand rtn and smooth");
     if (method.needs_activations && !treatment.activations)
         reject("is about quantized activations: name their format, as in int8-sym-channel+a8-token:smooth");
+    if (has_option(method, kSearchDamp) && treatment.options.contains(kSearchDamp) &&
+        treatment.options.contains("damp"))
+        reject("takes damp or search-damp, not both");
     if (method.name != kSmooth) return;
     const bool searched = treatment.options.contains("search");
     if (searched && treatment.options.contains("alpha")) reject("takes alpha or search, not both");
@@ -204,6 +218,14 @@ const Method& method_of(const Treatment& treatment) {
 
 bool is_calibrated(const Treatment& treatment) {
     return method_of(treatment).calibrated || (treatment.activations && !treatment.activations->per_token);
+}
+
+bool uses_gradients(const Treatment& treatment) {
+    return method_of(treatment).gradients || is_set(treatment, kGradientWeights);
+}
+
+bool is_set(const Treatment& treatment, std::string_view flag) {
+    return has_option(method_of(treatment), flag) && option(treatment, flag) != 0;
 }
 
 double option(const Treatment& treatment, std::string_view name) {

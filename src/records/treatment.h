@@ -27,7 +27,7 @@ struct MethodOption {
 struct Method {
     std::string_view name;
     bool calibrated = false;                // it looks at the linears' inputs on calibration windows
-    bool gradients = false;                 // and at the gradients of their outputs
+    bool gradients = false;                 // and always at the gradients of their outputs
     std::span<const MethodOption> options;  // by name
     bool takes_activations = false;         // inputs may be quantized, too
     bool needs_activations = false;         // they must
@@ -56,6 +56,12 @@ const Method& method_of(const Treatment& treatment);
 // Whether it looks at the linears' inputs on calibration windows: as its method does, or for a static scale
 // of its inputs.
 bool is_calibrated(const Treatment& treatment);
+
+// Whether it looks at the gradients of the linears' outputs, too.
+bool uses_gradients(const Treatment& treatment);
+
+// Whether the treatment's method has this flag, and it is set.
+bool is_set(const Treatment& treatment, std::string_view flag);
 
 // What an option of the treatment's method is, given or usual; a flag is 0 or 1. Throws InvalidArgument for
 // one that the method does not have.

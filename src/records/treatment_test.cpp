@@ -23,13 +23,27 @@ TEST(Treatment, NamesItsMethodWhenPrinted) {
 }
 
 TEST(Treatment, ParsesBackToTheSameTreatment) {
-    for (const char* text :
-         {"int4-g64(scale=f32):rtn", "int4-sym-g128", "int8-channel", "fp8-e4m3",
-          "fp8-e5m2-b128x128(scale=f32):rtn", "mxfp4", "nvfp4:rtn", "mxfp4:clip", "int4-g64:gptq",
-          "int4-g64:gptq(act-order,damp=0.05,static-groups=no)",
-          "int3-sym-channel:gptq(clip,true-sequential)", "int2-g32:gptq(damp=0.1)", "int4-g64:awq",
-          "int4-g64:awq(clip=no,damp=0.1,fold=no)", "int4-g64:gptq(act-order,awq,clip)", "int4-sym-g64:yaqa",
-          "int3-g64:yaqa(act-order,clip,damp=0.05,output-damp=10)"}) {
+    for (const char* text : {"int4-g64(scale=f32):rtn",
+                             "int4-sym-g128",
+                             "int8-channel",
+                             "fp8-e4m3",
+                             "fp8-e5m2-b128x128(scale=f32):rtn",
+                             "mxfp4",
+                             "nvfp4:rtn",
+                             "mxfp4:clip",
+                             "int4-g64:gptq",
+                             "int4-g64:gptq(act-order,damp=0.05,static-groups=no)",
+                             "int3-sym-channel:gptq(clip,true-sequential)",
+                             "int2-g32:gptq(damp=0.1)",
+                             "int4-g64:awq",
+                             "int4-g64:awq(clip=no,damp=0.1,fold=no)",
+                             "int4-g64:gptq(act-order,awq,clip)",
+                             "int4-sym-g64:yaqa",
+                             "int3-g64:yaqa(act-order,clip,damp=0.05,output-damp=10)",
+                             "int4-g64:gptq(search-damp)",
+                             "int4-g64:gptq(act-order,gradient-weights,grow)",
+                             "int4-g64:awq(grow)",
+                             "int4-g64:yaqa(grow)"}) {
         const Treatment treatment = parse_treatment(text);
         EXPECT_EQ(parse_treatment(to_string(treatment)), treatment) << text;
     }
@@ -89,6 +103,26 @@ TEST(Treatment, RejectsActivationsThatDoNotGoWithTheRest) {
         const std::string given = text;
         EXPECT_THAT([&] { parse_treatment(given); }, ThrowsMessage<InvalidArgument>(HasSubstr(why))) << given;
     }
+}
+
+TEST(Treatment, UsesGradientsByItsMethodOrAnOption) {
+    EXPECT_TRUE(uses_gradients(parse_treatment("int4-g64:yaqa")));
+    EXPECT_TRUE(uses_gradients(parse_treatment("int4-g64:gptq(gradient-weights)")));
+    for (const char* text :
+         {"int4-g64:gptq", "int4-g64:gptq(gradient-weights=no)", "int4-g64", "int4-g64:awq"})
+        EXPECT_FALSE(uses_gradients(parse_treatment(text))) << text;
+}
+
+TEST(Treatment, FlagsThatAMethodDoesNotHaveAreNotSet) {
+    EXPECT_TRUE(is_set(parse_treatment("int4-g64:gptq(grow)"), "grow"));
+    EXPECT_TRUE(is_set(parse_treatment("int4-g64:gptq(act-order)"), "static-groups"));
+    EXPECT_FALSE(is_set(parse_treatment("int4-g64:gptq"), "grow"));
+    EXPECT_FALSE(is_set(parse_treatment("int4-g64"), "grow"));
+}
+
+TEST(Treatment, TakesADampingOrSearchesForIt) {
+    EXPECT_THAT([] { parse_treatment("int4-g64:gptq(damp=0.1,search-damp)"); },
+                ThrowsMessage<InvalidArgument>(HasSubstr("damp or search-damp, not both")));
 }
 
 TEST(Treatment, RejectsAnEmptyMethod) {

@@ -91,7 +91,36 @@ void add_scaling(const std::vector<CalibratedLinear>& linears, std::vector<std::
         scaled, format_significant(median(alphas)), format_significant(*least), format_significant(*most)));
 }
 
+// Where dampings were chosen linear by linear.
+void add_dampings(const std::vector<CalibratedLinear>& linears, std::vector<std::string>& facts) {
+    std::vector<double> dampings;
+    for (const CalibratedLinear& linear : linears) {
+        if (linear.damping_raised == 0 && !linear.input) dampings.push_back(linear.damping);
+    }
+    if (dampings.empty()) return;
+    const auto [least, most] = std::minmax_element(dampings.begin(), dampings.end());
+    if (*least == *most) return;
+    facts.push_back(fmt::format(
+        "Dampings chosen on held-out windows: {} of the mean (median; from {} to {}).",
+        format_significant(median(dampings)), format_significant(*least), format_significant(*most)));
+}
+
 }  // namespace
+
+std::string growth_fact(const std::vector<GrowthStep>& steps) {
+    std::string text;
+    for (const GrowthStep& step : steps) {
+        text += fmt::format("{}{} windows: {}", text.empty() ? "" : ", ", step.windows,
+                            format_significant(step.kl));
+        if (step.gain)
+            text += fmt::format(" ({} less {})", format_percent(*step.gain),
+                                format_percent_interval(step.gain_ci95));
+    }
+    for (const GrowthStep& step : steps) {
+        if (step.chosen) text += fmt::format(". Taken: those of {} windows.", step.windows);
+    }
+    return steps.empty() ? "" : "KL on held-out calibration windows, calibrated on " + text;
+}
 
 std::vector<std::string> calibration_facts(const std::vector<CalibratedLinear>& linears) {
     if (linears.empty()) return {};
@@ -113,6 +142,7 @@ std::vector<std::string> calibration_facts(const std::vector<CalibratedLinear>& 
     if (fallbacks > kNamed)
         facts.push_back(fmt::format("{} more were rounded to nearest instead.", fallbacks - kNamed));
     add_scaling(linears, facts);
+    add_dampings(linears, facts);
     if (raised > 0) {
         facts.push_back(fmt::format("The damping had to be raised for {} linears, to {} of the mean at most.",
                                     raised, format_significant(most)));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "report/calibration_facts.h"
 #include "report/format.h"
 
 namespace assay {
@@ -56,6 +57,14 @@ TextRows technique_rows(const CompareResult& result) {
 TextRows compare_rows(const CompareResult& result) {
     const bool techniques = !result.rows.empty() && result.rows.front().kernels.has_value();
     return techniques ? technique_rows(result) : format_rows(result);
+}
+
+std::vector<std::string> growth_sentences(const CompareResult& result) {
+    std::vector<std::string> sentences;
+    for (const CompareRow& row : result.rows) {
+        if (row.growth) sentences.push_back(name_of(row) + ": " + growth_fact(*row.growth));
+    }
+    return sentences;
 }
 
 }  // namespace assay

@@ -9,4 +9,7 @@ namespace assay {
 // In the result's order.
 TextRows compare_rows(const CompareResult& result);
 
+// A sentence for each row whose calibration grew.
+std::vector<std::string> growth_sentences(const CompareResult& result);
+
 }  // namespace assay

@@ -358,7 +358,8 @@ std::string sections(const CompareResult& result) {
                             ". Bits and bytes are of the treated linears, with scales and zero points; "
                             "output error is the median "
                             "linear's.",
-                        compare_rows(result));
+                        compare_rows(result)) +
+           sentences_section("More calibration windows", growth_sentences(result));
 }
 
 std::string sections(const CompareCalibrationResult& result) {

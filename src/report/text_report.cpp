@@ -83,8 +83,10 @@ std::string body(const PerplexityResult& result, const TextOptions&) {
     if (!result.comparison) return table.text() + "\n" + scored_line(result);
     table.add_row({"perplexity, reference", format_significant(result.comparison->reference_ppl, 5), ""});
     add_comparison(table, *result.comparison);
-    const std::string calibrated =
-        result.calibrated ? sentences_text(calibration_facts(*result.calibrated)) : "";
+    std::vector<std::string> facts;
+    if (result.calibrated) facts = calibration_facts(*result.calibrated);
+    if (result.growth) facts.push_back(growth_fact(*result.growth));
+    const std::string calibrated = facts.empty() ? "" : sentences_text(facts);
     return table.text() + quantiles_text(*result.comparison) + "\n" + calibrated + scored_line(result);
 }
 
@@ -349,7 +351,8 @@ std::string body(const PredictResult& r, const TextOptions&) {
 std::string body(const CompareResult& result, const TextOptions&) {
     return "Reference perplexity: " + format_significant(result.reference.ppl, 5) + "\n" +
            scored_line(result.reference) +
-           rows_text("All linears of the blocks treated", compare_rows(result)) + "\n";
+           rows_text("All linears of the blocks treated", compare_rows(result)) + "\n" +
+           sentences_text(growth_sentences(result));
 }
 
 std::string body(const CompareCalibrationResult& result, const TextOptions&) {

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "quantize/clipping.h"
 #include "quantize/kron.h"
+#include "treat/damp_search.h"
 
 namespace assay {
 namespace {
@@ -87,12 +88,15 @@ void expect_calibrated(const Treatment& treatment) {
 
 std::vector<SharedInput> inputs_for(const Treatment& treatment, std::vector<SharedInput> inputs,
                                     FisherSource& fisher) {
-    if (!method_of(treatment).gradients) return inputs;
+    for (SharedInput& input : inputs) input.halves = searches_damping(treatment);
+    if (!uses_gradients(treatment)) return inputs;
     std::vector<SharedInput> own;
     for (const SharedInput& input : inputs) {
         for (std::size_t i : input.items) {
             const PositionWeights& weights = fisher.of(i).weights;
-            own.push_back({input.block, input.slot, {i}, weights.empty() ? nullptr : &weights});
+            own.push_back(input);
+            own.back().items = {i};
+            if (!weights.empty()) own.back().weights = &weights;
         }
     }
     return own;
@@ -102,7 +106,9 @@ std::vector<CalibratedWeight> treat_linears(const Model& model, const Engine& en
                                             const Treatment& treatment, const Hessian& hessian,
                                             FisherSource& fisher, const InputScales& scaling) {
     expect_calibrated(treatment);
-    InputFactor factor = factor_input(hessian.sums, factor_options(treatment), engine.pool);
+    InputFactor factor = searches_damping(treatment)
+                             ? search_damping(model, engine, treatment, hessian, scaling)
+                             : factor_input(hessian.sums, factor_options(treatment), engine.pool);
     if (hessian.positions == 0) factor.failure = "no position of the calibration windows reaches it";
     std::vector<CalibratedWeight> treated;
     for (std::size_t i : hessian.input.items) {

@@ -24,7 +24,7 @@ struct CalibratedWeight {
 void expect_calibrated(const Treatment& treatment);
 
 // The inputs as a treatment needs their statistics: each linear's own, its positions weighed by `fisher`,
-// where its method looks at gradients, else as they are.
+// where it looks at gradients, else as they are; in halves where it searches for its damping.
 std::vector<SharedInput> inputs_for(const Treatment& treatment, std::vector<SharedInput> inputs,
                                     FisherSource& fisher);
 

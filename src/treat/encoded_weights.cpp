@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "model/block_walk.h"
+#include "treat/damp_search.h"
 #include "treat/rounded_inputs.h"
 #include "treat/treatment_overlay.h"
 
@@ -15,14 +16,15 @@ namespace {
 
 void expect_alone(const Treatment& treatment) {
     expect_calibrated(treatment);
-    const auto& options = method_of(treatment).options;
-    const bool has = std::any_of(options.begin(), options.end(),
-                                 [](const MethodOption& row) { return row.name == "true-sequential"; });
-    if (has && option(treatment, "true-sequential") != 0) {
+    if (is_set(treatment, "true-sequential")) {
         throw InvalidArgument(
             to_string(treatment) +
             ": true-sequential is about treating a whole model; a linear treated by itself has "
             "the inputs of the untreated model");
+    }
+    if (is_set(treatment, "grow")) {
+        throw InvalidArgument(to_string(treatment) +
+                              ": grow measures whole models; a linear treated by itself takes all windows");
     }
 }
 
@@ -41,12 +43,17 @@ struct KindOfStatistics {
 
 std::vector<KindOfStatistics> kinds_of(std::span<const Treatment> treatments) {
     std::vector<KindOfStatistics> kinds;
-    for (const bool gradients : {false, true}) {
-        KindOfStatistics kind;
-        for (std::size_t t = 0; t < treatments.size(); ++t) {
-            if (method_of(treatments[t]).gradients == gradients) kind.treatments.push_back(t);
-        }
-        if (!kind.treatments.empty()) kinds.push_back(std::move(kind));
+    const auto needs = [&](std::size_t t) {
+        return std::pair(uses_gradients(treatments[t]), searches_damping(treatments[t]));
+    };
+    for (std::size_t t = 0; t < treatments.size(); ++t) {
+        const auto same = std::find_if(kinds.begin(), kinds.end(), [&](const KindOfStatistics& kind) {
+            return needs(kind.treatments.front()) == needs(t);
+        });
+        if (same == kinds.end())
+            kinds.push_back({.treatments = {t}, .tap = std::nullopt});
+        else
+            same->treatments.push_back(t);
     }
     return kinds;
 }
@@ -81,7 +88,7 @@ std::vector<EncodedWeights> calibrate(const Model& model, const Engine& engine,
     BlockWalk walk(model, engine, calibration);
     const std::int64_t last = inputs.back().block;
     engine.progress.begin("calibration", static_cast<std::uint64_t>(walk.rows() * (last + 1)));
-    FisherSource fisher(model, engine, calibration, items);
+    FisherSource fisher(model, engine, calibration, items, fisher_parts(treatments));
     while (walk.block() <= last) {
         std::vector<KindOfStatistics> kinds = kinds_of(treatments);
         for (KindOfStatistics& kind : kinds) {

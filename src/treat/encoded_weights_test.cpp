@@ -106,8 +106,34 @@ TEST_P(CalibrateTest, YaqaRoundsByTheFactorsOfTheUntreatedModel) {
               calibrate(model_, engine, windows_, items_, std::span(treatments).first(1))[0].reports());
 }
 
+TEST_P(CalibrateTest, GradientWeightsWeighPositionsByTheirOutputsGradients) {
+    TestEngine engine;
+    const std::vector<Treatment> treatments{parse_treatment("int4-g16:gptq"),
+                                            parse_treatment("int4-g16:gptq(gradient-weights)")};
+    const auto overlays = calibrate(model_, engine, windows_, items_, treatments);
+    FisherSource fisher(model_, engine, windows_, items_, FisherParts::kWeights);
+    std::size_t other = 0;
+    for (std::size_t i : items_) {
+        const LinearItem& item = model_.items()[i];
+        const PositionWeights& weights = fisher.of(i).weights;
+        const auto h = measure_hessians(model_, engine, windows_, std::span(&i, 1),
+                                        weights.empty() ? nullptr : &weights);
+        const Matrix<float> w = read_weight(model_.weights(), item.name);
+        const GptqResult result = gptq(w.view(), std::get<IntFormat>(treatments[1].format),
+                                       factor_input(h[0].sums, {}, engine.pool), {}, engine.pool);
+        Matrix<float> expected = w, treated = w, plain = w;
+        decode(result.weight, expected.view(), engine.pool);
+        overlays[1].apply(item, treated.view());
+        overlays[0].apply(item, plain.view());
+        EXPECT_TRUE(same(treated, expected) || h[0].positions == 0) << item.name;
+        other += same(treated, plain) ? 0 : 1;
+    }
+    EXPECT_GT(other, 0u);
+}
+
 TEST_P(CalibrateTest, MemoryAndThreadsChangeNoBit) {
-    for (const char* treatment : {"int4-g16:gptq(act-order)", "int4-g16:yaqa(act-order)"}) {
+    for (const char* treatment :
+         {"int4-g16:gptq(act-order)", "int4-g16:yaqa(act-order)", "int4-g16:gptq(search-damp)"}) {
         const std::vector<Treatment> treatments{parse_treatment(treatment)};
         TestEngine one(1), three(3);
         three.limits = {.state_bytes = 1, .head_bytes = 1, .chunk_rows = 60};

@@ -27,8 +27,9 @@ class NotesOnly final : public Progress {
 }  // namespace
 
 FisherSource::FisherSource(const Model& model, const Engine& engine,
-                           std::span<const EvaluationWindow> windows, std::span<const std::size_t> items)
-    : model_(model), engine_(engine), windows_(windows), items_(items.begin(), items.end()) {
+                           std::span<const EvaluationWindow> windows, std::span<const std::size_t> items,
+                           FisherParts parts)
+    : model_(model), engine_(engine), windows_(windows), parts_(parts), items_(items.begin(), items.end()) {
     std::stable_sort(items_.begin(), items_.end(), [&](std::size_t a, std::size_t b) {
         return model.items().at(a).block < model.items().at(b).block;
     });
@@ -46,7 +47,7 @@ const FisherFactor& FisherSource::of(std::size_t item) {
     NotesOnly notes(engine_.progress);
     const Engine quiet{engine_.backend, engine_.pool,  notes,        engine_.cancel,
                        engine_.limits,  engine_.meter, engine_.parts};
-    factors_ = measure_fisher_factors(model_, quiet, windows_, items, kLabelSeed);
+    factors_ = measure_fisher_factors(model_, quiet, windows_, items, kLabelSeed, parts_);
     return *find(item);
 }
 
@@ -59,22 +60,30 @@ const FisherFactor* FisherSource::find(std::size_t item) const {
 std::vector<std::size_t> FisherSource::items_from(std::int64_t block) const {
     std::vector<std::size_t> items;
     std::int64_t bytes = 0, last = block;  // block whose items are being taken
+    const auto own_bytes = [&](const LinearItem& item) {
+        return parts_ == FisherParts::kAll ? compute::SymmetricMatrix::bytes(item.out) : 0;
+    };
     for (std::size_t i : items_) {
         const LinearItem& item = model_.items()[i];
         if (item.block < block) continue;
         if (item.block > last) {
             std::int64_t own = 0;
             for (std::size_t j : items_) {
-                if (model_.items()[j].block == item.block)
-                    own += compute::SymmetricMatrix::bytes(model_.items()[j].out);
+                if (model_.items()[j].block == item.block) own += own_bytes(model_.items()[j]);
             }
             if (bytes + own > engine_.limits.head_bytes) break;
             last = item.block;
         }
-        bytes += compute::SymmetricMatrix::bytes(item.out);
+        bytes += own_bytes(item);
         items.push_back(i);
     }
     return items;
+}
+
+FisherParts fisher_parts(std::span<const Treatment> treatments) {
+    const bool all = std::any_of(treatments.begin(), treatments.end(),
+                                 [](const Treatment& t) { return method_of(t).gradients; });
+    return all ? FisherParts::kAll : FisherParts::kWeights;
 }
 
 }  // namespace assay

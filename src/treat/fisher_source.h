@@ -6,16 +6,17 @@
 #include <vector>
 
 #include "measure/fisher_factors.h"
+#include "records/treatment.h"
 
 namespace assay {
 
 // Factors of the untreated model on the calibration windows, measured when they are asked for: those of the
-// block and of as many blocks behind it as fit the engine's head_bytes. Model, engine and windows must
-// outlive it.
+// block and of as many blocks behind it as fit the engine's head_bytes; of weights alone, all blocks'. Model,
+// engine and windows must outlive it.
 class FisherSource {
   public:
     FisherSource(const Model& model, const Engine& engine, std::span<const EvaluationWindow> windows,
-                 std::span<const std::size_t> items);
+                 std::span<const std::size_t> items, FisherParts parts = FisherParts::kAll);
 
     // Of one of the items. A reference is good until an item of another block is asked for. Throws as
     // measure_fisher_factors().
@@ -28,8 +29,12 @@ class FisherSource {
     const Model& model_;
     Engine engine_;
     std::span<const EvaluationWindow> windows_;
+    FisherParts parts_;
     std::vector<std::size_t> items_;  // by block
     std::vector<FisherFactor> factors_;
 };
+
+// What these treatments need of the factors.
+FisherParts fisher_parts(std::span<const Treatment> treatments);
 
 }  // namespace assay

@@ -7,10 +7,6 @@
 namespace assay {
 namespace {
 
-bool is_set(const Treatment& treatment, std::string_view flag) {
-    return option(treatment, flag) != 0;
-}
-
 std::vector<double> energy_of(std::span<const Hessian* const> hessians) {
     std::vector<double> energy(static_cast<std::size_t>(hessians.front()->sums.size()));
     for (const Hessian* h : hessians) {
@@ -59,12 +55,11 @@ InputScales search(const Model& model, const Engine& engine, const Treatment& tr
 }  // namespace
 
 bool scales_inputs(const Treatment& treatment) {
-    return treatment.method == "awq" || (treatment.method == "gptq" && is_set(treatment, "awq"));
+    return treatment.method == "awq" || is_set(treatment, "awq");
 }
 
 FactorOptions factor_options(const Treatment& treatment) {
-    return {.by_energy = treatment.method != "awq" && is_set(treatment, "act-order"),
-            .damp = option(treatment, "damp")};
+    return {.by_energy = is_set(treatment, "act-order"), .damp = option(treatment, "damp")};
 }
 
 AwqRounding awq_rounding(const Treatment& treatment) {
@@ -72,7 +67,7 @@ AwqRounding awq_rounding(const Treatment& treatment) {
     return {.format = std::get<IntFormat>(treatment.format),
             .clip = is_set(treatment, "clip"),
             .gptq = gptq,
-            .static_groups = gptq && is_set(treatment, "static-groups")};
+            .static_groups = is_set(treatment, "static-groups")};
 }
 
 std::vector<std::vector<std::size_t>> searched_together(const Model& model, const Treatment& treatment,

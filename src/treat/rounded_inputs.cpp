@@ -8,8 +8,11 @@
 #include <utility>
 
 #include "base/error.h"
+#include "measure/damage_estimate.h"
 #include "measure/output_errors.h"
 #include "measure/runs.h"
+#include "measure/summary.h"
+#include "measure/treatment_scores.h"
 #include "quantize/smoothing.h"
 #include "treat/input_ranges.h"
 #include "treat/treatment_overlay.h"
@@ -35,15 +38,6 @@ Windows every_second(std::span<const EvaluationWindow> windows, std::size_t firs
 std::vector<float> divided(std::vector<float> ranges, std::span<const float> divisors) {
     for (std::size_t c = 0; c < divisors.size(); ++c) ranges[c] /= divisors[c];
     return ranges;
-}
-
-double mean_kl(const RunScores& run) {
-    double kl = 0, tokens = 0;
-    for (const BlockSums& block : run.blocks) {
-        kl += block.kl_sum;
-        tokens += static_cast<double>(block.tokens);
-    }
-    return kl / tokens;
 }
 
 class InputCalibration {
@@ -124,7 +118,7 @@ class InputCalibration {
         std::array<Overlay, kAlphaCount> tried;
         for (std::size_t a = 0; a < kAlphaCount; ++a)
             tried[a] = overlay(treatment, everywhere(kSearchedAlphas[a]), seen_);
-        return option(treatment, "one-alpha") != 0 ? least_damage(tried) : least_errors(tried);
+        return is_set(treatment, "one-alpha") ? least_damage(tried) : least_scores(tried);
     }
 
     // The α of the least mean KL.
@@ -134,22 +128,23 @@ class InputCalibration {
         const std::vector<RunScores> scores = measure_runs(engine_, held_out_, runs, {});
         std::size_t best = 0;
         for (std::size_t a = 1; a < tried.size(); ++a) {
-            if (mean_kl(scores[a + 1]) < mean_kl(scores[best + 1])) best = a;
+            if (mean_kl(scores[a + 1].blocks) < mean_kl(scores[best + 1].blocks)) best = a;
         }
         return everywhere(kSearchedAlphas[best]);
     }
 
-    // Of each input the α of the least sum of squared relative errors.
-    Alphas least_errors(std::span<const Overlay> tried) const {
-        std::vector<const WeightOverlay*> overlays;
-        for (const Overlay& overlay : tried) overlays.push_back(overlay.get());
-        const auto errors = output_errors(model_, engine_, held_out_, linears_, overlays);
+    // Of each input the α of the least sum of its linears' scored damages.
+    Alphas least_scores(std::span<const Overlay> tried) const {
+        ScoreOptions options{.items = linears_, .treatments = {}};
+        for (const Overlay& overlay : tried) options.treatments.push_back(overlay.get());
+        const ScoreResult scored = score_treatments(model_, engine_, held_out_, options);
         Alphas alphas(inputs_.size());
         std::size_t row = 0;
         for (std::size_t i = 0; i < inputs_.size(); ++i) {
             std::array<double, kAlphaCount> sums{};
-            for (std::size_t l = 0; l < inputs_[i].linears.size(); ++l, ++row) {
-                for (std::size_t a = 0; a < kAlphaCount; ++a) sums[a] += errors[row][a] * errors[row][a];
+            for (std::size_t l = 0; l < inputs_[i].linears.size(); ++l) {
+                for (std::size_t a = 0; a < kAlphaCount; ++a)
+                    sums[a] += estimate_damage(scored, scored.scores[row++].sums).kl;
             }
             const auto least = std::min_element(sums.begin(), sums.end()) - sums.begin();
             if (folds(i)) alphas[i] = kSearchedAlphas[least];

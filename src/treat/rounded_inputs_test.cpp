@@ -7,10 +7,13 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "base/error.h"
 #include "compute/testing.h"
+#include "measure/damage_estimate.h"
 #include "measure/output_errors.h"
+#include "measure/treatment_scores.h"
 #include "model/folding.h"
 #include "model/model_files.h"
 #include "model/test_models.h"
@@ -233,26 +236,42 @@ TEST_P(RoundedInputsTest, SmoothingIsFolding) {
         EXPECT_LT(compute::difference(a, b), 0.05);  // weights less an offset are rounded once more
 }
 
-TEST_P(RoundedInputsTest, ASearchIsNoWorseOnItsWindowsThanAnySingleAlpha) {
+// Ranges of windows 0 and 2, damage on 1 and 3, each α scored by itself.
+TEST_P(RoundedInputsTest, ASearchTakesTheAlphasOfTheLeastScoredDamage) {
     TestEngine engine;
-    const auto treated =
-        calibrate(engine, {"int8-sym-channel+a8-token:smooth(search)", "int8-sym-channel+a8-token:smooth",
-                           "int8-sym-channel+a8-token:smooth(alpha=0.8)"});
-    const auto squares = [&](std::size_t t, std::int64_t block, int slot) {
-        double sum = 0;
-        for (const CalibratedLinear& linear : treated[t]->reports()) {
-            const auto item = std::find_if(model_.items().begin(), model_.items().end(),
-                                           [&](const LinearItem& i) { return i.name == linear.name; });
-            const auto index = static_cast<std::size_t>(item - model_.items().begin());
-            if (item->block != block || fold_of(find_folds(model_, block), index).slot != slot) continue;
-            const double e = linear.input->smoothed_output_error.value_or(0);
-            sum += e * e;
-        }
-        return sum;
-    };
-    for (const Fold& fold : find_folds(model_, 0)) {
-        for (std::size_t t : {1u, 2u}) EXPECT_LE(squares(0, 0, fold.slot), squares(t, 0, fold.slot));
+    const std::vector<EvaluationWindow> seen{windows_[0], windows_[2]}, held_out{windows_[1], windows_[3]};
+    std::vector<Treatment> treatments;
+    for (const double alpha : kSearchedAlphas) {
+        treatments.push_back(parse_treatment("int8-sym-channel+a8-token:smooth"));
+        treatments.back().options["alpha"] = alpha;
     }
+    const auto fixed = calibrate_inputs(model_, engine, seen, items_, treatments);
+    std::vector<const WeightOverlay*> overlays;
+    for (const auto& overlay : fixed) overlays.push_back(overlay.get());
+    const ScoreResult scored =
+        score_treatments(model_, engine, held_out, {.items = items_, .treatments = overlays});
+    std::map<std::pair<std::int64_t, int>, std::vector<double>> damages;  // of the linears of one fold
+    const auto fold_key = [&](std::size_t item) {
+        const std::int64_t block = model_.items()[item].block;
+        return std::pair(block, fold_of(find_folds(model_, block), item).slot);
+    };
+    for (const TreatmentScore& score : scored.scores) {
+        auto& sums = damages[fold_key(score.item)];
+        sums.resize(treatments.size());
+        sums[score.treatment] += estimate_damage(scored, score.sums).kl;
+    }
+    const auto searched = calibrate(engine, {"int8-sym-channel+a8-token:smooth(search)"});
+    std::set<double> found;
+    for (const CalibratedLinear& linear : searched[0]->reports()) {
+        if (!linear.input->alpha) continue;
+        const auto item = std::find_if(model_.items().begin(), model_.items().end(),
+                                       [&](const LinearItem& i) { return i.name == linear.name; });
+        const auto& sums = damages[fold_key(static_cast<std::size_t>(item - model_.items().begin()))];
+        const auto least = std::min_element(sums.begin(), sums.end()) - sums.begin();
+        EXPECT_EQ(*linear.input->alpha, kSearchedAlphas[least]) << linear.name;
+        found.insert(*linear.input->alpha);
+    }
+    EXPECT_GT(found.size(), 1u);
 }
 
 TEST(RoundedInputs, AnInputThatNoPositionReachesIsScaledByItselfAndReported) {

@@ -23,10 +23,10 @@ class Sequential {
         : model_(model),
           engine_(engine),
           options_(options),
-          one_by_one_(option(options.treatment, "true-sequential") != 0),
+          one_by_one_(is_set(options.treatment, "true-sequential")),
           inputs_(shared_inputs(model, options.items)),
           walk_(model, engine, calibration),
-          fisher_(model, engine, calibration, options.items),
+          fisher_(model, engine, calibration, options.items, fisher_parts(std::span(&options.treatment, 1))),
           finished_(std::make_unique<EncodedFolder>(options.folder)) {}
 
     std::unique_ptr<EncodedFolder> run() {
@@ -94,7 +94,8 @@ class Sequential {
             for (const std::vector<std::size_t>& group : groups) {
                 if (levels[group.front()] != level) continue;  // all of a group are of one
                 const std::int64_t size = model_.items()[inputs[group.front()].items.front()].in;
-                const std::int64_t own = compute::SymmetricMatrix::bytes(size) * std::ssize(group);
+                const std::int64_t own = compute::SymmetricMatrix::bytes(size) * std::ssize(group) *
+                                         (inputs[group.front()].halves ? 2 : 1);
                 bytes += own;
                 if (bytes > engine_.limits.head_bytes) {
                     parts.emplace_back();

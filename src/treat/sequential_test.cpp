@@ -89,7 +89,8 @@ TEST_P(SequentialTest, EveryBlockIsTreatedOnWhatTheTreatedBlocksBeforeItMade) {
     TestEngine test;
     const Engine engine = test;
     for (const char* treatment :
-         {"int4-g16:gptq", "int3-sym-g16:gptq(act-order,clip)", "int4-g16:yaqa(act-order,clip)"}) {
+         {"int4-g16:gptq", "int3-sym-g16:gptq(act-order,clip)", "int4-g16:yaqa(act-order,clip)",
+          "int4-g16:gptq(act-order,gradient-weights)", "int4-g16:gptq(search-damp)"}) {
         const auto treated = treat(engine, treatment);
         const EncodedWeights expected = stepwise(engine, treatment, false);
         EXPECT_EQ(weights_of(model_, *treated), weights_of(model_, expected)) << treatment;
@@ -112,7 +113,7 @@ TEST_P(SequentialTest, MemoryAndThreadsChangeNoBit) {
     three.limits = {.state_bytes = 1, .head_bytes = 1, .chunk_rows = 60};
     for (const char* treatment :
          {"int4-g16:gptq", "int3-g16:gptq(act-order,static-groups=no,true-sequential)",
-          "int4-g16:yaqa(act-order,true-sequential)"}) {
+          "int4-g16:yaqa(act-order,true-sequential)", "int4-g16:gptq(gradient-weights,search-damp)"}) {
         const auto expected = treat(one, treatment), other = treat(three, treatment);
         EXPECT_EQ(weights_of(model_, *expected), weights_of(model_, *other));
         EXPECT_EQ(expected->reports(), other->reports());

@@ -10,6 +10,7 @@
 #include "base/mapped_file.h"
 #include "measure/activations.h"
 #include "text/windows.h"
+#include "treat/damp_search.h"
 #include "treat/input_scales.h"
 #include "treat/sequential.h"
 #include "workflow/other_models.h"
@@ -31,15 +32,6 @@ std::vector<EvaluationWindow> calibration_of_ids(Session& session, const std::fi
     return windows;
 }
 
-Workload calibration_workload(Session& session, const Treatment& treatment,
-                              std::span<const EvaluationWindow> calibration) {
-    return {.model = &session.model(),
-            .windows = calibration,
-            .calibrated = true,
-            .gradients = method_of(treatment).gradients,
-            .scalings = scales_inputs(treatment) ? kAwqSteps : 0};
-}
-
 namespace {
 
 std::vector<std::size_t> all_block_linears(const Model& model) {
@@ -48,14 +40,45 @@ std::vector<std::size_t> all_block_linears(const Model& model) {
     return block_linears(model, std::move(all));
 }
 
-}  // namespace
-
-Workload ranges_workload(Session& session, std::span<const EvaluationWindow> calibration) {
-    const Model& model = session.model();
+Workload calibration_workload(const Model& model, const Treatment& treatment,
+                              std::span<const EvaluationWindow> calibration) {
     return {.model = &model,
             .windows = calibration,
-            .predicts = false,
-            .tap_bytes = activation_bytes(model, all_block_linears(model))};
+            .calibrated = true,
+            .gradients = uses_gradients(treatment),
+            .halves = searches_damping(treatment),
+            .scalings = scales_inputs(treatment) ? kAwqSteps : 0};
+}
+
+// Ranges of inputs, and where α is searched, the search on half of the windows.
+std::vector<Workload> ranges_work(const Model& model, const Treatment& treatment,
+                                  std::span<const EvaluationWindow> calibration) {
+    std::vector<Workload> work{{.model = &model,
+                                .windows = calibration,
+                                .predicts = false,
+                                .tap_bytes = activation_bytes(model, all_block_linears(model))}};
+    const auto half = calibration.first((calibration.size() + 1) / 2);
+    constexpr auto kTried = static_cast<std::int64_t>(std::size(kSearchedAlphas));
+    if (is_set(treatment, "one-alpha"))
+        work.push_back({&model, kTried + 1, {}, half});
+    else if (is_set(treatment, "search"))
+        work.push_back(score_workload(model, std::size(kSearchedAlphas), half));
+    return work;
+}
+
+}  // namespace
+
+std::vector<Workload> calibration_work(Session& session, const Treatment& treatment,
+                                       std::span<const EvaluationWindow> calibration) {
+    const Model& model = session.model();
+    if (treatment.activations) return ranges_work(model, treatment, calibration);
+    if (!is_set(treatment, "grow")) return {calibration_workload(model, treatment, calibration)};
+    std::vector<Workload> work;
+    for (const std::size_t n : growth_sizes(calibration.size())) {
+        work.push_back(calibration_workload(model, treatment, calibration.first(n)));
+        work.push_back({&model, 2, {}, calibration.last(growth_held_out(calibration.size()))});
+    }
+    return work;
 }
 
 std::unique_ptr<RoundedInputs> treat_inputs(Session& session, const Treatment& treatment,
@@ -66,13 +89,18 @@ std::unique_ptr<RoundedInputs> treat_inputs(Session& session, const Treatment& t
         calibrate_inputs(model, session.engine(), calibration, all_block_linears(model), treatments).front());
 }
 
-std::unique_ptr<EncodedFolder> treat_model(Session& session, const Treatment& treatment,
-                                           std::span<const EvaluationWindow> calibration,
-                                           const std::string& kept) {
-    const SequentialOptions options{.treatment = treatment,
-                                    .items = all_block_linears(session.model()),
-                                    .folder = session.kept_folder(kept)};
-    return treat_sequentially(session.model(), session.engine(), calibration, options);
+TreatedModel treat_model(Session& session, const Treatment& treatment,
+                         std::span<const EvaluationWindow> calibration, const std::string& kept) {
+    SequentialOptions options{.treatment = treatment,
+                              .items = all_block_linears(session.model()),
+                              .folder = session.kept_folder(kept)};
+    options.treatment.options.erase("grow");
+    if (!is_set(treatment, "grow"))
+        return {treat_sequentially(session.model(), session.engine(), calibration, options), {}};
+    return grow_calibration(session, calibration, [&](std::span<const EvaluationWindow> windows) {
+        options.folder = session.kept_folder(fmt::format("{}-{}", kept, windows.size()));
+        return treat_sequentially(session.model(), session.engine(), windows, options);
+    });
 }
 
 }  // namespace assay

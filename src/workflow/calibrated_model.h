@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "treat/encoded_folder.h"
 #include "treat/rounded_inputs.h"
+#include "workflow/grown_calibration.h"
 #include "workflow/session.h"
 
 namespace assay {
@@ -16,21 +16,18 @@ namespace assay {
 // FormatError for other files.
 std::vector<EvaluationWindow> calibration_of_ids(Session& session, const std::filesystem::path& ids);
 
-// What treating the session's model on these windows so will take.
-Workload calibration_workload(Session& session, const Treatment& treatment,
-                              std::span<const EvaluationWindow> calibration);
-
-// The same for treatments of inputs, whose ranges the windows tell.
-Workload ranges_workload(Session& session, std::span<const EvaluationWindow> calibration);
+// What treating the session's model on these windows so will take: its weights, or its linears' inputs.
+std::vector<Workload> calibration_work(Session& session, const Treatment& treatment,
+                                       std::span<const EvaluationWindow> calibration);
 
 // The model's blocks with their linears' inputs rounded (treat/rounded_inputs.h), after Session::prepare().
 std::unique_ptr<RoundedInputs> treat_inputs(Session& session, const Treatment& treatment,
                                             std::span<const EvaluationWindow> calibration);
 
 // Treats all linears of the model's blocks, block after block (treat/sequential.h), after Session::prepare().
-// A run that was interrupted goes on at the last finished block; `kept` names its folder among the kept ones.
-std::unique_ptr<EncodedFolder> treat_model(Session& session, const Treatment& treatment,
-                                           std::span<const EvaluationWindow> calibration,
-                                           const std::string& kept = "weights");
+// With the option grow on as many windows as are measured to pay (workflow/grown_calibration.h). A run that
+// was interrupted goes on at the last finished block; `kept` names its folder among the kept ones.
+TreatedModel treat_model(Session& session, const Treatment& treatment,
+                         std::span<const EvaluationWindow> calibration, const std::string& kept = "weights");
 
 }  // namespace assay

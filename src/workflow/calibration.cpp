@@ -11,6 +11,7 @@
 #include "text/builtin_text.h"
 #include "text/calibration_checks.h"
 #include "text/windows.h"
+#include "workflow/calibration_mix.h"
 
 namespace assay {
 namespace {
@@ -30,17 +31,26 @@ std::vector<TextSource> builtin_sources(std::string_view set) {
     return sources;
 }
 
+bool is_path(const std::string& set) {
+    std::error_code ignored;
+    return std::filesystem::exists(set, ignored);
+}
+
 std::vector<TextSource> sources_of(const std::string& set) {
     auto sources = builtin_sources(set);
     if (!sources.empty()) return sources;
-    std::error_code ignored;
-    if (!std::filesystem::exists(set, ignored)) {
+    if (!is_path(set)) {
         throw InvalidArgument(fmt::format(
             "--calibration {}: there is no such file or folder, and the built-in sets are c4, code, wiki and "
-            "{} (all three)",
+            "{} (all three); a mix is written c4:2,code:1",
             set, kAllBuiltin));
     }
     return open_text_sources(set);
+}
+
+// What a set is mixed of; a path may hold a ':'.
+std::vector<CalibrationShare> shares_of(const std::string& set) {
+    return is_path(set) ? std::vector<CalibrationShare>{{set, 1}} : parse_calibration_mix(set);
 }
 
 std::int64_t widest_input(const Model& model) {
@@ -65,17 +75,34 @@ std::string unused_bos(const Tokenizer& tokenizer) {
     return tokenizer.token_text(*tokenizer.bos_id()).value_or("");
 }
 
-std::vector<CalibrationSource> describe(const DocumentSet& documents) {
-    std::vector<CalibrationSource> out;
-    for (const TextSource& source : documents.sources()) {
+void describe(const DocumentSet& documents, Calibration& out) {
+    for (std::size_t i = 0; i < documents.sources().size(); ++i) {
+        const TextSource& source = documents.sources()[i];
         const auto bytes =
             source.file != nullptr ? source.file->bytes() : std::as_bytes(std::span(source.bytes));
-        out.push_back({.name = source.name,
-                       .sha256 = sha256_hex(bytes),
-                       .bytes = std::ssize(bytes),
-                       .documents = documents.documents(out.size())});
+        out.record.sources.push_back({.name = source.name,
+                                      .sha256 = sha256_hex(bytes),
+                                      .bytes = std::ssize(bytes),
+                                      .documents = documents.documents(i)});
+        if (source.file != nullptr) out.files.push_back(source.file->path());
     }
-    return out;
+}
+
+// Windows of all shares of the set, whose sources are noted in `out`.
+SampledWindows sample_shares(const Tokenizer& tokenizer, const CalibrationText& options,
+                             const SamplingOptions& sampling, Calibration& out) {
+    const std::vector<CalibrationShare> shares = shares_of(options.set);
+    const std::vector<std::int64_t> counts = windows_of_shares(sampling.samples, shares);
+    std::vector<SampledWindows> sampled;
+    for (std::size_t i = 0; i < shares.size(); ++i) {
+        const DocumentSet documents(sources_of(shares[i].set), options.field,
+                                    sampling_piece_bytes(sampling.length));
+        describe(documents, out);
+        SamplingOptions own = sampling;
+        own.samples = counts[i];
+        if (shares.size() == 1 || counts[i] > 0) sampled.push_back(sample_windows(documents, tokenizer, own));
+    }
+    return interleave(std::move(sampled));
 }
 
 }  // namespace
@@ -86,18 +113,13 @@ Calibration build_calibration(const Model& model, const Tokenizer& tokenizer, co
                                    .length = std::min(options.length, model.config().max_positions),
                                    .seed = options.seed,
                                    .documents = from};
-    const DocumentSet documents(sources_of(options.set), options.field,
-                                sampling_piece_bytes(sampling.length));
-    const SampledWindows sampled = sample_windows(documents, tokenizer, sampling);
+    Calibration out;
+    const SampledWindows sampled = sample_shares(tokenizer, options, sampling, out);
     const CalibrationFaults faults =
         look_for_faults(sampled.windows, evaluation_tokens(tokenizer, evaluation));
-    Calibration out;
-    for (const TextSource& source : documents.sources()) {
-        if (source.file != nullptr) out.files.push_back(source.file->path());
-    }
     for (const auto& tokens : sampled.windows) out.windows.push_back({tokens});
     out.record = {.set = options.set,
-                  .sources = describe(documents),
+                  .sources = std::move(out.record.sources),
                   .seed = static_cast<std::int64_t>(options.seed),
                   .samples = std::ssize(sampled.windows),
                   .samples_asked = options.samples,

@@ -92,6 +92,25 @@ TEST_F(WorkflowCalibrationTest, BuiltInSetsAreThereByName) {
     EXPECT_THAT(all.files, IsEmpty());
 }
 
+TEST_F(WorkflowCalibrationTest, SetsMayBeMixedByWeight) {
+    const std::string a = write("a.txt", 3000, 1), b = write("b.txt", 3000, 2);
+    const Calibration mixed = build({.set = a + ":2," + b + ":1", .samples = 12, .length = 100, .seed = 3});
+    const Calibration only_a = build({.set = a, .samples = 8, .length = 100, .seed = 3}),
+                      only_b = build({.set = b, .samples = 4, .length = 100, .seed = 3});
+    const auto count = [&](const Calibration& of) {
+        return std::count_if(mixed.windows.begin(), mixed.windows.end(), [&](const EvaluationWindow& w) {
+            return std::any_of(of.windows.begin(), of.windows.end(),
+                               [&](const EvaluationWindow& own) { return own.tokens == w.tokens; });
+        });
+    };
+    EXPECT_EQ(count(only_a), 8);
+    EXPECT_EQ(count(only_b), 4);
+    EXPECT_EQ(mixed.record.sources.size(), 2u);
+    EXPECT_EQ(mixed.files.size(), 2u);
+    EXPECT_EQ(mixed.record.samples, 12);
+    EXPECT_THROW(build({.set = a + ":2,nowhere:1"}), InvalidArgument);
+}
+
 TEST_F(WorkflowCalibrationTest, WindowsAreNoLongerThanTheModelsContext) {
     const Calibration c = build({.set = write("a.txt", 6000, 1), .samples = 8, .length = 2048});
     EXPECT_EQ(c.record.length, 512);

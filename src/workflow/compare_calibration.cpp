@@ -152,7 +152,8 @@ class CalibrationComparison {
         std::vector<Workload> out;
         for (const Treatment& treatment : treatments_) {
             for (const CalibrationChoice& choice : choices_) {
-                out.push_back(calibration_workload(session_, treatment, choice.windows));
+                const auto own = calibration_work(session_, treatment, choice.windows);
+                out.insert(out.end(), own.begin(), own.end());
                 for (const EvaluatedText& text : texts_)
                     out.push_back({&session_.model(), 2, {}, text.windows});
             }
@@ -165,7 +166,7 @@ class CalibrationComparison {
         const auto start = std::chrono::steady_clock::now();
         session_.engine().progress.note(fmt::format("{} on {}, {} windows, seed {}", to_string(treatment),
                                                     choice.set, choice.samples, choice.seed));
-        const auto overlay =
+        const TreatedModel treated =
             treat_model(session_, treatment, choice.windows, fmt::format("weights-{}", treated_++));
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
         CalibrationRun run{.treatment = to_string(treatment),
@@ -175,7 +176,7 @@ class CalibrationComparison {
                            .seed = static_cast<std::int64_t>(choice.seed),
                            .seconds = took.count(),
                            .evaluations = {}};
-        const std::vector<Run> runs{{&session_.model(), nullptr}, {&session_.model(), overlay.get()}};
+        const std::vector<Run> runs{{&session_.model(), nullptr}, {&session_.model(), treated.weights.get()}};
         for (std::size_t e = 0; e < texts_.size(); ++e) {
             const auto scores = measure_runs(session_.engine(), texts_[e].windows, runs, {});
             run.evaluations.push_back(outcome_of(texts_[e].name, scores[0].blocks, scores[1].blocks));

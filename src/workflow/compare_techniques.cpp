@@ -46,8 +46,9 @@ std::vector<Treatment> usual_treatments(const IntFormat& base) {
         texts.push_back(to_string(smaller) + ":rtn");
     }
     for (const char* method :
-         {":clip", ":gptq", ":gptq(act-order)", ":gptq(act-order,clip)", ":gptq(act-order,clip,damp=0.1)",
-          ":awq", ":gptq(act-order,awq,clip)", ":yaqa(act-order,clip)"})
+         {":clip", ":gptq", ":gptq(act-order)", ":gptq(act-order,clip)", ":gptq(act-order,clip,search-damp)",
+          ":gptq(act-order,clip,gradient-weights)", ":gptq(act-order,clip,grow)", ":awq",
+          ":gptq(act-order,awq,clip)", ":yaqa(act-order,clip)"})
         texts.push_back(format + method);
     for (const char* text : {"int8-sym-channel+a8-token:rtn", "int8-sym-channel+a8-token:smooth",
                              "fp8-e4m3+afp8-token:rtn", "int8-sym-channel:rtn", "fp8-e4m3:rtn"})
@@ -93,8 +94,7 @@ class Techniques {
             else if (treatment.activations)
                 overlay = treat_inputs(session_, treatment, calibration_);
             else
-                overlay =
-                    treat_model(session_, treatment, calibration_, fmt::format("weights-{}", models_.size()));
+                overlay = treat(treatment);
         }));
         keep(to_string(treatment), all_in(treatment.format, items_), std::move(overlay));
         kernels_.push_back(kernels_of(treatment, shapes()));
@@ -131,11 +131,19 @@ class Techniques {
             result.rows[m].seconds = costs_[m].seconds;
             result.rows[m].peak_bytes = costs_[m].peak_bytes;
             result.rows[m].kernels = kernels_[m];
+            if (!growth_[m].empty()) result.rows[m].growth = growth_[m];
         }
         return result;
     }
 
   private:
+    std::unique_ptr<WeightOverlay> treat(const Treatment& treatment) {
+        TreatedModel treated =
+            treat_model(session_, treatment, calibration_, fmt::format("weights-{}", models_.size()));
+        growth_[models_.size()] = std::move(treated.growth);
+        return std::move(treated.weights);
+    }
+
     void keep(std::string name, std::vector<NumberFormat> formats, std::unique_ptr<WeightOverlay> overlay) {
         models_.push_back({std::move(name), std::move(formats), overlay.get()});
         overlays_.push_back(std::move(overlay));
@@ -182,6 +190,7 @@ class Techniques {
     std::vector<ComparedModel> models_;
     std::vector<std::unique_ptr<WeightOverlay>> overlays_;
     std::vector<Cost> costs_;
+    std::map<std::size_t, std::vector<GrowthStep>> growth_;  // by model
     std::vector<std::vector<std::string>> kernels_;
 };
 
@@ -200,8 +209,8 @@ Envelope compare_techniques(const TechniquesOptions& options, Progress& progress
     for (const Treatment& treatment : treatments) {
         names.push_back(to_string(treatment));
         if (is_calibrated(treatment)) {
-            work.push_back(treatment.activations ? ranges_workload(session, calibration)
-                                                 : calibration_workload(session, treatment, calibration));
+            const auto own = calibration_work(session, treatment, calibration);
+            work.insert(work.end(), own.begin(), own.end());
         }
     }
     session.set("treatments", names);

@@ -73,18 +73,21 @@ PerplexityResult beside_calibrated(Session& session, const Evaluation& text, con
                                    const PerplexityOptions& options) {
     const auto calibration = options.calibration_ids ? calibration_of_ids(session, *options.calibration_ids)
                                                      : session.calibration(options.calibration, text.windows);
-    session.prepare({treatment.activations ? ranges_workload(session, calibration)
-                                           : calibration_workload(session, treatment, calibration),
-                     runs_of(session.model(), 2, text)});
+    std::vector<Workload> work = calibration_work(session, treatment, calibration);
+    work.push_back(runs_of(session.model(), 2, text));
+    session.prepare(work);
     const auto measured = [&](const auto& treated) {
         PerplexityResult result =
-            compared(measure(session, text, {{&session.model(), nullptr}, {&session.model(), treated.get()}}),
+            compared(measure(session, text, {{&session.model(), nullptr}, {&session.model(), &treated}}),
                      text, options.seed);
-        result.calibrated = treated->reports();
+        result.calibrated = treated.reports();
         return result;
     };
-    return treatment.activations ? measured(treat_inputs(session, treatment, calibration))
-                                 : measured(treat_model(session, treatment, calibration));
+    if (treatment.activations) return measured(*treat_inputs(session, treatment, calibration));
+    const TreatedModel treated = treat_model(session, treatment, calibration);
+    PerplexityResult result = measured(*treated.weights);
+    if (!treated.growth.empty()) result.growth = treated.growth;
+    return result;
 }
 
 SensitivityMethod method_of(const std::string& name) {

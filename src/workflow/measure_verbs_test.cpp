@@ -119,6 +119,41 @@ TEST_F(VerbsTest, ACalibratedTreatmentIsMeasuredOnOtherWindows) {
     EXPECT_NE(result, run("int4-g32:gptq"));
 }
 
+TEST_F(VerbsTest, ACalibrationGrowsUntilMoreWindowsBringNothing) {
+    const auto windows = random_windows(std::vector<int>(24, 60), 512, 9);
+    std::ofstream(folder_ / "calibration.json") << Json(windows);
+    const auto run = [&](const char* treatment, const char* ids, ModelOptions model = {}) {
+        return perplexity({.model = model, .treatment = treatment, .calibration_ids = folder_ / ids});
+    };
+    const PerplexityResult grown = run("int3-g32:gptq(grow)", "calibration.json");
+    ASSERT_TRUE(grown.growth);
+    const std::vector<GrowthStep>& steps = *grown.growth;
+    ASSERT_FALSE(steps.empty());
+    EXPECT_EQ(steps[0].windows, 4);
+    EXPECT_FALSE(steps[0].gain);
+    EXPECT_EQ(std::count_if(steps.begin(), steps.end(), [](const GrowthStep& s) { return s.chosen; }), 1);
+    const auto least = std::min_element(steps.begin(), steps.end(),
+                                        [](const auto& a, const auto& b) { return a.kl < b.kl; });
+    EXPECT_TRUE(least->chosen);
+    for (std::size_t s = 1; s < steps.size(); ++s) {
+        EXPECT_DOUBLE_EQ(*steps[s].gain, 1 - steps[s].kl / steps[s - 1].kl);
+        // Only a shown gain of a fiftieth is worth another step.
+        const bool last = s + 1 == steps.size();
+        EXPECT_TRUE(last || (*steps[s].gain >= 0.02 && steps[s].gain_ci95->low > 0));
+        if (last && steps[s].windows < 18) EXPECT_TRUE(*steps[s].gain < 0.02 || steps[s].gain_ci95->low <= 0);
+    }
+    // The result is that of the chosen windows alone.
+    const auto chosen = std::vector(windows.begin(), windows.begin() + least->windows);
+    std::ofstream(folder_ / "chosen.json") << Json(chosen);
+    const PerplexityResult plain = run("int3-g32:gptq", "chosen.json");
+    EXPECT_EQ(grown.comparison, plain.comparison);
+    EXPECT_EQ(grown.calibrated, plain.calibrated);
+    const ModelOptions little{.threads = 1, .memory = 0.5, .cache = folder_ / "cache"};
+    EXPECT_EQ(grown, run("int3-g32:gptq(grow)", "calibration.json", little));
+    std::ofstream(folder_ / "one.json") << Json(random_windows({60}, 512, 9));
+    EXPECT_THROW(run("int3-g32:gptq(grow)", "one.json"), InvalidArgument);
+}
+
 TEST_F(VerbsTest, ACalibratedTreatmentNeedsWindowsAndOnlyItTakesThem) {
     // The tiny model has no tokenizer for a calibration set.
     EXPECT_THAT([&] { perplexity({.treatment = "int4-g32:gptq"}); },
