@@ -4,8 +4,13 @@
 namespace assay::compute {
 
 // Which kernels to use: the best that the processor has, or at most those of an older one (to test them on a
-// newer machine). kAvx512 leaves out AMX.
-enum class CpuKernels { kBest, kAvx512, kAvx2 };
+// newer machine). kAvx512 leaves out AMX. kAvx2ShortSums sums the linears' products in another order than
+// kAvx2: what rounding does is measured between two orders.
+enum class CpuKernels { kBest, kAvx512, kAvx2, kAvx2ShortSums };
+
+constexpr bool allows_avx512(CpuKernels kernels) {
+    return kernels == CpuKernels::kBest || kernels == CpuKernels::kAvx512;
+}
 
 // Of the linears and the output layer: kBf16 rounds weights and inputs to bf16 and sums in f32. All else is
 // f32.

@@ -16,6 +16,12 @@ TEST(NoiseFloor, IsZeroForTheSameKernelsAndGrowsWithRounding) {
     EXPECT_EQ(measure_noise_floor(model, engine, *same, windows), 0);
     const double f32 = measure_noise_floor(model, engine, *exact, windows);
     EXPECT_LT(f32, 1e-9);
+    // Whatever the processor has, there is another order of sums to measure against.
+    const auto other =
+        compute::make_cpu_backend(engine.pool, {.kernels = compute::CpuKernels::kAvx2ShortSums});
+    const double order = measure_noise_floor(model, engine, *other, windows);
+    EXPECT_GT(order, 0);
+    EXPECT_LT(order, 1e-9);
     compute::CpuOptions bf16{.precision = compute::Precision::kBf16};
     if (!compute::cpu_supports(bf16)) GTEST_SKIP() << "this processor has no bf16 kernels";
     engine.backend = compute::make_cpu_backend(engine.pool, bf16);

@@ -23,7 +23,7 @@ constexpr compute::CpuOptions kBf16{.precision = compute::Precision::kBf16};
 std::unique_ptr<compute::Backend> make_other_backend(const compute::Backend& own, ThreadPool& pool) {
     const bool bf16 = own.weight_bytes() == 2;
     return compute::make_cpu_backend(
-        pool, {.kernels = bf16 ? compute::CpuKernels::kBest : compute::CpuKernels::kAvx2});
+        pool, {.kernels = bf16 ? compute::CpuKernels::kBest : compute::CpuKernels::kAvx2ShortSums});
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ class CpuLinear final : public CpuOperand {
 };
 
 const Kernels& choose_kernels(CpuKernels wanted) {
-    return wanted != CpuKernels::kAvx2 && has_avx512() ? kAvx512Kernels : kAvx2Kernels;
+    return allows_avx512(wanted) && has_avx512() ? kAvx512Kernels : kAvx2Kernels;
 }
 
 // The rows of one tile, and the sums of all inputs for them.

@@ -9,13 +9,14 @@ namespace {
 
 // The fastest allowed kernels for the precision; null where there are none.
 const GemmKernels* choose(const CpuOptions& options) {
-    const bool avx512_allowed = options.kernels != CpuKernels::kAvx2;
+    const bool avx512_allowed = allows_avx512(options.kernels);
     if (options.precision == Precision::kBf16) {
         if (options.kernels == CpuKernels::kBest && has_amx_bf16()) return &kGemmAmxBf16;
         return avx512_allowed && has_avx512_bf16() ? &kGemmAvx512Bf16 : nullptr;
     }
     if (avx512_allowed && has_avx512()) return &kGemmAvx512;
-    return has_avx2() ? &kGemmAvx2 : nullptr;
+    if (!has_avx2()) return nullptr;
+    return options.kernels == CpuKernels::kAvx2ShortSums ? &kGemmAvx2ShortSums : &kGemmAvx2;
 }
 
 const GemmKernels& choose_or_throw(const CpuOptions& options) {

@@ -13,5 +13,6 @@ struct Avx2 : FloatOperand<Vec8> {
 }  // namespace
 
 const GemmKernels kGemmAvx2 = VectorGemm<Avx2>::table("avx2");
+const GemmKernels kGemmAvx2ShortSums = VectorGemm<Avx2, 32>::table("avx2, short sums");
 
 }  // namespace assay::compute

@@ -13,17 +13,17 @@
 namespace assay::compute {
 namespace {
 
-// Isa names the vectors, the sums' registers kRows x kVectors, and the operand with its multiply-add.
-template <class Isa>
+// Isa names the vectors, the sums' registers kRows x kVectors, and the operand with its multiply-add. kDepth:
+// units that a block has at most.
+template <class Isa, std::int64_t kDepth = 1024>
 struct VectorGemm {
     using Vec = typename Isa::Vec;  // kWidth floats
     using Unit = typename Isa::Unit;
     using Packing = Panels<Isa>;
     static constexpr int kWidth = Isa::kWidth, kRows = Isa::kRows, kVectors = Isa::kVectors;
     static constexpr std::int64_t kPanel = kWidth * kVectors;
-    static constexpr std::int64_t kDepth = 1024;  // units
-    static constexpr std::int64_t kStep = 4;      // units between two fetches ahead
-    static constexpr std::int64_t kLine = 16;     // units of a cache line
+    static constexpr std::int64_t kStep = 4;   // units between two fetches ahead
+    static constexpr std::int64_t kLine = 16;  // units of a cache line
 
     // kRows (or fewer) rows of a against one panel: y = a·b + bias + add. add and y have `y_stride`.
     struct Tile {

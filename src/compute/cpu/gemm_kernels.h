@@ -28,6 +28,8 @@ struct GemmKernels {
 };
 
 extern const GemmKernels kGemmAvx2;
+extern const GemmKernels
+    kGemmAvx2ShortSums;  // chains are cut every 32 multiply-adds: other roundings of the same sums
 extern const GemmKernels kGemmAvx512;
 extern const GemmKernels kGemmAvx512Bf16;  // operands rounded to bf16, sums in f32
 extern const GemmKernels kGemmAmxBf16;     // the same on AMX tiles

@@ -67,7 +67,7 @@ class GemmTest : public ::testing::TestWithParam<CpuOptions> {
 };
 
 std::string kernels_name(const ::testing::TestParamInfo<CpuOptions>& info) {
-    const char* kernels[] = {"Best", "Avx512", "Avx2"};
+    const char* kernels[] = {"Best", "Avx512", "Avx2", "Avx2ShortSums"};
     return std::string(info.param.precision == Precision::kF32 ? "F32" : "Bf16") +
            kernels[static_cast<int>(info.param.kernels)];
 }
@@ -75,6 +75,7 @@ std::string kernels_name(const ::testing::TestParamInfo<CpuOptions>& info) {
 INSTANTIATE_TEST_SUITE_P(Kernels, GemmTest,
                          ::testing::Values(CpuOptions{CpuKernels::kBest, Precision::kF32},
                                            CpuOptions{CpuKernels::kAvx2, Precision::kF32},
+                                           CpuOptions{CpuKernels::kAvx2ShortSums, Precision::kF32},
                                            CpuOptions{CpuKernels::kBest, Precision::kBf16},
                                            CpuOptions{CpuKernels::kAvx512, Precision::kBf16}),
                          kernels_name);
