@@ -38,10 +38,12 @@ constexpr std::array<MethodOption, 3> kSmoothOptions{{
     {.name = "search"},
 }};
 
-constexpr std::array<MethodOption, 5> kYaqaOptions{{
+constexpr std::array<MethodOption, 7> kYaqaOptions{{
     {.name = "act-order"},
+    {.name = "awq"},
     {.name = "clip"},
     {.name = "damp", .flag = false, .usual = 0.01},
+    {.name = "fold", .usual = 1},
     {.name = "output-damp", .flag = false, .usual = 1, .most = 100},
     {.name = "true-sequential"},
 }};

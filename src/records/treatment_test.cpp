@@ -29,7 +29,7 @@ TEST(Treatment, ParsesBackToTheSameTreatment) {
           "int4-g64:gptq(act-order,damp=0.05,static-groups=no)",
           "int3-sym-channel:gptq(clip,true-sequential)", "int2-g32:gptq(damp=0.1)", "int4-g64:awq",
           "int4-g64:awq(clip=no,damp=0.1,fold=no)", "int4-g64:gptq(act-order,awq,clip)", "int4-sym-g64:yaqa",
-          "int3-g64:yaqa(act-order,clip,damp=0.05,output-damp=10)"}) {
+          "int3-g64:yaqa(act-order,clip,damp=0.05,output-damp=10)", "int3-g64:yaqa(awq,fold=no)"}) {
         const Treatment treatment = parse_treatment(text);
         EXPECT_EQ(parse_treatment(to_string(treatment)), treatment) << text;
     }

@@ -11,11 +11,11 @@ namespace assay {
 
 // Factors of the untreated model on the calibration windows, measured when they are asked for: those of the
 // block and of as many blocks behind it as fit the engine's head_bytes. Model, engine and windows must
-// outlive it.
+// outlive it. The same seed draws the same labels.
 class FisherSource {
   public:
     FisherSource(const Model& model, const Engine& engine, std::span<const EvaluationWindow> windows,
-                 std::span<const std::size_t> items);
+                 std::span<const std::size_t> items, std::uint64_t seed = 0);
 
     // Of one of the items. A reference is good until an item of another block is asked for. Throws as
     // measure_fisher_factors().
@@ -29,6 +29,7 @@ class FisherSource {
     Engine engine_;
     std::span<const EvaluationWindow> windows_;
     std::vector<std::size_t> items_;  // by block
+    std::uint64_t seed_;
     std::vector<FisherFactor> factors_;
 };
 

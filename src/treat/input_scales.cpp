@@ -59,7 +59,8 @@ InputScales search(const Model& model, const Engine& engine, const Treatment& tr
 }  // namespace
 
 bool scales_inputs(const Treatment& treatment) {
-    return treatment.method == "awq" || (treatment.method == "gptq" && is_set(treatment, "awq"));
+    if (treatment.method == "awq") return true;
+    return (treatment.method == "gptq" || treatment.method == "yaqa") && is_set(treatment, "awq");
 }
 
 FactorOptions factor_options(const Treatment& treatment) {

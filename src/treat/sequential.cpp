@@ -26,7 +26,7 @@ class Sequential {
           one_by_one_(option(options.treatment, "true-sequential") != 0),
           inputs_(shared_inputs(model, options.items)),
           walk_(model, engine, calibration),
-          fisher_(model, engine, calibration, options.items),
+          fisher_(model, engine, calibration, options.items, options.seed),
           finished_(std::make_unique<EncodedFolder>(options.folder)) {}
 
     std::unique_ptr<EncodedFolder> run() {

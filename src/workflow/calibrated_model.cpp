@@ -67,11 +67,12 @@ std::unique_ptr<RoundedInputs> treat_inputs(Session& session, const Treatment& t
 }
 
 std::unique_ptr<EncodedFolder> treat_model(Session& session, const Treatment& treatment,
-                                           std::span<const EvaluationWindow> calibration,
+                                           std::span<const EvaluationWindow> calibration, std::uint64_t seed,
                                            const std::string& kept) {
     const SequentialOptions options{.treatment = treatment,
                                     .items = all_block_linears(session.model()),
-                                    .folder = session.kept_folder(kept)};
+                                    .folder = session.kept_folder(kept),
+                                    .seed = seed};
     return treat_sequentially(session.model(), session.engine(), calibration, options);
 }
 

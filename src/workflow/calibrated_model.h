@@ -1,6 +1,7 @@
 // A model treated as a whole by a calibrated method, ready to be measured.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -28,9 +29,10 @@ std::unique_ptr<RoundedInputs> treat_inputs(Session& session, const Treatment& t
                                             std::span<const EvaluationWindow> calibration);
 
 // Treats all linears of the model's blocks, block after block (treat/sequential.h), after Session::prepare().
-// A run that was interrupted goes on at the last finished block; `kept` names its folder among the kept ones.
+// `seed` is of the labels that methods with gradients draw. A run that was interrupted goes on at the last
+// finished block; `kept` names its folder among the kept ones.
 std::unique_ptr<EncodedFolder> treat_model(Session& session, const Treatment& treatment,
-                                           std::span<const EvaluationWindow> calibration,
+                                           std::span<const EvaluationWindow> calibration, std::uint64_t seed,
                                            const std::string& kept = "weights");
 
 }  // namespace assay

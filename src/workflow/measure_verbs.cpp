@@ -84,7 +84,7 @@ PerplexityResult beside_calibrated(Session& session, const Evaluation& text, con
         return result;
     };
     return treatment.activations ? measured(treat_inputs(session, treatment, calibration))
-                                 : measured(treat_model(session, treatment, calibration));
+                                 : measured(treat_model(session, treatment, calibration, options.seed));
 }
 
 SensitivityMethod method_of(const std::string& name) {
@@ -183,8 +183,10 @@ SensitivityResult task_sensitivity(Session& session, const SweepOptions& options
     chosen.noise_floor = session.measure_noise(text.windows);
     SensitivityResult result = measure_sensitivity(model, session.engine(), text.windows, chosen);
     result.baseline = labelled(std::move(result.baseline), text);
-    add_task_effects(model, session.engine(), {loaded.task, loaded.metric, asked.windows}, chosen.treatments,
-                     calibration, most, result);
+    add_task_effects(
+        model, session.engine(), {loaded.task, loaded.metric, asked.windows},
+        {.treatments = chosen.treatments, .calibration = calibration, .most = most, .seed = chosen.seed},
+        result);
     return result;
 }
 
