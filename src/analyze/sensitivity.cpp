@@ -318,7 +318,7 @@ SensitivityResult measure_sensitivity(const Model& model, const Engine& engine,
                                       std::span<const EvaluationWindow> windows,
                                       const SensitivityOptions& options) {
     const auto overlays =
-        make_overlays(model, engine, options.calibration, options.items, options.treatments);
+        make_overlays(model, engine, options.calibration, options.items, options.treatments, options.seed);
     std::vector<NamedChange> changes;
     for (std::size_t f = 0; f < overlays.size(); ++f)
         changes.push_back({to_string(options.treatments[f]), overlays[f].get()});

@@ -31,8 +31,8 @@ void rank_by_task(std::span<SensitivityLinear> rows) {
 }  // namespace
 
 void add_task_effects(const Model& model, const Engine& engine, const AskedTask& asked,
-                      std::span<const Treatment> treatments, std::span<const EvaluationWindow> calibration,
-                      std::size_t most, SensitivityResult& result) {
+                      const TaskSwaps& swaps, SensitivityResult& result) {
+    const auto treatments = swaps.treatments;
     std::map<std::string, std::size_t> index;
     for (std::size_t i = 0; i < model.items().size(); ++i) index[model.items()[i].name] = i;
     std::vector<Fork> forks;
@@ -40,13 +40,14 @@ void add_task_effects(const Model& model, const Engine& engine, const AskedTask&
     std::vector<std::size_t> items;
     for (const Treatment& treatment : treatments) {
         const auto rows = rows_of(result, to_string(treatment));
-        for (std::size_t i = 0; i < (most == 0 ? rows.size() : std::min(most, rows.size())); ++i) {
+        for (std::size_t i = 0; i < (swaps.most == 0 ? rows.size() : std::min(swaps.most, rows.size()));
+             ++i) {
             items.push_back(index.at(rows[i].name));
             forks.push_back({items.back(), nullptr});
             swapped.push_back(&rows[i]);
         }
     }
-    const auto overlays = make_overlays(model, engine, calibration, items, treatments);
+    const auto overlays = make_overlays(model, engine, swaps.calibration, items, treatments, swaps.seed);
     for (std::size_t s = 0; s < forks.size(); ++s) {
         for (std::size_t f = 0; f < treatments.size(); ++f) {
             if (swapped[s]->treatment == to_string(treatments[f])) forks[s].overlay = overlays[f].get();
@@ -57,12 +58,7 @@ void add_task_effects(const Model& model, const Engine& engine, const AskedTask&
     for (std::size_t s = 0; s < forks.size(); ++s)
         swapped[s]->task =
             compare_answers(asked.task, reference, answers(asked.task, asked.metric, sweep.swaps[s].blocks));
-    const EvalResult own = eval_result(asked.task, asked.metric, sweep.baseline);
-    result.task = TaskBaseline{.task = own.task,
-                               .metric = own.metric,
-                               .questions = std::ssize(own.questions),
-                               .accuracy = own.accuracy,
-                               .accuracy_ci95 = own.accuracy_ci95};
+    result.task = task_baseline(asked.task, asked.metric, reference);
     for (const Treatment& treatment : treatments) rank_by_task(rows_of(result, to_string(treatment)));
 }
 

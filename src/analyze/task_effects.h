@@ -1,6 +1,7 @@
 // What swaps do to a task's answers.
 #pragma once
 
+#include <cstdint>
 #include <span>
 
 #include "measure/task_answers.h"
@@ -17,13 +18,18 @@ struct AskedTask {
     std::span<const EvaluationWindow> windows;
 };
 
-// Exact swaps of each treatment's worst `most` linears (0: all) on the task's windows: fills `task` of their
-// rows and of the result. They come first in their treatment's ranking then: by accuracy lost, then by
-// probability of the right choice lost; category and share stay those of the damage. Treatments are those of
-// `result`, in order; `calibration` is for those that are calibrated. Throws as make_overlays() and
-// sweep_swaps().
+// Which linears are swapped, and for what.
+struct TaskSwaps {
+    std::span<const Treatment> treatments;          // those of the result, in order
+    std::span<const EvaluationWindow> calibration;  // for those that are calibrated
+    std::size_t most = 0;                           // the worst so many of each treatment; 0: all
+    std::uint64_t seed = 0;                         // of the labels that calibration draws
+};
+
+// Exact swaps on the task's windows: fills `task` of their rows and of the result. They come first in their
+// treatment's ranking then: by accuracy lost, then by probability of the right choice lost; category and
+// share stay those of the damage. Throws as make_overlays() and sweep_swaps().
 void add_task_effects(const Model& model, const Engine& engine, const AskedTask& asked,
-                      std::span<const Treatment> treatments, std::span<const EvaluationWindow> calibration,
-                      std::size_t most, SensitivityResult& result);
+                      const TaskSwaps& swaps, SensitivityResult& result);
 
 }  // namespace assay

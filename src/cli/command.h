@@ -45,6 +45,8 @@ void add_treatment_option(CLI::App& verb, std::string& treatment);
 void add_treatments_option(CLI::App& verb, std::vector<std::string>& treatments);
 void add_method_options(CLI::App& verb, std::string& method, std::int64_t& top, std::uint64_t& seed);
 void add_sensitivity_options(CLI::App& verb, SweepOptions& options);
+// What says which questions: --task and what goes with it; returns --task.
+CLI::Option* add_task_options(CLI::App& verb, EvalOptions& options);
 void add_linears_option(CLI::App& verb, std::string& linears);
 void add_json_option(CLI::App& verb, std::string& json);
 void add_output_folder_option(CLI::App& verb, std::filesystem::path& folder);

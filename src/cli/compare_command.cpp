@@ -71,7 +71,8 @@ void add_techniques(CLI::App& verb, Action& chosen) {
         .add_option("--budget", options.budget,
                     "bits a weight of the mixed precision; else half a bit more than the base format")
         ->excludes(treatments);
-    techniques.add_option("--seed", options.seed, "of the intervals' bootstrap")->capture_default_str();
+    techniques.add_option("--seed", options.seed, "of the intervals' bootstrap and of yaqa's labels")
+        ->capture_default_str();
     add_json_option(techniques, values->json);
     techniques.callback([&chosen, values] {
         chosen = [values](const Context& context) {
@@ -92,11 +93,14 @@ void add_calibration(CLI::App& verb, Action& chosen) {
         "Examples:\n  assay compare calibration MODEL --treatment 'int4-g64:gptq(act-order)' --samples 16\n  "
         "assay compare calibration MODEL --set c4 --set mine.jsonl --set random --counts 32,128,512 --seeds "
         "5 "
-        "--json sets.json\nSets are c4, code, wiki, mixed (built in), random (tokens without meaning), a "
+        "--json sets.json\n  assay compare calibration MODEL --set c4 --set code --task continuation "
+        "--max-questions 200\nSets are c4, code, wiki, mixed (built in), random (tokens without meaning), a "
         "file or a "
         "folder. Every calibration is measured on the evaluation text and on documents of the built-in sets "
         "that "
-        "no calibration reads. A set may be a mix by weight: --set c4:2,code:1.");
+        "no calibration reads; with --task also by the questions that it answers right. A set may be a mix "
+        "by "
+        "weight: --set c4:2,code:1.");
     CalibrationOptions& options = values->options;
     add_model_options(sets, options.model);
     add_text_options(sets, options.text);
@@ -120,7 +124,9 @@ void add_calibration(CLI::App& verb, Action& chosen) {
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
         ->capture_default_str();
     sets.add_option("--seeds", options.seeds, "draws of windows from each set")->capture_default_str();
-    sets.add_option("--seed", options.seed, "of the first draw")->capture_default_str();
+    sets.add_option("--seed", options.seed, "of the first draw, and of the task's questions")
+        ->capture_default_str();
+    add_task_options(sets, options.task);
     add_json_option(sets, values->json);
     sets.callback([&chosen, values] {
         chosen = [values](const Context& context) {

@@ -42,7 +42,8 @@ void add_perplexity(CLI::App& app, Action& chosen) {
         "--calibration-ids", values->options.calibration_ids,
         "of a treatment that looks at inputs, as gptq: windows of the text that it is calibrated on, "
         "a JSON array, each an array of token ids; instead of --calibration");
-    verb.add_option("--seed", values->options.seed, "of the intervals' bootstrap")->capture_default_str();
+    verb.add_option("--seed", values->options.seed, "of the intervals' bootstrap and of yaqa's labels")
+        ->capture_default_str();
     add_json_option(verb, values->json);
     verb.callback([&chosen, values] {
         chosen = [values](const Context& context) {

@@ -122,6 +122,34 @@ void add_sensitivity_options(CLI::App& verb, SweepOptions& options) {
                   "tell which rows, channels and heads of each scored linear its damage comes from");
 }
 
+CLI::Option* add_task_options(CLI::App& verb, EvalOptions& options) {
+    CLI::Option* task = verb.add_option(
+        "--task", options.task,
+        "mmlu; continuation, the true next sentence of a text among three others; or a file of JSON "
+        "lines laid out as HellaSwag, ARC, PIQA or WinoGrande, or with context, choices and answer");
+    verb.add_option("--task-data", options.task_data,
+                    "of mmlu: folder with dev/SUBJECT_dev.csv and test/SUBJECT_test.csv")
+        ->needs(task);
+    verb.add_option("--shots", options.shots, "of mmlu: solved examples before each question; without it 5")
+        ->check(CLI::Range(0, 1000))
+        ->needs(task);
+    verb.add_option("--subjects", options.subjects,
+                    "of mmlu: only subjects whose name contains a match of this regular expression")
+        ->needs(task);
+    verb.add_option("--max-questions", options.max_questions,
+                    "at most so many, spread evenly over the subjects; 0: all. Without it all, and 400 of "
+                    "continuation")
+        ->check(CLI::Range(0, 1 << 30))
+        ->needs(task);
+    verb.add_option(
+            "--metric", options.metric,
+            "how a choice is picked: acc, the largest log-likelihood; acc_norm, the largest per character; "
+            "without it as the task usually is")
+        ->check(CLI::IsMember({"acc", "acc_norm"}))
+        ->needs(task);
+    return task;
+}
+
 void add_linears_option(CLI::App& verb, std::string& linears) {
     verb.add_option("--linears", linears,
                     "only linears whose name contains a match of this regular expression");

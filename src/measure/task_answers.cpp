@@ -151,6 +151,24 @@ EvalComparison compare_answers(const Task& task, std::span<const Answer> referen
     return comparison;
 }
 
+TaskOutcome task_outcome(const Task& task, std::span<const Answer> reference, std::span<const Answer> run) {
+    TaskOutcome outcome{.task = task.name,
+                        .accuracy = accuracy(run),
+                        .accuracy_ci95 = wilson_interval(correct_of(run), std::ssize(run)),
+                        .comparison = compare_answers(task, reference, run),
+                        .correct = {}};
+    for (const Answer& answer : run) outcome.correct.push_back(answer.correct ? 1 : 0);
+    return outcome;
+}
+
+TaskBaseline task_baseline(const Task& task, TaskMetric metric, std::span<const Answer> reference) {
+    return {.task = task.name,
+            .metric = to_string(metric),
+            .questions = std::ssize(reference),
+            .accuracy = accuracy(reference),
+            .accuracy_ci95 = wilson_interval(correct_of(reference), std::ssize(reference))};
+}
+
 EvalResult eval_result(const Task& task, TaskMetric metric, std::span<const BlockSums> run) {
     const std::vector<Answer> own = answers(task, metric, run);
     return {.task = task.name,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "records/block_sums.h"
+#include "records/compare_calibration.h"
 #include "records/eval.h"
 #include "text/task.h"
 
@@ -31,6 +32,10 @@ double right_probability(const TaskQuestion& question, const Answer& answer);
 // A run beside its reference on the same questions. Shape: both have one answer a question.
 EvalComparison compare_answers(const Task& task, std::span<const Answer> reference,
                                std::span<const Answer> run);
+
+// Beside its reference, and which questions it answers right; and the reference by itself. Shape: as above.
+TaskOutcome task_outcome(const Task& task, std::span<const Answer> reference, std::span<const Answer> run);
+TaskBaseline task_baseline(const Task& task, TaskMetric metric, std::span<const Answer> reference);
 
 // The record of one run, or of a run (second) beside its reference.
 EvalResult eval_result(const Task& task, TaskMetric metric, std::span<const BlockSums> run);

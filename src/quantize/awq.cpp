@@ -104,17 +104,21 @@ std::vector<AwqScales> awq_candidates(std::span<const double> energy, std::span<
     return candidates;
 }
 
+ScaledLinear scaled_linear(MatrixView<const float> w, const InputFactor& factor,
+                           std::span<const float> scales, ThreadPool& pool) {
+    return {times_columns(w, scales, pool), rescaled(factor, scales)};
+}
+
 std::vector<double> awq_errors(MatrixView<const float> w, const InputFactor& factor,
                                std::span<const AwqScales> candidates, const AwqRounding& rounding,
                                ThreadPool& pool) {
     std::vector<double> errors;
     for (const AwqScales& one : candidates) {
-        const Matrix<float> scaled = times_columns(w, one.scales, pool);
-        const InputFactor own = rescaled(factor, one.scales);
+        const ScaledLinear scaled = scaled_linear(w, factor, one.scales, pool);
         try {
-            Matrix<float> rounded = clipped(scaled.view(), own, rounding, pool);
+            Matrix<float> rounded = clipped(scaled.weight.view(), scaled.factor, rounding, pool);
             rtn(rounded.view(), rounding.format, rounded.view(), pool);
-            errors.push_back(weighted_error(own, scaled.view(), rounded.view(), pool));
+            errors.push_back(weighted_error(scaled.factor, scaled.weight.view(), rounded.view(), pool));
         } catch (const NumericError&) {
             if (one.alpha == 0) throw;
             errors.push_back(std::numeric_limits<double>::infinity());
@@ -130,8 +134,8 @@ GptqResult awq(MatrixView<const float> w, const InputFactor& factor, std::span<c
         result = round_unscaled(w, factor, rounding, pool);
         if (rounding.gptq) return result;  // it knows the error of round to nearest
     } else {
-        const Matrix<float> scaled = times_columns(w, scales, pool);
-        result = round_unscaled(scaled.view(), rescaled(factor, scales), rounding, pool);
+        const ScaledLinear scaled = scaled_linear(w, factor, scales, pool);
+        result = round_unscaled(scaled.weight.view(), scaled.factor, rounding, pool);
         result.weight.column_scales.assign(scales.begin(), scales.end());
     }
     if (factor.failure.empty()) result.rtn_error = rtn_error(w, factor, rounding.format, pool);

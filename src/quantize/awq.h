@@ -26,6 +26,16 @@ inline constexpr int kAwqSteps = 20;
 // of |x| for x.
 std::vector<AwqScales> awq_candidates(std::span<const double> energy, std::span<const std::int64_t> rows);
 
+// What is rounded in the place of a weight and the statistics of its input.
+struct ScaledLinear {
+    Matrix<float> weight;  // w diag(s)
+    InputFactor factor;    // of the input divided by s: rescaled()
+};
+
+// Shape: w [out, in], factor of the same in, scales [in]. Throws InvalidArgument where they do not fit.
+ScaledLinear scaled_linear(MatrixView<const float> w, const InputFactor& factor,
+                           std::span<const float> scales, ThreadPool& pool);
+
 // How scaled weights are rounded.
 struct AwqRounding {
     IntFormat format;
@@ -36,7 +46,7 @@ struct AwqRounding {
 
 // What each candidate costs a linear: tr(E (H + λI) Eᵀ), E = w - rounded(w diag(s)) diag(s)⁻¹, the weights
 // rounded to nearest, clipped where the rounding clips; infinite where the scales make one of the format's
-// overflow. For GPTQ too: its own error on the inputs that it fits chooses no better.
+// overflow. For GPTQ and YAQA too: their own error on the inputs that they fit chooses no better.
 // Shape: w [out, in]; factor and scales of the same in. Throws: as awq(); InvalidArgument for a factor that
 // failed.
 std::vector<double> awq_errors(MatrixView<const float> w, const InputFactor& factor,

@@ -9,6 +9,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "compute/dense.h"
+#include "quantize/awq.h"
 #include "quantize/int_grids.h"
 #include "quantize/row_panel.h"
 #include "quantize/rtn.h"
@@ -186,10 +187,8 @@ void round_or_say_why(MatrixView<const float> w, const KronFactors& factors, boo
     }
 }
 
-}  // namespace
-
-KronResult kron_round(MatrixView<const float> w, const IntFormat& format, const KronFactors& factors,
-                      bool clip, ThreadPool& pool) {
+KronResult round_unscaled(MatrixView<const float> w, const IntFormat& format, const KronFactors& factors,
+                          bool clip, ThreadPool& pool) {
     KronResult result{
         .weight = empty_weight(format, w.rows(), w.cols()),
         .fallback = factors.input.failure.empty() ? factors.output.failure : factors.input.failure};
@@ -201,6 +200,20 @@ KronResult kron_round(MatrixView<const float> w, const IntFormat& format, const 
         result.weight = {format, encode_int(w, format, pool), {}};
         result.error = result.rtn_error;
     }
+    return result;
+}
+
+}  // namespace
+
+KronResult kron_round(MatrixView<const float> w, const IntFormat& format, const KronFactors& factors,
+                      const KronOptions& options, ThreadPool& pool) {
+    if (options.scales.empty()) return round_unscaled(w, format, factors, options.clip, pool);
+    const ScaledLinear scaled = scaled_linear(w, factors.input, options.scales, pool);
+    KronResult result =
+        round_unscaled(scaled.weight.view(), format, {factors.output, scaled.factor}, options.clip, pool);
+    result.weight.column_scales.assign(options.scales.begin(), options.scales.end());
+    if (factors.input.failure.empty() && factors.output.failure.empty())
+        result.rtn_error = rtn_error(w, format, factors, pool);
     return result;
 }
 

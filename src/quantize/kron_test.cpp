@@ -2,6 +2,7 @@
 // any factors.
 #include "quantize/kron.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -14,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/rng.h"
+#include "quantize/awq.h"
 #include "quantize/gptq.h"
 #include "quantize/int_grids.h"
 #include "quantize/rtn.h"
@@ -32,6 +34,7 @@ SymmetricMatrix statistics(std::int64_t n, std::int64_t samples, std::uint64_t s
 struct Options {
     FactorOptions output, input;
     bool clip = false;
+    std::vector<float> scales{};
 };
 
 std::vector<Options> all_options() {
@@ -39,7 +42,7 @@ std::vector<Options> all_options() {
     for (bool rows : {false, true}) {
         for (bool columns : {false, true}) {
             for (bool clip : {false, true})
-                all.push_back({{.by_energy = rows}, {.by_energy = columns}, clip});
+                all.push_back({{.by_energy = rows}, {.by_energy = columns}, clip, {}});
         }
     }
     return all;
@@ -50,7 +53,47 @@ KronResult run(const Matrix<float>& w, const std::string& format, const Symmetri
     ThreadPool pool(threads);
     const InputFactor output = factor_input(ho, options.output, pool),
                       input = factor_input(hi, options.input, pool);
-    return kron_round(w.view(), int_format(format), {output, input}, options.clip, pool);
+    return kron_round(w.view(), int_format(format), {output, input}, {options.clip, options.scales}, pool);
+}
+
+// Powers of two from 1/8 to 8, or numbers around 1.
+std::vector<float> random_scales(std::int64_t n, std::uint64_t seed, bool powers_of_two) {
+    Rng rng(seed, 8);
+    std::vector<float> scales;
+    for (std::int64_t c = 0; c < n; ++c) {
+        scales.push_back(powers_of_two ? std::ldexp(1.0f, static_cast<int>(rng.below(7)) - 3)
+                                       : static_cast<float>(0.3 + 3 * rng.uniform()));
+    }
+    return scales;
+}
+
+Matrix<float> columns_times(Matrix<float> w, const std::vector<float>& scales) {
+    for (std::int64_t r = 0; r < w.rows(); ++r) {
+        for (std::size_t c = 0; c < scales.size(); ++c) w.row(r)[c] *= scales[c];
+    }
+    return w;
+}
+
+// Of inputs that are divided by the scales.
+SymmetricMatrix divided(const SymmetricMatrix& h, const std::vector<float>& scales) {
+    SymmetricMatrix out(h.size());
+    for (std::int64_t r = 0; r < h.size(); ++r) {
+        for (std::int64_t c = 0; c <= r; ++c)
+            out(r, c) = h(r, c) / static_cast<double>(scales[static_cast<std::size_t>(r)]) /
+                        static_cast<double>(scales[static_cast<std::size_t>(c)]);
+    }
+    return out;
+}
+
+// The values of W diag(s) that a runtime's divided inputs meet.
+EncodedWeight without_scales(EncodedWeight weight) {
+    weight.column_scales.clear();
+    return weight;
+}
+
+bool same_codes(const EncodedWeight& a, const EncodedWeight& b) {
+    const auto x = a.encoding.codes.values(), y = b.encoding.codes.values();
+    return std::equal(x.begin(), x.end(), y.begin(), y.end());
 }
 
 Matrix<float> decoded(const EncodedWeight& weight) {
@@ -117,16 +160,15 @@ Matrix<double> plain_factor(Matrix<double> h) {
     return g;
 }
 
-// Entry by entry: each is rounded where all errors so far say that it should lie.
-Matrix<float> plain_kron(const Matrix<float>& w, const std::string& format, const SymmetricMatrix& ho,
-                         const SymmetricMatrix& hi, bool clip) {
+// Entry by entry: each is rounded where all errors so far say that it should lie. The energy clips, or is
+// empty.
+Matrix<float> plain_kron(const Matrix<float>& w, const std::string& format, const Matrix<double>& ho,
+                         const Matrix<double>& hi, const std::vector<double>& energy) {
     ThreadPool pool(1);
     const IntFormat ints = int_format(format);
     const GroupLayout layout = group_layout(ints, w.rows(), w.cols());
-    std::vector<double> energy;
-    for (std::int64_t c = 0; clip && c < hi.size(); ++c) energy.push_back(hi(c, c));
     const GridTable grids = grids_of(w.view(), ints, energy, pool);
-    const Matrix<double> g = plain_factor(damped(ho, 0.01)), f = plain_factor(damped(hi, 0.01));
+    const Matrix<double> g = plain_factor(ho), f = plain_factor(hi);
     Matrix<double> e(w.rows(), w.cols());
     Matrix<float> out = w;
     for (std::int64_t i = 0; i < w.rows(); ++i) {
@@ -146,6 +188,26 @@ Matrix<float> plain_kron(const Matrix<float>& w, const std::string& format, cons
     return out;
 }
 
+// The same with the factors' usual damping, for inputs that are damped and then divided by the scales: what
+// W diag(s) becomes.
+Matrix<float> plain_kron(const Matrix<float>& w, const std::string& format, const SymmetricMatrix& ho,
+                         const SymmetricMatrix& hi, bool clip, const std::vector<float>& scales = {}) {
+    Matrix<double> a = damped(hi, 0.01);
+    std::vector<double> energy;
+    for (std::int64_t c = 0; c < hi.size(); ++c) energy.push_back(hi(c, c));
+    for (std::size_t c = 0; c < scales.size(); ++c) {
+        const auto s = static_cast<double>(scales[c]);
+        energy[c] /= s * s;
+        const auto k = static_cast<std::int64_t>(c);
+        for (std::int64_t j = 0; j < hi.size(); ++j) {
+            a.view()(k, j) /= s;
+            a.view()(j, k) /= s;
+        }
+    }
+    return plain_kron(columns_times(w, scales), format, damped(ho, 0.01), a,
+                      clip ? energy : std::vector<double>());
+}
+
 TEST(Kron, EqualsEntryByEntryRoundingForAllFormats) {
     for (const char* format : {"int4-g64", "int4-sym-g16", "int3-g7", "int2-sym-b3x24", "int8-channel",
                                "int4-tensor", "int4-g100(scale=f32)"}) {
@@ -153,10 +215,16 @@ TEST(Kron, EqualsEntryByEntryRoundingForAllFormats) {
             const Matrix<float> w = random_weight(out, in, 1);
             const SymmetricMatrix ho = statistics(out, 2 * out, 2), hi = statistics(in, 2 * in + 3, 3);
             for (bool clip : {false, true}) {
-                const KronResult result = run(w, format, ho, hi, {{}, {}, clip});
-                ASSERT_EQ(result.fallback, "") << format << " [" << out << ", " << in << "] clip " << clip;
-                EXPECT_TRUE(same(decoded(result.weight), plain_kron(w, format, ho, hi, clip)))
-                    << format << " [" << out << ", " << in << "] clip " << clip;
+                for (const auto& scales : {std::vector<float>(), random_scales(in, 4, false)}) {
+                    const KronResult result = run(w, format, ho, hi, {{}, {}, clip, scales});
+                    const std::string what =
+                        fmt::format("{} [{}, {}] clip {}, {} scales", format, out, in, clip, scales.size());
+                    ASSERT_EQ(result.fallback, "") << what;
+                    EXPECT_EQ(result.weight.column_scales, scales) << what;
+                    EXPECT_TRUE(same(decoded(without_scales(result.weight)),
+                                     plain_kron(w, format, ho, hi, clip, scales)))
+                        << what;
+                }
             }
         }
     }
@@ -179,8 +247,7 @@ TEST(Kron, EqualsGptqOnTheWholeFisherMatrix) {
         const KronResult two = run(w, format, ho, hi, {{.damp = 0}, {.damp = 0}});
         const GptqResult one = gptq(row.view(), int_format(format), whole, {.static_groups = true}, pool);
         EXPECT_EQ(two.fallback, "");
-        const auto a = two.weight.encoding.codes.values(), b = one.weight.encoding.codes.values();
-        EXPECT_TRUE(std::equal(a.begin(), a.end(), b.begin(), b.end())) << format;
+        EXPECT_TRUE(same_codes(two.weight, one.weight)) << format;
         EXPECT_NEAR(two.error, one.error, 1e-9 * one.error);
         EXPECT_NEAR(two.rtn_error, one.rtn_error, 1e-9 * one.rtn_error);
     }
@@ -198,6 +265,57 @@ TEST(Kron, WithoutAnOutputFactorIsGptqWithStaticGroupsBitForBit) {
             EXPECT_EQ(two.fallback, one.fallback);
             EXPECT_TRUE(same(decoded(two.weight), decoded(one.weight))) << format;
         }
+    }
+}
+
+TEST(Kron, WithScalesButWithoutAnOutputFactorIsGptqOfTheScaledWeightsBitForBit) {
+    const Matrix<float> w = random_weight(130, 150, 3);
+    const SymmetricMatrix hi = statistics(150, 400, 2);
+    ThreadPool pool(2);
+    for (const char* format : {"int4-g64", "int3-sym-g7", "int2-channel", "int5-sym-b4x32", "int8-tensor"}) {
+        for (Options options : all_options()) {
+            options.scales = random_scales(150, 5, false);
+            const KronResult two = run(w, format, identity(130, 7), hi, options);
+            const GptqResult one =
+                awq(w.view(), factor_input(hi, options.input, pool), options.scales,
+                    {.format = int_format(format), .clip = options.clip, .gptq = true, .static_groups = true},
+                    pool);
+            EXPECT_EQ(two.fallback, one.fallback);
+            EXPECT_EQ(two.weight.column_scales, one.weight.column_scales);
+            EXPECT_TRUE(same(decoded(two.weight), decoded(one.weight))) << format;
+        }
+    }
+}
+
+TEST(Kron, WithAllScales1IsTheSameBitForBit) {
+    const Matrix<float> w = random_weight(70, 130, 3);
+    const SymmetricMatrix ho = statistics(70, 200, 2), hi = statistics(130, 300, 1);
+    for (const Options& plain : all_options()) {
+        Options ones = plain;
+        ones.scales.assign(130, 1.0f);
+        const KronResult a = run(w, "int3-g48", ho, hi, plain), b = run(w, "int3-g48", ho, hi, ones);
+        EXPECT_TRUE(same(decoded(a.weight), decoded(b.weight)));
+        EXPECT_EQ(a.error, b.error);
+        EXPECT_EQ(a.rtn_error, b.rtn_error);
+    }
+}
+
+TEST(Kron, WithPowersOfTwoHasTheCodesOfTheScaledProblemBitForBit) {
+    const Matrix<float> w = random_weight(70, 130, 3);
+    const SymmetricMatrix ho = statistics(70, 200, 2), hi = statistics(130, 400, 1);
+    const std::vector<float> scales = random_scales(130, 6, true);
+    for (bool clip : {false, true}) {
+        const KronResult scaled = run(w, "int4-g32", ho, hi, {{}, {.damp = 0}, clip, scales}),
+                         other = run(columns_times(w, scales), "int4-g32", ho, divided(hi, scales),
+                                     {{}, {.damp = 0}, clip});
+        EXPECT_EQ(scaled.fallback, "");
+        EXPECT_TRUE(same_codes(scaled.weight, other.weight)) << clip;
+        EXPECT_EQ(scaled.error, other.error);
+        // one power of two for all channels: the same values
+        const KronResult common = run(w, "int4-g32", ho, hi, {{}, {}, clip, std::vector<float>(130, 4.0f)}),
+                         plain = run(w, "int4-g32", ho, hi, {{}, {}, clip});
+        EXPECT_TRUE(same(decoded(common.weight), decoded(plain.weight))) << clip;
+        EXPECT_EQ(common.error, plain.error);
     }
 }
 
@@ -247,7 +365,12 @@ TEST(Kron, CostsLessThanGptqAndRoundToNearestWhereOutputsAreCorrelated) {
 TEST(Kron, ReportsErrorsOfTheDampedFactors) {
     const Matrix<float> w = random_weight(67, 130, 5);
     const SymmetricMatrix ho = statistics(67, 300, 6), hi = statistics(130, 300, 7);
-    for (const Options& options : all_options()) {
+    std::vector<Options> all = all_options();
+    for (Options options : all_options()) {
+        options.scales = random_scales(130, 7, true);  // float32 divides by them without rounding
+        all.push_back(options);
+    }
+    for (const Options& options : all) {
         const KronResult result = run(w, "int4-g32", ho, hi, options);
         const double own = fisher_error(w, decoded(result.weight), damped(ho, 0.01), damped(hi, 0.01)),
                      rtn = fisher_error(w, nearest(w, "int4-g32"), damped(ho, 0.01), damped(hi, 0.01));
@@ -263,12 +386,16 @@ TEST(Kron, SingularFactorsEndInAResult) {
                           in[] = {statistics(96, 1, 2), statistics(96, 9, 2), SymmetricMatrix(96)};
     for (int i = 0; i < 3; ++i) {
         for (double damp : {0.0, 0.01}) {
+            const std::vector<float> scales = random_scales(96, 9, false);
             for (const KronResult& result :
                  {run(w, "int4-g32", out[i], full_in, {{.damp = damp}, {}}),
                   run(w, "int4-g32", full_out, in[i], {{}, {.damp = damp}}),
-                  run(w, "int4-g32", out[i], in[i], {{.damp = damp}, {.damp = damp}})}) {
+                  run(w, "int4-g32", out[i], in[i], {{.damp = damp}, {.damp = damp}}),
+                  run(w, "int4-g32", out[i], in[i], {{.damp = damp}, {.damp = damp}, true, scales})}) {
                 EXPECT_EQ(result.fallback, "");
-                EXPECT_LE(result.error, result.rtn_error);
+                if (result.weight.column_scales.empty()) {
+                    EXPECT_LE(result.error, result.rtn_error);
+                }
                 const Matrix<float> q = decoded(result.weight);
                 EXPECT_TRUE(std::all_of(q.values().begin(), q.values().end(),
                                         [](float v) { return std::isfinite(v); }));
@@ -284,19 +411,46 @@ TEST(Kron, FactorsThatAreNoneFallBackToRoundToNearestAndSayWhy) {
     bad_out(7, 3) = std::numeric_limits<double>::quiet_NaN();
     bad_in(70, 70) = std::numeric_limits<double>::infinity();
     negative(5, 4) = 1e9;
-    const auto expect_fallback = [&](const KronResult& result, const char* why) {
-        EXPECT_THAT(result.fallback, HasSubstr(why));
-        EXPECT_TRUE(same(decoded(result.weight), nearest(w, "int4-g32")));
-    };
-    expect_fallback(run(w, "int4-g32", bad_out, hi, {}), "hold NaN or Inf");
-    expect_fallback(run(w, "int4-g32", ho, bad_in, {}), "hold NaN or Inf");
-    expect_fallback(run(w, "int4-g32", negative, hi, {}), "no sums of squares");
+    for (const auto& scales : {std::vector<float>(), random_scales(96, 10, false)}) {
+        const auto expect_fallback = [&](const SymmetricMatrix& of_rows, const SymmetricMatrix& of_columns,
+                                         const char* why) {
+            const KronResult result = run(w, "int4-g32", of_rows, of_columns, {{}, {}, true, scales});
+            EXPECT_THAT(result.fallback, HasSubstr(why));
+            EXPECT_EQ(result.weight.column_scales, scales);
+            EXPECT_TRUE(
+                same(decoded(without_scales(result.weight)), nearest(columns_times(w, scales), "int4-g32")));
+        };
+        expect_fallback(bad_out, hi, "hold NaN or Inf");
+        expect_fallback(ho, bad_in, "hold NaN or Inf");
+        expect_fallback(negative, hi, "no sums of squares");
+    }
+}
+
+TEST(Kron, DeadChannelsAreScaledAndRoundedToNearest) {
+    const Matrix<float> w = random_weight(20, 96, 7);
+    const SymmetricMatrix ho = statistics(20, 200, 1);
+    SymmetricMatrix hi = statistics(96, 300, 1);
+    for (std::int64_t c = 0; c < 96; ++c)
+        hi(std::max<std::int64_t>(c, 40), std::min<std::int64_t>(c, 40)) = 0;
+    std::vector<double> energy;
+    for (std::int64_t c = 0; c < 96; ++c) energy.push_back(hi(c, c));
+    const std::vector<float> scales = awq_candidates(energy, {})[10].scales;
+    // H_O = I: no row makes up for another one's error, and nothing is fed back to a dead column
+    const KronResult result = run(w, "int4-g32", identity(20), hi, {{}, {}, false, scales});
+    EXPECT_EQ(result.fallback, "");
+    const Matrix<float> q = decoded(without_scales(result.weight)),
+                        plain = nearest(columns_times(w, scales), "int4-g32");
+    for (std::int64_t r = 0; r < 20; ++r) EXPECT_EQ(q.row(r)[40], plain.row(r)[40]) << r;
+    const KronResult two = run(w, "int4-g32", ho, hi, {{}, {}, true, scales});
+    EXPECT_EQ(two.fallback, "");
+    EXPECT_LE(two.error, two.rtn_error);
 }
 
 TEST(Kron, BitsDoNotDependOnThreads) {
     const Matrix<float> w = random_weight(200, 130, 7);
     const SymmetricMatrix ho = statistics(200, 300, 2), hi = statistics(130, 200, 1);
-    for (const Options& options : all_options()) {
+    for (Options options : all_options()) {
+        if (options.clip) options.scales = random_scales(130, 11, false);
         const KronResult one = run(w, "int3-g48", ho, hi, options, 1),
                          many = run(w, "int3-g48", ho, hi, options, 3);
         EXPECT_TRUE(same(decoded(one.weight), decoded(many.weight)));
@@ -310,6 +464,8 @@ TEST(Kron, RefusesWhatDoesNotFit) {
     Matrix<float> w = random_weight(4, 32, 1);
     EXPECT_THROW(run(w, "int4-g32", identity(5), identity(32), {}), InvalidArgument);
     EXPECT_THROW(run(w, "int4-g32", identity(4), identity(31), {}), InvalidArgument);
+    EXPECT_THROW(run(w, "int4-g32", identity(4), identity(32), {{}, {}, false, std::vector<float>(31, 1)}),
+                 InvalidArgument);
     w.row(2)[3] = std::numeric_limits<float>::infinity();
     EXPECT_THAT([&] { run(w, "int4-g32", identity(4), identity(32), {}); },
                 ::testing::ThrowsMessage<NumericError>(HasSubstr("row 2, column 3")));

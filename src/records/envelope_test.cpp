@@ -227,6 +227,38 @@ ActivationsResult activations() {
                          .output = {.rows = 1024}}}};
 }
 
+CompareCalibrationResult calibrations(bool answered) {
+    const CalibrationContrast contrast{.treatment = "int4-g64:gptq",
+                                       .text = "wiki",
+                                       .better = "c4",
+                                       .worse = "random",
+                                       .difference = 0.25,
+                                       .difference_ci95 = Interval{.low = 0.125, .high = 0.5},
+                                       .q_value = 0.01,
+                                       .shown = true};
+    CompareCalibrationResult result{
+        .references = {{.text = "wiki", .ppl = 18, .blocks = {{.window = 0, .tokens = 64, .nll_sum = 190}}}},
+        .runs = {{.treatment = "int4-g64:gptq",
+                  .set = "c4",
+                  .samples = 8,
+                  .length = 64,
+                  .seed = 1,
+                  .seconds = 2.5,
+                  .evaluations = {{.text = "wiki", .ppl = 20, .kl = 0.2}}}},
+        .contrasts = {contrast},
+        .audits = {
+            {.linear = "q", .set = "c4", .inputs = 64, .effective_rank = 32, .energy_overlap = {0.9}}}};
+    if (!answered) return result;
+    result.task = TaskBaseline{.task = "choices", .metric = "acc", .questions = 3, .accuracy = 2.0 / 3};
+    result.runs[0].task = TaskOutcome{.task = "choices",
+                                      .accuracy = 1.0 / 3,
+                                      .accuracy_ci95 = Interval{.low = 0.06, .high = 0.79},
+                                      .comparison = *evaluation(true).comparison,
+                                      .correct = {0, 1, 0}};
+    result.accuracy_contrasts = {contrast};
+    return result;
+}
+
 CalibrationRecord calibration() {
     return {.set = "texts",
             .sources = {{.name = "texts/a.jsonl", .sha256 = "00ff", .bytes = 99, .documents = 3}},
@@ -260,9 +292,9 @@ void rejects(const std::string& text, const std::string& message) {
 }
 
 TEST(Results, EveryVerbReadsBackIdentical) {
-    const std::vector<Result> all = {inspection(),      weights(),        perplexity(false),
-                                     perplexity(true),  sensitivity(),    diagnosis(),
-                                     evaluation(false), evaluation(true), activations()};
+    const std::vector<Result> all = {inspection(),  weights(),           perplexity(false), perplexity(true),
+                                     sensitivity(), diagnosis(),         evaluation(false), evaluation(true),
+                                     activations(), calibrations(false), calibrations(true)};
     for (const Result& result : all) {
         const Envelope written = envelope(result);
         EXPECT_EQ(parse_results(results_text(written), "test"), written) << command_of(result);
@@ -311,6 +343,19 @@ TEST(Results, AnEvaluationHasItsStableNames) {
     EXPECT_EQ(result["flips_to_right"], 1);
     EXPECT_FALSE(
         parse_json(results_text(envelope(evaluation(false))), "test")["result"].contains("mcnemar_p"));
+}
+
+TEST(Results, CalibrationsHaveATasksFieldsOnlyWhereOneWasAskedFor) {
+    const Json plain = parse_json(results_text(envelope(calibrations(false))), "test")["result"],
+               with = parse_json(results_text(envelope(calibrations(true))), "test")["result"];
+    EXPECT_FALSE(plain.contains("task") || plain.contains("accuracy_contrasts"));
+    EXPECT_FALSE(plain["runs"][0].contains("task"));
+    EXPECT_EQ(with["task"]["questions"], 3);
+    EXPECT_EQ(with["runs"][0]["task"]["correct"], Json::array({0, 1, 0}));
+    EXPECT_EQ(with["runs"][0]["task"]["flips_to_right"], 1);
+    EXPECT_EQ(with["runs"][0]["task"]["mcnemar_p"], 1);
+    EXPECT_EQ(with["accuracy_contrasts"][0]["better"], "c4");
+    EXPECT_EQ(plain["contrasts"], with["contrasts"]);
 }
 
 TEST(Results, APlainPerplexityHasNoFieldsOfAComparison) {

@@ -72,4 +72,14 @@ struct EvalResult {
     bool operator==(const EvalResult&) const = default;
 };
 
+// The reference's answers to the task that swaps, or calibrations, are measured by.
+struct TaskBaseline {
+    std::string task, metric;  // as EvalResult has them
+    std::int64_t questions = 0;
+    double accuracy = 0;
+    std::optional<Interval> accuracy_ci95;
+
+    bool operator==(const TaskBaseline&) const = default;
+};
+
 }  // namespace assay

@@ -451,6 +451,15 @@ void fields(Visitor& visit, R& r) {
     visit("blocks", r.blocks);
 }
 
+template <class Visitor, RecordOf<TaskOutcome> R>
+void fields(Visitor& visit, R& r) {
+    visit("task", r.task);
+    visit("accuracy", r.accuracy);
+    visit("accuracy_ci95", r.accuracy_ci95);
+    fields(visit, r.comparison);
+    visit("correct", r.correct);
+}
+
 template <class Visitor, RecordOf<CalibrationRun> R>
 void fields(Visitor& visit, R& r) {
     visit("treatment", r.treatment);
@@ -460,6 +469,7 @@ void fields(Visitor& visit, R& r) {
     visit("seed", r.seed);
     visit("seconds", r.seconds);
     visit("evaluations", r.evaluations);
+    visit.if_present("task", r.task);
 }
 
 template <class Visitor, RecordOf<CalibrationContrast> R>
@@ -490,6 +500,8 @@ void fields(Visitor& visit, R& r) {
     visit("runs", r.runs);
     visit("contrasts", r.contrasts);
     visit("audits", r.audits);
+    visit.if_present("task", r.task);
+    visit.if_present("accuracy_contrasts", r.accuracy_contrasts);
 }
 
 template <class Visitor, RecordOf<DamagePattern> R>

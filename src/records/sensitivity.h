@@ -92,16 +92,6 @@ struct Control {
     bool operator==(const Control&) const = default;
 };
 
-// The reference's answers to the task that swaps are measured by.
-struct TaskBaseline {
-    std::string task, metric;  // as EvalResult has them
-    std::int64_t questions = 0;
-    double accuracy = 0;
-    std::optional<Interval> accuracy_ci95;
-
-    bool operator==(const TaskBaseline&) const = default;
-};
-
 // What the scores say of the blocks' linears treated together; nats per token.
 struct PlanPrediction {
     std::string treatment;

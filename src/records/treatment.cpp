@@ -44,10 +44,12 @@ constexpr std::array<MethodOption, 3> kSmoothOptions{{
     {.name = "search"},
 }};
 
-constexpr std::array<MethodOption, 6> kYaqaOptions{{
+constexpr std::array<MethodOption, 8> kYaqaOptions{{
     {.name = "act-order"},
+    {.name = "awq"},
     {.name = "clip"},
     {.name = "damp", .flag = false, .usual = 0.01},
+    {.name = "fold", .usual = 1},
     {.name = "grow"},
     {.name = "output-damp", .flag = false, .usual = 1, .most = 100},
     {.name = "true-sequential"},

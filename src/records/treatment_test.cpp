@@ -43,7 +43,8 @@ TEST(Treatment, ParsesBackToTheSameTreatment) {
                              "int4-g64:gptq(search-damp)",
                              "int4-g64:gptq(act-order,gradient-weights,grow)",
                              "int4-g64:awq(grow)",
-                             "int4-g64:yaqa(grow)"}) {
+                             "int4-g64:yaqa(grow)",
+                             "int3-g64:yaqa(awq,fold=no)"}) {
         const Treatment treatment = parse_treatment(text);
         EXPECT_EQ(parse_treatment(to_string(treatment)), treatment) << text;
     }

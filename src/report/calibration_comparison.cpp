@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <tuple>
+#include <utility>
 
 #include "report/format.h"
 #include "report/median.h"
@@ -44,8 +46,8 @@ Range kl_range(const std::vector<const CalibrationRun*>& runs, std::size_t text)
     return out;
 }
 
-std::string size_of(const Key& key) {
-    return fmt::format("{} x {}", format_count(std::get<2>(key)), format_count(std::get<3>(key)));
+std::string windows_text(std::int64_t samples, std::int64_t length) {
+    return fmt::format("{} x {}", format_count(samples), format_count(length));
 }
 
 // Whether random tokens lose against every other set on each text, of one treatment.
@@ -65,6 +67,38 @@ std::string random_sentence(const CompareCalibrationResult& result, const std::s
         safe_text(treatment), lost, contrasts);
 }
 
+// "by" is how the worse one is worse, in nats or points.
+TextRows rows_of(const std::vector<CalibrationContrast>& contrasts, const std::string& by, double unit) {
+    TextRows table{{"on", "better", "than", by, "95 %", "q", "shown"}, {}};
+    for (const CalibrationContrast& c : contrasts) {
+        std::optional<Interval> interval = c.difference_ci95;
+        if (interval) interval = Interval{unit * interval->low, unit * interval->high};
+        table.rows.push_back({safe_text(c.text), safe_text(c.better), safe_text(c.worse),
+                              format_significant(unit * c.difference), format_interval(interval),
+                              format_significant(c.q_value, 2), c.shown ? "yes" : "no"});
+    }
+    return table;
+}
+
+// Which sets answer more questions right.
+std::vector<std::string> accuracy_sentences(const CompareCalibrationResult& result) {
+    std::vector<std::string> out;
+    if (!result.accuracy_contrasts || result.accuracy_contrasts->empty()) return out;
+    for (const CalibrationContrast& c : *result.accuracy_contrasts) {
+        if (!c.shown) continue;
+        out.push_back(
+            fmt::format("{}: calibrated on {} it answers more questions of {} right than on {}, by {:.1f} "
+                        "points of accuracy.",
+                        safe_text(c.treatment), safe_text(c.better), safe_text(c.text), safe_text(c.worse),
+                        100 * c.difference));
+    }
+    if (out.empty()) {
+        out.push_back(fmt::format("No set is shown to answer more questions of {} right than another one.",
+                                  safe_text(result.accuracy_contrasts->front().text)));
+    }
+    return out;
+}
+
 }  // namespace
 
 TextRows calibration_rows(const CompareCalibrationResult& result) {
@@ -74,7 +108,9 @@ TextRows calibration_rows(const CompareCalibrationResult& result) {
         table.header.push_back("seeds");
     }
     for (const auto& [key, runs] : by_choice(result)) {
-        std::vector<std::string> row{safe_text(std::get<1>(key)), size_of(key), safe_text(std::get<0>(key))};
+        std::vector<std::string> row{safe_text(std::get<1>(key)),
+                                     windows_text(std::get<2>(key), std::get<3>(key)),
+                                     safe_text(std::get<0>(key))};
         for (std::size_t e = 0; e < result.references.size(); ++e) {
             const Range range = kl_range(runs, e);
             row.push_back(format_significant(range.mean));
@@ -88,11 +124,36 @@ TextRows calibration_rows(const CompareCalibrationResult& result) {
 }
 
 TextRows contrast_rows(const CompareCalibrationResult& result) {
-    TextRows table{{"on", "better", "than", "by, nats", "95 %", "q", "shown"}, {}};
-    for (const CalibrationContrast& c : result.contrasts) {
-        table.rows.push_back({safe_text(c.text), safe_text(c.better), safe_text(c.worse),
-                              format_significant(c.difference), format_interval(c.difference_ci95),
-                              format_significant(c.q_value, 2), c.shown ? "yes" : "no"});
+    return rows_of(result.contrasts, "by, nats", 1);
+}
+
+TextRows accuracy_contrast_rows(const CompareCalibrationResult& result) {
+    if (!result.accuracy_contrasts) return {};
+    return rows_of(*result.accuracy_contrasts, "by, points", 100);
+}
+
+std::string calibration_task_title(const CompareCalibrationResult& result) {
+    if (!result.task) return "";
+    return fmt::format("{}, {}, {} questions", safe_text(result.task->task), safe_text(result.task->metric),
+                       format_count(result.task->questions));
+}
+
+TextRows calibration_task_rows(const CompareCalibrationResult& result) {
+    if (!result.task) return {};
+    TextRows table{{"calibrated on", "windows", "seed", "treatment", "accuracy", "95 %", "right → wrong",
+                    "wrong → right", "p (McNemar)"},
+                   {}};
+    const std::string none(kNoNumber);
+    table.rows.push_back({"(the model as it is)", none, none, none, format_percent(result.task->accuracy),
+                          format_percent_interval(result.task->accuracy_ci95), none, none, none});
+    for (const CalibrationRun& run : result.runs) {
+        if (!run.task) continue;
+        const EvalComparison& beside = run.task->comparison;
+        table.rows.push_back(
+            {safe_text(run.set), windows_text(run.samples, run.length), format_count(run.seed),
+             safe_text(run.treatment), format_percent(run.task->accuracy),
+             format_percent_interval(run.task->accuracy_ci95), format_count(beside.flips_to_wrong),
+             format_count(beside.flips_to_right), format_significant(beside.mcnemar_p)});
     }
     return table;
 }
@@ -133,12 +194,13 @@ std::vector<std::string> calibration_conclusions(const CompareCalibrationResult&
     }
     const auto shown = std::count_if(result.contrasts.begin(), result.contrasts.end(),
                                      [](const CalibrationContrast& c) { return c.shown; });
-    out.push_back(fmt::format("{} of {} differences between sets are shown (false discoveries at 5 %).",
-                              shown, result.contrasts.size()));
+    out.push_back(fmt::format("{} of {} differences between sets{} are shown (false discoveries at 5 %).",
+                              shown, result.contrasts.size(), result.task ? " in KL" : ""));
     for (const std::string& treatment : treatments) {
         const std::string sentence = random_sentence(result, treatment);
         if (!sentence.empty()) out.push_back(sentence);
     }
+    for (std::string& sentence : accuracy_sentences(result)) out.push_back(std::move(sentence));
     return out;
 }
 

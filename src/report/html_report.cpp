@@ -369,6 +369,13 @@ std::string sections(const CompareCalibrationResult& result) {
            rows_section("Sets beside each other",
                         "Paired over blocks of positions and, where there are several, over seeds.",
                         contrast_rows(result)) +
+           rows_section("Task: " + html_escape(calibration_task_title(result)),
+                        "Flips and McNemar's exact p are beside the model as it is.",
+                        calibration_task_rows(result)) +
+           rows_section("Sets beside each other, by accuracy",
+                        "Paired over questions and, where there are several, over seeds; q over these and "
+                        "the differences in KL together.",
+                        accuracy_contrast_rows(result)) +
            rows_section(
                "What the sets span",
                "Effective rank: inputs² / Σ (correlation of two channels)². Overlap: of the channels' "

@@ -17,7 +17,7 @@ std::string rows_section(const std::string& title, const std::string& note, cons
     if (table.rows.empty()) return "";
     std::string html = "<section><h2>" + title + "</h2>\n<p class=\"note\">" + note +
                        "</p>\n<div class=\"scroll\">\n<table><thead><tr>";
-    for (const std::string& name : table.header) html += "<th scope=\"col\">" + name + "</th>";
+    for (const std::string& name : table.header) html += "<th scope=\"col\">" + html_escape(name) + "</th>";
     html += "</tr></thead><tbody>\n";
     for (const auto& row : table.rows) {
         html += "<tr>";

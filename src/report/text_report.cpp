@@ -358,6 +358,8 @@ std::string body(const CompareResult& result, const TextOptions&) {
 std::string body(const CompareCalibrationResult& result, const TextOptions&) {
     return rows_text("Calibrated on (KL in nats, mean over seeds)", calibration_rows(result)) +
            rows_text("Sets beside each other", contrast_rows(result)) +
+           rows_text("Task: " + calibration_task_title(result), calibration_task_rows(result)) +
+           rows_text("Sets beside each other, by accuracy", accuracy_contrast_rows(result)) +
            rows_text("What the sets span (medians over inputs)", audit_rows(result)) + "\n" +
            sentences_text(calibration_conclusions(result));
 }

@@ -29,12 +29,12 @@ Rounded by_inputs(MatrixView<const float> w, const Treatment& treatment, const I
 }
 
 Rounded by_gradients(MatrixView<const float> w, const Treatment& treatment, const InputFactor& input,
-                     const FisherFactor& fisher, ThreadPool& pool) {
+                     const FisherFactor& fisher, const InputScales& scaling, ThreadPool& pool) {
     FactorOptions options = factor_options(treatment);
     options.damp = option(treatment, "output-damp");
     const InputFactor output = factor_input(fisher.output, options, pool);
     KronResult result = kron_round(w, std::get<IntFormat>(treatment.format), {output, input},
-                                   option(treatment, "clip") != 0, pool);
+                                   {option(treatment, "clip") != 0, scaling.scales}, pool);
     return {std::move(result.weight), result.error, result.rtn_error, std::move(result.fallback)};
 }
 
@@ -56,11 +56,13 @@ CalibratedLinear report_of(const LinearItem& item, const Treatment& treatment, c
     return report;
 }
 
-void note_unscaled(const Model& model, const Engine& engine, const SharedInput& input,
+void note_unscaled(const Model& model, const Engine& engine, std::span<const Hessian* const> hessians,
                    const InputScales& scaling) {
     if (scaling.obstacle.empty()) return;
     std::string names;
-    for (std::size_t i : input.items) names += (names.empty() ? "" : ", ") + model.items()[i].name;
+    for (const Hessian* h : hessians) {
+        for (std::size_t i : h->input.items) names += (names.empty() ? "" : ", ") + model.items()[i].name;
+    }
     engine.progress.note(fmt::format("{}: input not scaled: {}", names, scaling.obstacle));
 }
 
@@ -117,7 +119,7 @@ std::vector<CalibratedWeight> treat_linears(const Model& model, const Engine& en
         const FisherFactor* gradients = method_of(treatment).gradients ? &fisher.of(i) : nullptr;
         try {
             Rounded result = gradients != nullptr
-                                 ? by_gradients(w.view(), treatment, factor, *gradients, engine.pool)
+                                 ? by_gradients(w.view(), treatment, factor, *gradients, scaling, engine.pool)
                                  : by_inputs(w.view(), treatment, factor, scaling, engine.pool);
             CalibratedLinear report = report_of(item, treatment, hessian, factor, result, scaling);
             if (report.fallback) {
@@ -144,7 +146,7 @@ std::vector<CalibratedWeight> treat_together(const Model& model, const Engine& e
             std::vector<const Hessian*> own;
             for (std::size_t i : group) own.push_back(&hessians[i]);
             scaling = find_scales(model, engine, treatment, own);
-            note_unscaled(model, engine, inputs[group.front()], scaling);
+            note_unscaled(model, engine, own, scaling);
         }
         for (std::size_t i : group) {
             for (CalibratedWeight& weight :

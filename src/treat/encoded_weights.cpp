@@ -79,7 +79,7 @@ std::vector<CalibratedLinear> EncodedWeights::reports() const {
 std::vector<EncodedWeights> calibrate(const Model& model, const Engine& engine,
                                       std::span<const EvaluationWindow> calibration,
                                       std::span<const std::size_t> items,
-                                      std::span<const Treatment> treatments) {
+                                      std::span<const Treatment> treatments, std::uint64_t seed) {
     for (const Treatment& treatment : treatments) expect_alone(treatment);
     if (calibration.empty()) throw InvalidArgument("a calibrated treatment needs calibration windows");
     const std::vector<SharedInput> inputs = shared_inputs(model, items);
@@ -88,7 +88,7 @@ std::vector<EncodedWeights> calibrate(const Model& model, const Engine& engine,
     BlockWalk walk(model, engine, calibration);
     const std::int64_t last = inputs.back().block;
     engine.progress.begin("calibration", static_cast<std::uint64_t>(walk.rows() * (last + 1)));
-    FisherSource fisher(model, engine, calibration, items, fisher_parts(treatments));
+    FisherSource fisher(model, engine, calibration, items, seed, fisher_parts(treatments));
     while (walk.block() <= last) {
         std::vector<KindOfStatistics> kinds = kinds_of(treatments);
         for (KindOfStatistics& kind : kinds) {
@@ -116,7 +116,8 @@ std::vector<EncodedWeights> calibrate(const Model& model, const Engine& engine,
 std::vector<std::unique_ptr<WeightOverlay>> make_overlays(const Model& model, const Engine& engine,
                                                           std::span<const EvaluationWindow> calibration,
                                                           std::span<const std::size_t> items,
-                                                          std::span<const Treatment> treatments) {
+                                                          std::span<const Treatment> treatments,
+                                                          std::uint64_t seed) {
     std::vector<Treatment> calibrated;
     std::vector<Treatment> rounding;
     for (const Treatment& treatment : treatments) {
@@ -129,7 +130,7 @@ std::vector<std::unique_ptr<WeightOverlay>> make_overlays(const Model& model, co
         if (model.items()[i].block >= 0) in_blocks.push_back(i);
     }
     std::vector<EncodedWeights> encoded;
-    if (!calibrated.empty()) encoded = calibrate(model, engine, calibration, in_blocks, calibrated);
+    if (!calibrated.empty()) encoded = calibrate(model, engine, calibration, in_blocks, calibrated, seed);
     std::vector<std::unique_ptr<RoundedInputs>> rounded;
     if (!rounding.empty()) rounded = calibrate_inputs(model, engine, calibration, in_blocks, rounding);
     std::vector<std::unique_ptr<WeightOverlay>> overlays;

@@ -1,6 +1,7 @@
 // Calibrated treatments as overlays, each linear treated by itself on the model's own inputs.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -30,7 +31,8 @@ class EncodedWeights final : public WeightOverlay {
 
 // One overlay a treatment, which treats these items (indexes, linears of blocks), for swaps and scores: each
 // linear as if all others stayed as they are, its statistics those of the model's own run on the calibration
-// windows. They must not be the windows that measure it. One run of the model up to the last block that is
+// windows. They must not be the windows that measure it. `seed` is of the labels that methods with gradients
+// draw. One run of the model up to the last block that is
 // asked for, with the statistics of one block at a time in memory.
 // Throws InvalidArgument for no windows or items, for items outside the blocks, for methods that look at no
 // inputs and for options that only mean something block after block (true-sequential); else as run_pass() and
@@ -38,14 +40,15 @@ class EncodedWeights final : public WeightOverlay {
 std::vector<EncodedWeights> calibrate(const Model& model, const Engine& engine,
                                       std::span<const EvaluationWindow> calibration,
                                       std::span<const std::size_t> items,
-                                      std::span<const Treatment> treatments);
+                                      std::span<const Treatment> treatments, std::uint64_t seed = 0);
 
 // One overlay a treatment, calibrated or not, in their order; the calibrated ones and those of activations
 // treat the items that are linears of blocks, the others all of them. Without calibrated ones `calibration`
-// is not used.
+// is not used. `seed` as calibrate() has it.
 std::vector<std::unique_ptr<WeightOverlay>> make_overlays(const Model& model, const Engine& engine,
                                                           std::span<const EvaluationWindow> calibration,
                                                           std::span<const std::size_t> items,
-                                                          std::span<const Treatment> treatments);
+                                                          std::span<const Treatment> treatments,
+                                                          std::uint64_t seed = 0);
 
 }  // namespace assay

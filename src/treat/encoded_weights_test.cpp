@@ -93,7 +93,7 @@ TEST_P(CalibrateTest, YaqaRoundsByTheFactorsOfTheUntreatedModel) {
                           input = factor_input(h[0].sums, {.by_energy = true}, engine.pool);
         const Matrix<float> w = read_weight(model_.weights(), item.name);
         const KronResult result = kron_round(w.view(), std::get<IntFormat>(treatments[1].format),
-                                             {output, input}, true, engine.pool);
+                                             {output, input}, {.clip = true}, engine.pool);
         Matrix<float> expected = w, treated = w;
         decode(result.weight, expected.view(), engine.pool);
         overlays[1].apply(item, treated.view());
@@ -111,7 +111,7 @@ TEST_P(CalibrateTest, GradientWeightsWeighPositionsByTheirOutputsGradients) {
     const std::vector<Treatment> treatments{parse_treatment("int4-g16:gptq"),
                                             parse_treatment("int4-g16:gptq(gradient-weights)")};
     const auto overlays = calibrate(model_, engine, windows_, items_, treatments);
-    FisherSource fisher(model_, engine, windows_, items_, FisherParts::kWeights);
+    FisherSource fisher(model_, engine, windows_, items_, 0, FisherParts::kWeights);
     std::size_t other = 0;
     for (std::size_t i : items_) {
         const LinearItem& item = model_.items()[i];
@@ -131,9 +131,22 @@ TEST_P(CalibrateTest, GradientWeightsWeighPositionsByTheirOutputsGradients) {
     EXPECT_GT(other, 0u);
 }
 
+TEST_P(CalibrateTest, TheSeedDrawsYaqasLabelsAndTouchesNothingElse) {
+    TestEngine engine;
+    const std::vector<Treatment> treatments{parse_treatment("int3-g16:yaqa"),
+                                            parse_treatment("int3-g16:gptq")};
+    const auto first = calibrate(model_, engine, windows_, items_, treatments),
+               again = calibrate(model_, engine, windows_, items_, treatments, 0),
+               other = calibrate(model_, engine, windows_, items_, treatments, 7);
+    EXPECT_EQ(first[0].reports(), again[0].reports());
+    EXPECT_NE(first[0].reports(), other[0].reports());
+    EXPECT_EQ(first[1].reports(), other[1].reports());
+}
+
 TEST_P(CalibrateTest, MemoryAndThreadsChangeNoBit) {
     for (const char* treatment :
-         {"int4-g16:gptq(act-order)", "int4-g16:yaqa(act-order)", "int4-g16:gptq(search-damp)"}) {
+         {"int4-g16:gptq(act-order)", "int4-g16:yaqa(act-order)", "int4-g16:yaqa(act-order,awq,clip,fold=no)",
+          "int4-g16:gptq(search-damp)"}) {
         const std::vector<Treatment> treatments{parse_treatment(treatment)};
         TestEngine one(1), three(3);
         three.limits = {.state_bytes = 1, .head_bytes = 1, .chunk_rows = 60};

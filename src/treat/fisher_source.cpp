@@ -9,6 +9,7 @@
 namespace assay {
 namespace {
 
+// Added to the seed: other labels than those that scores of the same run are drawn with.
 constexpr std::uint64_t kLabelSeed = 1;
 
 // The walk through the blocks has the bar; notes still get through.
@@ -28,8 +29,13 @@ class NotesOnly final : public Progress {
 
 FisherSource::FisherSource(const Model& model, const Engine& engine,
                            std::span<const EvaluationWindow> windows, std::span<const std::size_t> items,
-                           FisherParts parts)
-    : model_(model), engine_(engine), windows_(windows), parts_(parts), items_(items.begin(), items.end()) {
+                           std::uint64_t seed, FisherParts parts)
+    : model_(model),
+      engine_(engine),
+      windows_(windows),
+      items_(items.begin(), items.end()),
+      seed_(seed),
+      parts_(parts) {
     std::stable_sort(items_.begin(), items_.end(), [&](std::size_t a, std::size_t b) {
         return model.items().at(a).block < model.items().at(b).block;
     });
@@ -47,7 +53,7 @@ const FisherFactor& FisherSource::of(std::size_t item) {
     NotesOnly notes(engine_.progress);
     const Engine quiet{engine_.backend, engine_.pool,  notes,        engine_.cancel,
                        engine_.limits,  engine_.meter, engine_.parts};
-    factors_ = measure_fisher_factors(model_, quiet, windows_, items, kLabelSeed, parts_);
+    factors_ = measure_fisher_factors(model_, quiet, windows_, items, seed_ + kLabelSeed, parts_);
     return *find(item);
 }
 

@@ -12,11 +12,12 @@ namespace assay {
 
 // Factors of the untreated model on the calibration windows, measured when they are asked for: those of the
 // block and of as many blocks behind it as fit the engine's head_bytes; of weights alone, all blocks'. Model,
-// engine and windows must outlive it.
+// engine and windows must outlive it. The same seed draws the same labels.
 class FisherSource {
   public:
     FisherSource(const Model& model, const Engine& engine, std::span<const EvaluationWindow> windows,
-                 std::span<const std::size_t> items, FisherParts parts = FisherParts::kAll);
+                 std::span<const std::size_t> items, std::uint64_t seed = 0,
+                 FisherParts parts = FisherParts::kAll);
 
     // Of one of the items. A reference is good until an item of another block is asked for. Throws as
     // measure_fisher_factors().
@@ -29,8 +30,9 @@ class FisherSource {
     const Model& model_;
     Engine engine_;
     std::span<const EvaluationWindow> windows_;
-    FisherParts parts_;
     std::vector<std::size_t> items_;  // by block
+    std::uint64_t seed_;
+    FisherParts parts_;
     std::vector<FisherFactor> factors_;
 };
 

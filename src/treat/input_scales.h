@@ -13,7 +13,7 @@
 
 namespace assay {
 
-// Does the treatment's method scale inputs: awq, and gptq with the option awq?
+// Does the treatment's method scale inputs: awq, and gptq or yaqa with the option awq?
 bool scales_inputs(const Treatment& treatment);
 
 // What the treatment's options, those that its method has, say to quantize/.

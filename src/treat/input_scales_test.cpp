@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 
 #include "base/error.h"
@@ -14,6 +15,7 @@
 #include "model/model_files.h"
 #include "model/test_models.h"
 #include "model/tiny_models.h"
+#include "quantize/kron.h"
 #include "quantize/rtn.h"
 #include "treat/encoded_weights.h"
 #include "treat/sequential.h"
@@ -103,7 +105,7 @@ class FoldedCodes final : public WeightOverlay {
 };
 
 TEST_P(InputScalesTest, TheTreatedModelIsTheFoldedOneWithItsCodes) {
-    for (const char* text : {"int4-g16:awq", "int4-g16:gptq(awq)"}) {
+    for (const char* text : {"int4-g16:awq", "int4-g16:gptq(awq)", "int4-g16:yaqa(awq)"}) {
         const auto treated = treat(engine_, text);
         const auto folded = scales_of(model_, *treated);
         ASSERT_FALSE(folded.empty());
@@ -139,7 +141,9 @@ TEST_P(InputScalesTest, ThePlainlyRoundedFoldedModelHasTheseCodes) {
 TEST_P(InputScalesTest, MemoryAndThreadsChangeNoBit) {
     TestEngine one(1), three(3);
     three.limits = {.state_bytes = 1, .head_bytes = 1, .chunk_rows = 60};
-    for (const char* text : {"int4-g16:awq", "int3-g16:awq(fold=no,true-sequential)"}) {
+    for (const char* text :
+         {"int4-g16:awq", "int3-g16:awq(fold=no,true-sequential)", "int4-g16:yaqa(act-order,awq,clip)",
+          "int3-g16:yaqa(awq,fold=no,true-sequential)"}) {
         const auto expected = treat(one, text), other = treat(three, text);
         const auto sorted = [](std::vector<CalibratedLinear> reports) {
             std::sort(reports.begin(), reports.end(),
@@ -233,6 +237,41 @@ TEST(InputScales, ASwapHasTheScalesOfItsLinearsOwnInput) {
     EXPECT_EQ(overlays[1].reports().front().alpha, std::nullopt);
 }
 
+// Every linear has statistics of its own there, and what folds together still has one scaling.
+TEST(InputScales, OfYaqaAreSearchedOnTheWeighedStatisticsOfAllReaders) {
+    const Model model = random_model(small_llama_config());
+    TestEngine engine;
+    const auto windows = with_context(random_windows({60, 80}, 97), 0);
+    const std::vector<std::size_t> items{0, 1, 2};  // q, k and v
+    const Treatment treatment = parse_treatment("int3-g16:yaqa(act-order,awq,clip)");
+    const auto overlays = calibrate(model, engine, windows, items, std::span(&treatment, 1));
+    FisherSource fisher(model, engine, windows, items);
+    std::vector<Hessian> own;
+    for (std::size_t i : items) {
+        const auto measured =
+            measure_hessians(model, engine, windows, std::span(&i, 1), &fisher.of(i).weights);
+        own.insert(own.end(), measured.begin(), measured.end());
+    }
+    const std::vector<const Hessian*> all{&own[0], &own[1], &own[2]};
+    const InputScales found = find_scales(model, engine, treatment, all);
+    ASSERT_FALSE(found.scales.empty());
+    for (std::size_t k = 0; k < items.size(); ++k) {
+        const LinearItem& item = model.items()[items[k]];
+        const EncodedWeight& weight = overlays[0].weight(item.name);
+        EXPECT_EQ(weight.column_scales, found.scales) << item.name;
+        const InputFactor input = factor_input(own[k].sums, {.by_energy = true}, engine.pool),
+                          output = factor_input(fisher.of(items[k]).output, {.by_energy = true, .damp = 1},
+                                                engine.pool);
+        const Matrix<float> w = read_weight(model.weights(), item.name);
+        const KronResult expected =
+            kron_round(w.view(), std::get<IntFormat>(treatment.format), {output, input},
+                       {.clip = true, .scales = found.scales}, engine.pool);
+        const auto a = weight.encoding.codes.values(), b = expected.weight.encoding.codes.values();
+        EXPECT_TRUE(std::equal(a.begin(), a.end(), b.begin(), b.end())) << item.name;
+    }
+    EXPECT_EQ(overlays[0].reports().front().alpha, found.alpha);
+}
+
 TEST(InputScales, UselessStatisticsEndInAReportedFallback) {
     const Model model = random_model(small_llama_config());
     TestEngine engine;
@@ -263,11 +302,40 @@ TEST(InputScales, UselessStatisticsEndInAReportedFallback) {
     EXPECT_THAT(treated[0].report.unscaled.value_or(""), HasSubstr("no position"));
 }
 
+TEST(InputScales, UselessStatisticsOfOneReaderLeaveYaqasInputUnscaled) {
+    const Model model = random_model(small_llama_config());
+    TestEngine engine;
+    const auto windows = with_context(random_windows({60}, 97), 0);
+    const std::vector<std::size_t> items{0, 1, 2};
+    FisherSource fisher(model, engine, windows, items);
+    std::vector<Hessian> own(3);
+    for (std::size_t i : items) {
+        own[i].input.items = {i};
+        own[i].sums = compute::SymmetricMatrix(48);
+        own[i].positions = 7;
+        for (std::int64_t c = 0; c < 48; ++c) own[i].sums(c, c) = 1 + static_cast<double>(c % 5);
+    }
+    own[1].sums(3, 2) = std::numeric_limits<double>::quiet_NaN();
+    const auto treated = treat_together(model, engine, parse_treatment("int4-g16:yaqa(awq)"), own, fisher);
+    ASSERT_EQ(treated.size(), 3u);
+    for (std::size_t i : items) {
+        EXPECT_THAT(treated[i].report.unscaled.value_or(""), HasSubstr("NaN"));
+        EXPECT_EQ(treated[i].report.fallback.has_value(), i == 1);
+        EXPECT_TRUE(treated[i].weight.column_scales.empty());
+    }
+}
+
 TEST(InputScales, FormatsWhoseScalesServeSeveralRowsCannotFold) {
     EXPECT_THAT([] { expect_calibrated(parse_treatment("int8-tensor:awq")); },
                 ThrowsMessage<InvalidArgument>(HasSubstr("fold=no")));
     EXPECT_NO_THROW(expect_calibrated(parse_treatment("int8-tensor:awq(fold=no)")));
     EXPECT_NO_THROW(expect_calibrated(parse_treatment("int8-tensor:gptq")));
+    EXPECT_NO_THROW(expect_calibrated(parse_treatment("int8-tensor:yaqa")));
+    EXPECT_THAT([] { expect_calibrated(parse_treatment("int4-b4x32:yaqa(awq)")); },
+                ThrowsMessage<InvalidArgument>(HasSubstr("fold=no")));
+    EXPECT_NO_THROW(expect_calibrated(parse_treatment("int4-b4x32:yaqa(awq,fold=no)")));
+    EXPECT_THAT([] { expect_calibrated(parse_treatment("int8-g32:yaqa(fold=no)")); },
+                ThrowsMessage<InvalidArgument>(HasSubstr("goes with awq")));
     EXPECT_THAT([] { expect_calibrated(parse_treatment("int8-g32:gptq(fold=no)")); },
                 ThrowsMessage<InvalidArgument>(HasSubstr("goes with awq")));
 }

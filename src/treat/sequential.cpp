@@ -26,7 +26,8 @@ class Sequential {
           one_by_one_(is_set(options.treatment, "true-sequential")),
           inputs_(shared_inputs(model, options.items)),
           walk_(model, engine, calibration),
-          fisher_(model, engine, calibration, options.items, fisher_parts(std::span(&options.treatment, 1))),
+          fisher_(model, engine, calibration, options.items, options.seed,
+                  fisher_parts(std::span(&options.treatment, 1))),
           finished_(std::make_unique<EncodedFolder>(options.folder)) {}
 
     std::unique_ptr<EncodedFolder> run() {

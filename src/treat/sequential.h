@@ -1,6 +1,7 @@
 // A whole model treated block after block: each block on inputs that the treated blocks before it made.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -15,6 +16,7 @@ struct SequentialOptions {
     std::vector<std::size_t> items;  // indexes into Model::items(), linears of blocks
     // Where finished blocks are kept, for a run that goes on from there; empty: nowhere.
     std::filesystem::path folder;
+    std::uint64_t seed = 0;  // of the labels that methods with gradients draw; one folder, one seed
 };
 
 // For each block: statistics of its linears' inputs on the calibration windows, the block as it is; its

@@ -90,10 +90,12 @@ std::unique_ptr<RoundedInputs> treat_inputs(Session& session, const Treatment& t
 }
 
 TreatedModel treat_model(Session& session, const Treatment& treatment,
-                         std::span<const EvaluationWindow> calibration, const std::string& kept) {
+                         std::span<const EvaluationWindow> calibration, std::uint64_t seed,
+                         const std::string& kept) {
     SequentialOptions options{.treatment = treatment,
                               .items = all_block_linears(session.model()),
-                              .folder = session.kept_folder(kept)};
+                              .folder = session.kept_folder(kept),
+                              .seed = seed};
     options.treatment.options.erase("grow");
     if (!is_set(treatment, "grow"))
         return {treat_sequentially(session.model(), session.engine(), calibration, options), {}};

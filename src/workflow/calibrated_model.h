@@ -1,6 +1,7 @@
 // A model treated as a whole by a calibrated method, ready to be measured.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -25,9 +26,11 @@ std::unique_ptr<RoundedInputs> treat_inputs(Session& session, const Treatment& t
                                             std::span<const EvaluationWindow> calibration);
 
 // Treats all linears of the model's blocks, block after block (treat/sequential.h), after Session::prepare().
-// With the option grow on as many windows as are measured to pay (workflow/grown_calibration.h). A run that
-// was interrupted goes on at the last finished block; `kept` names its folder among the kept ones.
+// With the option grow on as many windows as are measured to pay (workflow/grown_calibration.h). `seed` is of
+// the labels that methods with gradients draw. A run that was interrupted goes on at the last finished block;
+// `kept` names its folder among the kept ones.
 TreatedModel treat_model(Session& session, const Treatment& treatment,
-                         std::span<const EvaluationWindow> calibration, const std::string& kept = "weights");
+                         std::span<const EvaluationWindow> calibration, std::uint64_t seed,
+                         const std::string& kept = "weights");
 
 }  // namespace assay

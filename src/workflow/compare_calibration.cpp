@@ -3,6 +3,8 @@
 #include <chrono>
 #include <cmath>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -12,10 +14,13 @@
 #include "measure/input_audits.h"
 #include "measure/runs.h"
 #include "measure/summary.h"
+#include "measure/task_answers.h"
 #include "text/builtin_text.h"
+#include "text/windows.h"
 #include "workflow/calibrated_model.h"
 #include "workflow/calibration.h"
 #include "workflow/other_models.h"
+#include "workflow/posed_task.h"
 #include "workflow/tokenizer_files.h"
 #include "workflow/workflow.h"
 
@@ -50,6 +55,13 @@ class CalibrationComparison {
             }
         }
         if (options.seeds < 1) throw InvalidArgument("--seeds is a number of draws, at least 1");
+        if (!options.task.task.empty()) {
+            EvalOptions task = options.task;
+            if (task.task == "continuation") task.text = options.text.text;
+            task.seed = options.seed;
+            posed_ = pose_task(session_, task, load_task(task));
+            session_.set("task_windows_sha256", windows_sha256(posed_->text.windows));
+        }
         items_ = block_linears(session_.model(), session_.select_items(""));
     }
 
@@ -63,11 +75,14 @@ class CalibrationComparison {
             EvaluationOutcome outcome{.text = text.name};
             result.references.push_back(std::move(outcome));
         }
+        if (posed_) ask_reference(result);
         for (const Treatment& treatment : treatments_) {
             for (const CalibrationChoice& choice : choices_)
                 result.runs.push_back(measure(treatment, choice, result));
         }
-        result.contrasts = contrast_sets(result.runs);
+        CalibrationContrasts contrasts = contrast_sets(result.runs);
+        result.contrasts = std::move(contrasts.damage);
+        if (posed_) result.accuracy_contrasts = std::move(contrasts.accuracy);
         result.audits = audits();
         return session_.finish(std::move(result));
     }
@@ -150,6 +165,9 @@ class CalibrationComparison {
 
     std::vector<Workload> work() {
         std::vector<Workload> out;
+        const std::size_t calibrations = treatments_.size() * choices_.size();
+        const std::vector<Run> one{{&session_.model(), nullptr}};
+        if (posed_) out.assign(calibrations + 1, task_workload(*posed_, one));
         for (const Treatment& treatment : treatments_) {
             for (const CalibrationChoice& choice : choices_) {
                 const auto own = calibration_work(session_, treatment, choice.windows);
@@ -166,8 +184,8 @@ class CalibrationComparison {
         const auto start = std::chrono::steady_clock::now();
         session_.engine().progress.note(fmt::format("{} on {}, {} windows, seed {}", to_string(treatment),
                                                     choice.set, choice.samples, choice.seed));
-        const TreatedModel treated =
-            treat_model(session_, treatment, choice.windows, fmt::format("weights-{}", treated_++));
+        const TreatedModel treated = treat_model(session_, treatment, choice.windows, choice.seed,
+                                                 fmt::format("weights-{}", treated_++));
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
         CalibrationRun run{.treatment = to_string(treatment),
                            .set = choice.set,
@@ -175,7 +193,8 @@ class CalibrationComparison {
                            .length = longest_window(choice.windows),
                            .seed = static_cast<std::int64_t>(choice.seed),
                            .seconds = took.count(),
-                           .evaluations = {}};
+                           .evaluations = {},
+                           .task = {}};
         const std::vector<Run> runs{{&session_.model(), nullptr}, {&session_.model(), treated.weights.get()}};
         for (std::size_t e = 0; e < texts_.size(); ++e) {
             const auto scores = measure_runs(session_.engine(), texts_[e].windows, runs, {});
@@ -183,7 +202,18 @@ class CalibrationComparison {
             if (result.references[e].blocks.empty())
                 result.references[e] = outcome_of(texts_[e].name, scores[0].blocks, scores[0].blocks);
         }
+        if (posed_) run.task = task_outcome(posed_->loaded.task, reference_answers_, answers_of(runs[1]));
         return run;
+    }
+
+    std::vector<Answer> answers_of(const Run& run) {
+        const auto scores = ask(session_.engine(), *posed_, std::span(&run, 1));
+        return answers(posed_->loaded.task, posed_->loaded.metric, scores.front().blocks);
+    }
+
+    void ask_reference(CompareCalibrationResult& result) {
+        reference_answers_ = answers_of({&session_.model(), nullptr});
+        result.task = task_baseline(posed_->loaded.task, posed_->loaded.metric, reference_answers_);
     }
 
     EvaluationOutcome outcome_of(const std::string& text, const std::vector<BlockSums>& reference,
@@ -234,6 +264,8 @@ class CalibrationComparison {
     std::vector<std::size_t> items_;
     std::vector<EvaluatedText> texts_;
     std::vector<CalibrationChoice> choices_;
+    std::optional<PosedTask> posed_;         // where a task is asked for
+    std::vector<Answer> reference_answers_;  // of the model as it is
     std::size_t treated_ = 0;
 };
 

@@ -82,8 +82,9 @@ Cost measure_cost(const Work& work) {
 
 class Techniques {
   public:
-    Techniques(Session& session, std::vector<EvaluationWindow> calibration, std::vector<std::size_t> items)
-        : session_(session), calibration_(std::move(calibration)), items_(std::move(items)) {}
+    Techniques(Session& session, std::vector<EvaluationWindow> calibration, std::vector<std::size_t> items,
+               std::uint64_t seed)
+        : session_(session), calibration_(std::move(calibration)), items_(std::move(items)), seed_(seed) {}
 
     void add(const Treatment& treatment) {
         session_.engine().progress.note(to_string(treatment));
@@ -124,8 +125,8 @@ class Techniques {
         kernels_.push_back(std::move(both));
     }
 
-    CompareResult measure(const Evaluation& text, std::uint64_t seed) {
-        CompareResult result = compare_models(session_, text, items_, models_, seed);
+    CompareResult measure(const Evaluation& text) {
+        CompareResult result = compare_models(session_, text, items_, models_, seed_);
         result.what = "techniques";
         for (std::size_t m = 0; m < models_.size(); ++m) {
             result.rows[m].seconds = costs_[m].seconds;
@@ -139,7 +140,7 @@ class Techniques {
   private:
     std::unique_ptr<WeightOverlay> treat(const Treatment& treatment) {
         TreatedModel treated =
-            treat_model(session_, treatment, calibration_, fmt::format("weights-{}", models_.size()));
+            treat_model(session_, treatment, calibration_, seed_, fmt::format("weights-{}", models_.size()));
         growth_[models_.size()] = std::move(treated.growth);
         return std::move(treated.weights);
     }
@@ -187,6 +188,7 @@ class Techniques {
     Session& session_;
     std::vector<EvaluationWindow> calibration_;
     std::vector<std::size_t> items_;
+    std::uint64_t seed_;  // of labels and intervals
     std::vector<ComparedModel> models_;
     std::vector<std::unique_ptr<WeightOverlay>> overlays_;
     std::vector<Cost> costs_;
@@ -215,7 +217,8 @@ Envelope compare_techniques(const TechniquesOptions& options, Progress& progress
     }
     session.set("treatments", names);
     session.prepare(work);
-    Techniques techniques(session, std::move(calibration), block_linears(model, session.select_items("")));
+    Techniques techniques(session, std::move(calibration), block_linears(model, session.select_items("")),
+                          options.seed);
     for (const Treatment& treatment : treatments) techniques.add(treatment);
     if (options.treatments.empty()) {
         const IntFormat base = base_format(options);
@@ -224,7 +227,7 @@ Envelope compare_techniques(const TechniquesOptions& options, Progress& progress
         session.set("base", to_string(base));
         techniques.add_mixed(base, options.budget.value_or(bits + kMoreBits));
     }
-    return session.finish(techniques.measure(text, options.seed));
+    return session.finish(techniques.measure(text));
 }
 
 }  // namespace assay

@@ -84,7 +84,7 @@ PerplexityResult beside_calibrated(Session& session, const Evaluation& text, con
         return result;
     };
     if (treatment.activations) return measured(*treat_inputs(session, treatment, calibration));
-    const TreatedModel treated = treat_model(session, treatment, calibration);
+    const TreatedModel treated = treat_model(session, treatment, calibration, options.seed);
     PerplexityResult result = measured(*treated.weights);
     if (!treated.growth.empty()) result.growth = treated.growth;
     return result;
@@ -186,8 +186,10 @@ SensitivityResult task_sensitivity(Session& session, const SweepOptions& options
     chosen.noise_floor = session.measure_noise(text.windows);
     SensitivityResult result = measure_sensitivity(model, session.engine(), text.windows, chosen);
     result.baseline = labelled(std::move(result.baseline), text);
-    add_task_effects(model, session.engine(), {loaded.task, loaded.metric, asked.windows}, chosen.treatments,
-                     calibration, most, result);
+    add_task_effects(
+        model, session.engine(), {loaded.task, loaded.metric, asked.windows},
+        {.treatments = chosen.treatments, .calibration = calibration, .most = most, .seed = chosen.seed},
+        result);
     return result;
 }
 

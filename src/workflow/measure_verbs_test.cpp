@@ -154,6 +154,18 @@ TEST_F(VerbsTest, ACalibrationGrowsUntilMoreWindowsBringNothing) {
     EXPECT_THROW(run("int3-g32:gptq(grow)", "one.json"), InvalidArgument);
 }
 
+TEST_F(VerbsTest, TheSeedDrawsYaqasLabels) {
+    std::ofstream(folder_ / "calibration.json") << Json(random_windows({90, 90, 80}, 512, 9));
+    const auto kl = [&](const char* treatment, std::uint64_t seed) {
+        return perplexity(
+                   {.treatment = treatment, .calibration_ids = folder_ / "calibration.json", .seed = seed})
+            .comparison->kl_mean;
+    };
+    EXPECT_EQ(kl("int3-g32:yaqa", 3), kl("int3-g32:yaqa", 3));
+    EXPECT_NE(kl("int3-g32:yaqa", 3), kl("int3-g32:yaqa", 4));
+    EXPECT_EQ(kl("int3-g32:gptq", 3), kl("int3-g32:gptq", 4));
+}
+
 TEST_F(VerbsTest, ACalibratedTreatmentNeedsWindowsAndOnlyItTakesThem) {
     // The tiny model has no tokenizer for a calibration set.
     EXPECT_THAT([&] { perplexity({.treatment = "int4-g32:gptq"}); },

@@ -113,29 +113,6 @@ struct TechniquesOptions {
     std::uint64_t seed = 0;
 };
 
-struct CalibrationOptions {
-    ModelOptions model;
-    // What all calibrations are measured on, beside held-out documents of the built-in sets.
-    EvaluationText text{.window = 256, .max_windows = 8, .context = 64, .bos_per_window = true};
-    std::vector<std::string> treatments{"int4-g128:gptq(act-order)"};  // calibrated ones
-    // As CalibrationText has them, and "random": tokens without any meaning.
-    std::vector<std::string> sets{"mixed", "c4", "code", "wiki", "random"};
-    CalibrationText calibration{.samples = 32, .length = 512};  // of each; its set and seed are not used
-    std::vector<std::int64_t> counts{8, 16};                    // windows of the first set, beside that many
-    std::int64_t seeds = 3;                                     // draws of windows from each set
-    std::uint64_t seed = 0;                                     // of the first of them
-};
-
-struct BlameOptions {
-    ModelOptions model;               // the checkpoint
-    std::filesystem::path reference;  // the model that it was made from
-    EvaluationText text{.window = 256, .max_windows = 8, .context = 64, .bos_per_window = true};
-    std::string method = "hybrid";  // as of sensitivity, and the next three
-    std::int64_t top = 4;
-    std::string linears = "";
-    std::uint64_t seed = 0;
-};
-
 struct EvalOptions {
     ModelOptions model;
     std::string task;  // mmlu, continuation, or a file of questions: text/choice_lines.h
@@ -148,6 +125,32 @@ struct EvalOptions {
     std::optional<std::filesystem::path> against;    // as of perplexity, and the next
     std::optional<std::string> treatment;
     std::uint64_t seed = 0;  // of continuation's questions
+};
+
+struct CalibrationOptions {
+    ModelOptions model;
+    // What all calibrations are measured on, beside held-out documents of the built-in sets.
+    EvaluationText text{.window = 256, .max_windows = 8, .context = 64, .bos_per_window = true};
+    std::vector<std::string> treatments{"int4-g128:gptq(act-order)"};  // calibrated ones
+    // As CalibrationText has them, and "random": tokens without any meaning.
+    std::vector<std::string> sets{"mixed", "c4", "code", "wiki", "random"};
+    CalibrationText calibration{.samples = 32, .length = 512};  // of each; its set and seed are not used
+    std::vector<std::int64_t> counts{8, 16};                    // windows of the first set, beside that many
+    std::int64_t seeds = 3;                                     // draws of windows from each set
+    std::uint64_t seed = 0;                                     // of the first of them
+    // Where it names a task, all calibrations answer it; only what says which questions is used of it, and
+    // continuation's text and seed are the ones above.
+    EvalOptions task{};
+};
+
+struct BlameOptions {
+    ModelOptions model;               // the checkpoint
+    std::filesystem::path reference;  // the model that it was made from
+    EvaluationText text{.window = 256, .max_windows = 8, .context = 64, .bos_per_window = true};
+    std::string method = "hybrid";  // as of sensitivity, and the next three
+    std::int64_t top = 4;
+    std::string linears = "";
+    std::uint64_t seed = 0;
 };
 
 struct PredictOptions {

@@ -8,9 +8,8 @@
 
 #include "base/error.h"
 #include "container/temporary_folder.h"
-#include "model/test_models.h"
-#include "text/byte_level.h"
 #include "text/windows.h"
+#include "workflow/byte_model.h"
 
 namespace assay {
 namespace {
@@ -18,29 +17,12 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-constexpr std::int32_t kBos = 257;
+constexpr std::int32_t kBos = kByteModelBos;
 
-// A model whose tokens are the bytes, "ab" and two control tokens.
 class SessionTest : public TemporaryFolder {
   protected:
     SessionTest() {
-        ModelConfig config = small_llama_config();
-        config.vocabulary = 259;
-        write_llama_gguf(folder_ / "m.gguf", config, *random_weights(config, 3), [](GgufHeader& header) {
-            std::vector<std::string> tokens;
-            for (int byte = 0; byte < 256; ++byte)
-                tokens.push_back(bytes_to_characters(std::string(1, static_cast<char>(byte))));
-            tokens.insert(tokens.end(), {"ab", "<s>", "</s>"});
-            std::vector<std::int32_t> types(tokens.size(), 1);
-            types[257] = types[258] = 3;
-            header.set_string("tokenizer.ggml.model", "gpt2");
-            header.set_string("tokenizer.ggml.pre", "smollm");
-            header.set_strings("tokenizer.ggml.tokens", tokens);
-            header.set_i32s("tokenizer.ggml.token_type", types);
-            header.set_strings("tokenizer.ggml.merges", std::vector<std::string>{"a b"});
-            header.set_u32("tokenizer.ggml.bos_token_id", kBos);
-            header.set_bool("tokenizer.ggml.add_bos_token", true);
-        });
+        write_byte_model(folder_ / "m.gguf");
         std::ofstream(folder_ / "text.txt")
             << "abcdefghijklmno";  // "ab" and 13 letters: 14 tokens, 15 with BOS
         std::ofstream(folder_ / "ids.json") << "[[1,2,3],[4,5,6,7],[8,9]]";
