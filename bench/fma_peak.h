@@ -11,4 +11,7 @@ double measure_fma_peak(int threads);
 // gets while others use the machine, too.
 double measure_fma_rate();
 
+// The time of a vector division in times of a vector FMA, both independent of each other, measured in turn.
+double measure_division_cost();
+
 }  // namespace assay::bench

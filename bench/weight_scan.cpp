@@ -2,7 +2,7 @@
 // rate of vector operations, a second of processor time, measured in the same run. Prints one JSON document;
 // docs/performance.md tells what the bounds count.
 //
-// usage: weight_scan MODEL [--threads N] [--repeats N] [--treatment T]
+// usage: weight_scan MODEL [--threads N] [--repeats N] [--treatment T] [--part "statistics and groups"]
 #include <immintrin.h>
 
 #include <algorithm>
@@ -26,7 +26,7 @@ namespace assay::bench {
 namespace {
 
 struct Arguments {
-    std::string model, treatment = "int4-g128";
+    std::string model, treatment = "int4-g128", part;  // all parts, unless one is named
     int threads = 2, repeats = 5;
 };
 
@@ -41,6 +41,8 @@ Arguments parse(int argc, char** argv) {
             a.repeats = std::stoi(value);
         else if (name == "--treatment")
             a.treatment = value;
+        else if (name == "--part")
+            a.part = value;
         else
             throw InvalidArgument("unknown option " + name);
     }
@@ -86,31 +88,52 @@ double read_bandwidth(ThreadPool& pool) {
 }
 
 // Vector operations that the formulas need at least for 16 weights in f32, apart from loads and from reading
-// the file; a division counts as the 16 operations that its time would be enough for.
-constexpr double kDivision = 16;
-constexpr double kMoments =
-    5 + 2 + 2 + 4 + 4 + 2;           // widen, - shift, squares, two sums, two fused sums, min, max
-constexpr double kOneValue = 2 + 2;  // group's min and max; a comparison and its count
-constexpr double kRounding = 4;      // fused product and shift, unshift, w - value, fused square
-constexpr double kTreated = kRounding + 2 + 2 + 3;  // and range, clamp, |E|, its sum and max
-constexpr double kOutliers = 4;                     // two comparisons, min, max
-// range, scale, reciprocal, zero point, codes of both ends, clamp: of a group
-constexpr double kGrid = 3 * kDivision + 30;
-constexpr double kStatistics = kMoments + kOneValue + kTreated + kOutliers + kGrid / 128;
+// the file. Multiplications, fused ones too, are counted by themselves as well: some processors have units of
+// their own for them. Divisions take the time that is measured beside the program.
+struct Operations {
+    double all = 0;         // but divisions
+    double multiplied = 0;  // of these
+    double divisions = 0;
 
-double sweep_operations() {
+    constexpr Operations operator+(const Operations& o) const {
+        return {all + o.all, multiplied + o.multiplied, divisions + o.divisions};
+    }
+    constexpr Operations operator*(double times) const {
+        return {all * times, multiplied * times, divisions * times};
+    }
+};
+
+// Widen (each conversion a shuffle, too), - shift, squares, two sums, two fused sums.
+constexpr Operations kMoments{.all = 4 + 2 + 2 + 4 + 4, .multiplied = 2 + 4};
+constexpr Operations kRange{.all = 2};  // of groups: everything else that needs a range takes it from these
+constexpr Operations kRounding{.all = 4,
+                               .multiplied = 3};  // fused product and shift, unshift, w - value, fused square
+constexpr Operations kTreated = kRounding + Operations{.all = 3};  // |E|, its sum and max
+constexpr Operations kOutliers{.all = 4};                          // two comparisons, min, max
+// range, scale, reciprocal, zero point, codes of both ends, clamp: of a group
+constexpr Operations kGrid{.all = 30, .multiplied = 3, .divisions = 3};
+
+Operations statistics() {
+    return kMoments + kRange + kTreated + kOutliers + kGrid * (1.0 / 128);
+}
+
+Operations sweep() {
     double grids = 0;  // a weight
     for (std::int64_t group : kSweepGroups) grids += group == 0 ? 0 : 1 / static_cast<double>(group);
     const double kinds = 2 * static_cast<double>(kSweepBits.size());
-    return 2 + kinds * (static_cast<double>(kSweepGroups.size()) * kRounding + grids * kGrid);
+    return (kRounding * static_cast<double>(kSweepGroups.size()) + kGrid * grids) * kinds;
 }
 
-// Of the clip sweep of a format with groups of 128: two searches, each weight in a lane for each ratio; the
-// grids of the ratios; twelve settings of clip, comparison, clamp and rounding.
-constexpr double kClips = 2 * 16 * (kRounding + 2) + 2 * kGrid * 16 / 128 + 12 * (kRounding + 2 + 1 + 2);
+// Of the clip sweep of a format with groups of 128: two searches, each weight in a lane for each ratio, with
+// a clamp; the grids of the ratios; twelve settings of clip, comparison, clamp and rounding.
+Operations clips() {
+    const Operations clamp{.all = 2};
+    return (kRounding + clamp) * (2 * 16) + kGrid * (2 * 16.0 / 128) +
+           (kRounding + clamp + clamp + Operations{.all = 1}) * 12;
+}
 
 struct Timing {
-    std::vector<double> wall, processor, shares_of_bandwidth, shares_of_operations;
+    std::vector<double> wall, processor, of_bandwidth, of_operations, of_multiplications;
 };
 
 int run(const Arguments& a) {
@@ -135,29 +158,34 @@ int run(const Arguments& a) {
         {"all, with histograms", {.group_sweep = true, .clip_sweep = true, .histograms = true}}};
     Json out{{"model", a.model}, {"weights", weights}, {"bytes", bytes}, {"threads", a.threads}};
     for (const auto& [name, look] : parts) {
+        if (!a.part.empty() && a.part != name) continue;
         Timing t;
         for (int r = 0; r <= a.repeats; ++r) {
             // The machine's speed drifts: measured on both sides of each run.
-            const double bandwidth = read_bandwidth(pool);
+            const double bandwidth = read_bandwidth(pool), division = measure_division_cost();
             double rate = measure_fma_rate() / 2;  // f32 lanes a second, one operation each
             const Seconds seconds =
                 seconds_of([&] { measure_weight_errors(model, items, treatment, engine, look); });
             rate = (rate + measure_fma_rate() / 2) / 2;
             if (r == 0) continue;  // the files come into the cache
+            const Operations operations = statistics() + (look.group_sweep ? sweep() : Operations{}) +
+                                          (look.clip_sweep ? clips() : Operations{});
+            const double lanes = rate * seconds.processor / weights;  // that a weight had
             t.wall.push_back(seconds.wall);
             t.processor.push_back(seconds.processor);
-            t.shares_of_bandwidth.push_back(bytes / seconds.processor / bandwidth);
-            const double operations =
-                kStatistics + (look.group_sweep ? sweep_operations() : 0) + (look.clip_sweep ? kClips : 0);
-            t.shares_of_operations.push_back(weights * operations / seconds.processor / rate);
+            t.of_bandwidth.push_back(bytes / seconds.processor / bandwidth);
+            t.of_operations.push_back((operations.all + division * operations.divisions) / lanes);
+            t.of_multiplications.push_back(operations.multiplied / lanes);
             out["read_gb_per_second"] = bandwidth / 1e9;
             out["vector_lanes_per_second"] = rate;
+            out["division_in_operations"] = division;
         }
         out[name] = {{"seconds", median(t.wall)},
                      {"processor_seconds", median(t.processor)},
                      {"ns_per_weight", 1e9 * median(t.processor) / weights},
-                     {"share_of_read_bandwidth", median(t.shares_of_bandwidth)}};
-        out[name]["share_of_vector_rate"] = median(t.shares_of_operations);
+                     {"share_of_read_bandwidth", median(t.of_bandwidth)},
+                     {"share_of_vector_rate", median(t.of_operations)},
+                     {"share_of_multiplications", median(t.of_multiplications)}};
     }
     out["peak_mib"] = static_cast<double>(peak_resident_bytes()) / (1 << 20);
     std::printf("%s\n", out.dump(1).c_str());

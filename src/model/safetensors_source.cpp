@@ -38,6 +38,12 @@ SafetensorsSource::SafetensorsSource(SafetensorsSet set, QuantizedStorage storag
             add(name, entry);
         }
     }
+    for (auto& [name, entry] : entries_) {
+        try {
+            entry.weight = find(name);
+        } catch (const Error&) {  // it may never be asked for
+        }
+    }
 }
 
 void SafetensorsSource::add(const std::string& name, Entry entry) {
@@ -91,6 +97,7 @@ std::vector<StoredTensor> SafetensorsSource::tensors() const {
 // A missing tensor's own name shows in which other way it may be stored.
 ScaledWeight SafetensorsSource::find(std::string_view name) const {
     const auto found = entries_.find(name);
+    if (found != entries_.end() && found->second.weight) return *found->second.weight;
     return find_weight(set_.tensors(), found == entries_.end() ? name : *found->second.stored, storage_,
                        place(name));
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -40,6 +41,8 @@ class SafetensorsSource final : public WeightSource {
         const TensorView* view = nullptr;
         Shape shape;
         std::int64_t first_row = 0;  // of all rows of the stored tensor
+        // Found once: rows are read a few at a time. None of what cannot be read, which find() tells of.
+        std::optional<ScaledWeight> weight = {};
     };
 
     void add(const std::string& name, Entry entry);

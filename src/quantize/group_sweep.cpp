@@ -36,28 +36,12 @@ std::vector<IntFormat> group_sweep_formats() {
 
 GroupSweepSums::GroupSweepSums(std::int64_t cols) : cols_(cols), squares_(2 * kSizes * kBits) {}
 
+// The finest first: the others are made of them.
 void GroupSweepSums::find_ranges(const RowPanel& panel) {
-    const std::int64_t rows = panel.w.rows();
     for (std::size_t size = 0; size < kSizes; ++size) {
-        Ranges& ranges = ranges_[size];
-        ranges.per_row = kSweepGroups[size] == 0 ? 1 : ceil_div(cols_, kSweepGroups[size]);
-        const auto all = static_cast<std::size_t>(rows * ranges.per_row);
-        if (size == 0) {  // the finest from the weights, the others each from the one before
-            assay::find_ranges(panel, kSweepGroups[size], ranges.low, ranges.high);
-            continue;
-        }
-        const Ranges& finer = ranges_[size - 1];
-        ranges.low.assign(all, compute::PowerRow{}.low);
-        ranges.high.assign(all, compute::PowerRow{}.high);
-        const std::int64_t parts = kSweepGroups[size] == 0 ? finer.per_row : 2;
-        for (std::int64_t r = 0; r < rows; ++r) {
-            for (std::int64_t g = 0; g < finer.per_row; ++g) {
-                const auto from = static_cast<std::size_t>(r * finer.per_row + g),
-                           to = static_cast<std::size_t>(r * ranges.per_row + g / parts);
-                ranges.low[to] = std::min(ranges.low[to], finer.low[from]);
-                ranges.high[to] = std::max(ranges.high[to], finer.high[from]);
-            }
-        }
+        const std::int64_t width = kSweepGroups[size] == 0 ? cols_ : kSweepGroups[size];
+        ranges_[size].per_row = ceil_div(cols_, width);
+        assay::find_ranges(panel, width, ranges_[size].low, ranges_[size].high);
     }
 }
 

@@ -3,30 +3,17 @@
 #include <algorithm>
 #include <variant>
 
+#include "compute/cpu/weight_kernels.h"
+
 namespace assay {
 namespace {
-
-// How many of the weights lie beyond `limit`, upwards or downwards.
-std::int64_t count_above(std::span<const float> w, float limit) {
-    std::int32_t count = 0;
-    for (float x : w) count += x > limit ? 1 : 0;
-    return count;
-}
-std::int64_t count_below(std::span<const float> w, float limit) {
-    std::int32_t count = 0;
-    for (float x : w) count += x < limit ? 1 : 0;
-    return count;
-}
 
 bool one_value_sets(std::span<const float> w, float low, float high, bool symmetric) {
     const float lo = std::min(0.0f, low), hi = std::max(0.0f, high);
     if (w.size() < 2 || lo == hi) return false;
-    if (symmetric) {
-        const float half = std::max(-lo, hi) / 2;
-        return count_above(w, half) + count_below(w, -half) == 1;
-    }
-    const float middle = lo / 2 + hi / 2;
-    return count_above(w, middle) == 1 || count_below(w, middle) == 1;
+    const float half = std::max(-lo, hi) / 2, middle = lo / 2 + hi / 2;
+    return compute::weight_kernels().one_beyond(w.data(), std::ssize(w), symmetric ? -half : middle,
+                                                symmetric ? half : middle, symmetric);
 }
 
 }  // namespace

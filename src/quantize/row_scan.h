@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <utility>
 #include <vector>
@@ -22,11 +23,31 @@ struct RowSource {
 // The rows of a matrix in memory, which must outlive the source.
 RowSource rows_of(MatrixView<const float> w);
 
+// The ranges of one panel's groups of some widths: those who look at it share them.
+class PanelRanges {
+  public:
+    // Row by row; the last group of a row may hold fewer weights.
+    struct Ranges {
+        std::int64_t width = 0, per_row = 0;
+        std::vector<float> low, high;
+    };
+    // Found once a width, from the ranges of narrower groups where those are known. Until the next clear().
+    const Ranges& of(MatrixView<const float> w, std::int64_t width);
+    void clear() { count_ = 0; }
+
+  private:
+    const Ranges* widest_within(std::int64_t width, std::int64_t cols) const;
+
+    std::deque<Ranges> known_;  // the first count_; the others are memory to be used again
+    std::size_t count_ = 0;
+};
+
 // Consecutive rows. The stride is a multiple of compute::kRowUnit, the first row is aligned to 64 bytes, and
 // behind each row's end up to the stride there are zeros.
 struct RowPanel {
     MatrixView<const float> w;
     std::int64_t first_row = 0;
+    PanelRanges* ranges = nullptr;  // of this panel, or none
 };
 
 // The smallest and the largest of each `width` weights of the panel's rows, row by row; the last group of a

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <numeric>
 
@@ -55,6 +57,51 @@ TEST(RowScan, ShowsEveryRowOnceInOrder) {
         EXPECT_EQ(b.rows, expected);
         EXPECT_EQ(a.sum, b.sum);
         EXPECT_LE(std::ssize(row_shares(rows, cols)), kMostShares);
+    }
+}
+
+// Of each panel, the ranges of groups of some widths, asked for in two orders, against those of the weights.
+struct RangesSeen {
+    std::vector<std::int64_t> widths;
+    int groups = 0;
+
+    void add(const RowPanel& panel) {
+        for (std::int64_t width : widths) {
+            std::vector<float> low, high;
+            find_ranges(panel, width, low, high);
+            std::size_t g = 0;
+            for (std::int64_t r = 0; r < panel.w.rows(); ++r) {
+                const auto row = panel.w.row(r);
+                for (std::size_t first = 0; first < row.size();
+                     first += static_cast<std::size_t>(width), ++g) {
+                    const auto group =
+                        row.subspan(first, std::min(static_cast<std::size_t>(width), row.size() - first));
+                    ASSERT_LT(g, low.size());
+                    EXPECT_EQ(low[g], *std::min_element(group.begin(), group.end()));
+                    EXPECT_EQ(high[g], *std::max_element(group.begin(), group.end()));
+                }
+            }
+            EXPECT_EQ(low.size(), g);
+            EXPECT_EQ(high.size(), g);
+            groups += static_cast<int>(g);
+        }
+    }
+    void merge(const RangesSeen& other) { groups += other.groups; }
+};
+
+TEST(RowScan, RangesOfNarrowGroupsMakeThoseOfWideOnes) {
+    for (const auto& [rows, cols] : {std::pair<std::int64_t, std::int64_t>{70, 512},
+                                     {90, 576},
+                                     {40, 1000},
+                                     {30, 33},
+                                     {20, 1},
+                                     {2, 20000}}) {
+        Matrix<float> w = counted(rows, cols);
+        for (float& x : w.values()) x = std::sin(x * x);
+        ThreadPool pool(2);
+        for (const auto& widths :
+             {std::vector<std::int64_t>{32, 64, 128, 256, cols}, {cols, 128, 32, 64}, {20, 100, 40, 50000}})
+            EXPECT_GT(scan_rows(rows_of(w.view()), pool, RangesSeen{widths}).groups, 0);
     }
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/checked.h"
 #include "base/error.h"
 
 namespace assay {
@@ -34,6 +35,20 @@ std::vector<OutlierPart> worst(std::vector<OutlierPart> parts) {
                       });
     parts.resize(kept);
     return parts;
+}
+
+// Appends the weights outside of the band. Returns low and high of the others.
+compute::OutsideRow find_outside(std::span<const float> row, const SigmaBand& band,
+                                 std::vector<std::int32_t>& columns, std::vector<PlacedWeight>& to) {
+    columns.resize(row.size() + compute::kLanes);
+    compute::OutsideRow outside;
+    compute::weight_kernels().outside(row.data(), std::ssize(row), band.low, band.high, columns.data(),
+                                      &outside);
+    for (std::int64_t i = 0; i < outside.count; ++i) {
+        const std::int32_t column = columns[static_cast<std::size_t>(i)];
+        to.push_back({column, row[static_cast<std::size_t>(column)]});
+    }
+    return outside;
 }
 
 double width(float low, float high) {
@@ -83,24 +98,31 @@ void OutlierSums::add_outlier(std::int64_t column, float w) {
     if (w >= bands_[1].low && w <= bands_[1].high) inside_4s_.add(w, w);
 }
 
-void OutlierSums::add(const RowPanel& panel) {
-    const compute::WeightKernels& kernels = compute::weight_kernels();
-    found_.resize(static_cast<std::size_t>(cols_) + compute::kLanes);
-    for (std::int64_t r = 0; r < panel.w.rows(); ++r) {
-        const auto row = panel.w.row(r);
-        compute::OutsideRow outside;
-        kernels.outside(row.data(), cols_, bands_[0].low, bands_[0].high, found_.data(), &outside);
-        inside_3s_.add(outside.low, outside.high);
-        if (outside.count == 0) continue;
-        columns_.counts.resize(static_cast<std::size_t>(cols_));
-        columns_.max_abs.resize(static_cast<std::size_t>(cols_));
-        columns_.energies.resize(static_cast<std::size_t>(cols_));
-        rows_.push_back({.index = panel.first_row + r});
-        for (std::int64_t i = 0; i < outside.count; ++i) {
-            const std::int32_t column = found_[static_cast<std::size_t>(i)];
-            add_outlier(column, row[static_cast<std::size_t>(column)]);
+void OutlierSums::add_row(std::int64_t row, std::span<const PlacedWeight> weights) {
+    bool first = true;
+    for (const auto& [column, w] : weights) {
+        if (w >= bands_[0].low && w <= bands_[0].high) {
+            inside_3s_.add(w, w);
+            continue;
         }
-        magnitude_ = std::max(magnitude_, rows_.back().max_abs);
+        if (first) {
+            columns_.counts.resize(static_cast<std::size_t>(cols_));
+            columns_.max_abs.resize(static_cast<std::size_t>(cols_));
+            columns_.energies.resize(static_cast<std::size_t>(cols_));
+            rows_.push_back({.index = row});
+        }
+        first = false;
+        add_outlier(column, w);
+    }
+    if (!first) magnitude_ = std::max(magnitude_, rows_.back().max_abs);
+}
+
+void OutlierSums::add(const RowPanel& panel) {
+    for (std::int64_t r = 0; r < panel.w.rows(); ++r) {
+        placed_.clear();
+        const compute::OutsideRow others = find_outside(panel.w.row(r), bands_[0], found_, placed_);
+        add_inside(others.low, others.high);
+        add_row(panel.first_row + r, placed_);
     }
 }
 
@@ -140,6 +162,66 @@ WeightOutliers OutlierSums::outliers() const {
                        .columns = worst(column_parts())};
     for (double energy : columns_.energies) out.energy += energy;
     return out;
+}
+
+SigmaBand likely_inside(const RowSource& w) {
+    constexpr std::int64_t kMostRows = 64, kRowsForOne = 64, kEnoughWeights = 2048;
+    if (w.rows == 0 || w.cols == 0) return {};
+    const std::int64_t wanted = std::max(ceil_div(w.rows, kRowsForOne), ceil_div(kEnoughWeights, w.cols));
+    const std::int64_t count = std::min({wanted, kMostRows, w.rows});
+    Matrix<float> row(1, w.cols);
+    double sum = 0, squares = 0;
+    for (std::int64_t i = 0; i < count; ++i) {
+        w.read(i * w.rows / count, row.view());
+        compute::PowerRow powers;
+        compute::weight_kernels().powers(row.values().data(), w.cols, 0, &powers);
+        sum += powers.sums[0];
+        squares += powers.sums[1];
+    }
+    const double n = static_cast<double>(count) * static_cast<double>(w.cols), mean = sum / n;
+    const double half = kLikelySigmas * std::sqrt(std::max(0.0, squares / n - mean * mean));
+    if (!std::isfinite(half)) return {};
+    return {static_cast<float>(mean - half), static_cast<float>(mean + half)};
+}
+
+void OutlierCandidates::add(const RowPanel& panel) {
+    if (shares_.empty()) shares_.emplace_back();
+    Share& share = shares_.back();
+    for (std::int64_t r = 0; r < panel.w.rows() && !too_many_; ++r) {
+        const compute::OutsideRow others = find_outside(panel.w.row(r), band_, found_, share.weights);
+        share.low = std::min(share.low, others.low);
+        share.high = std::max(share.high, others.high);
+        if (others.count > 0) share.rows.push_back({panel.first_row + r, share.weights.size()});
+        too_many_ = share.weights.size() > kMost;
+    }
+    if (too_many_) shares_.clear();
+}
+
+void OutlierCandidates::merge(OutlierCandidates&& other) {
+    too_many_ = too_many_ || other.too_many_;
+    for (Share& share : other.shares_) shares_.push_back(std::move(share));
+    if (too_many_) shares_.clear();
+}
+
+std::optional<WeightOutliers> OutlierCandidates::outliers(const WeightMoments& of, ThreadPool& pool) const {
+    if (too_many_) return std::nullopt;
+    const OutlierSums empty(of, cols_);
+    const SigmaBand allowed = sigma_band(of, kOutlierSigmas[0]);
+    if (band_.low < allowed.low || band_.high > allowed.high) return std::nullopt;
+    std::vector<OutlierSums> parts(shares_.size(), empty);
+    pool.for_each(std::ssize(shares_), [&](std::int64_t i) {
+        const Share& share = shares_[static_cast<std::size_t>(i)];
+        OutlierSums& sums = parts[static_cast<std::size_t>(i)];
+        sums.add_inside(share.low, share.high);
+        std::size_t first = 0;
+        for (const Row& row : share.rows) {
+            sums.add_row(row.index, std::span(share.weights).subspan(first, row.end - first));
+            first = row.end;
+        }
+    });
+    OutlierSums all = empty;
+    for (OutlierSums& part : parts) all.merge(std::move(part));
+    return all.outliers();
 }
 
 }  // namespace assay

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "quantize/weight_moments.h"
@@ -51,12 +52,22 @@ std::optional<double> range_ratio(double range, double range_without);
 // none for a constant.
 std::optional<double> quantization_waste(double range, double range_without);
 
+// A weight of a row.
+struct PlacedWeight {
+    std::int32_t column = 0;
+    float w = 0;
+};
+
 // The second look at a matrix, when its moments are known.
 class OutlierSums {
   public:
     OutlierSums(const WeightMoments& of, std::int64_t cols);
 
     void add(const RowPanel& panel);
+    // Some of a row's weights, in their order.
+    void add_row(std::int64_t row, std::span<const PlacedWeight> weights);
+    // low and high of all others, which are no outliers.
+    void add_inside(float low, float high) { inside_3s_.add(low, high); }
     void merge(OutlierSums&& other);
     WeightOutliers outliers() const;
 
@@ -81,6 +92,44 @@ class OutlierSums {
         std::vector<double> energies;
     } columns_;
     std::int64_t cols_ = 0;
+    std::vector<std::int32_t> found_;  // scratch, as the next
+    std::vector<PlacedWeight> placed_;
+};
+
+// mean ± kLikelySigmas std of a few rows, from all parts of the matrix: most likely inside the band of 3 std.
+inline constexpr double kLikelySigmas = 2.8;
+SigmaBand likely_inside(const RowSource& w);
+
+// What makes the second look needless: the first one keeps all weights that lie outside of a band that is
+// likely to lie inside the band of 3 std.
+class OutlierCandidates {
+  public:
+    // Shape: of a matrix with `cols` columns.
+    OutlierCandidates(const SigmaBand& band, std::int64_t cols) : band_(band), cols_(cols) {}
+
+    void add(const RowPanel& panel);
+    void merge(OutlierCandidates&& other);
+    // What OutlierSums tells of the matrix, bit for bit; none where the band was no guess that serves, or
+    // where there were too many weights outside of it to keep.
+    std::optional<WeightOutliers> outliers(const WeightMoments& of, ThreadPool& pool) const;
+
+  private:
+    static constexpr std::size_t kMost = 1 << 16;  // of a share: 32 MiB of a matrix
+
+    struct Row {
+        std::int64_t index = 0;
+        std::size_t end = 0;  // its weights lie before it, and behind those of the row before
+    };
+    struct Share {
+        std::vector<Row> rows;
+        std::vector<PlacedWeight> weights;
+        float low = compute::kLargestFloat, high = -compute::kLargestFloat;  // of all others
+    };
+
+    SigmaBand band_;
+    std::int64_t cols_;
+    bool too_many_ = false;
+    std::vector<Share> shares_;
     std::vector<std::int32_t> found_;  // scratch
 };
 

@@ -201,6 +201,64 @@ TEST(WeightOutliers, ThreadsChangeNoBit) {
     for (std::size_t i = 0; i < c.columns.size(); ++i) EXPECT_EQ(c.columns[i].energy, d.columns[i].energy);
 }
 
+std::optional<WeightOutliers> from_one_look(const Matrix<float>& w, int threads = 2) {
+    ThreadPool pool(threads);
+    const RowSource source = rows_of(w.view());
+    return scan_rows(source, pool, OutlierCandidates(likely_inside(source), w.cols()))
+        .outliers(moments_of(w), pool);
+}
+
+void expect_equal(const std::vector<OutlierPart>& a, const std::vector<OutlierPart>& b) {
+    ASSERT_EQ(a.size(), b.size());
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        EXPECT_EQ(a[i].index, b[i].index);
+        EXPECT_EQ(a[i].count, b[i].count);
+        EXPECT_EQ(a[i].max_abs, b[i].max_abs);
+        EXPECT_EQ(a[i].energy, b[i].energy);
+    }
+}
+
+void expect_equal(const WeightOutliers& a, const WeightOutliers& b) {
+    EXPECT_EQ(a.counts, b.counts);
+    EXPECT_EQ(a.magnitude, b.magnitude);
+    EXPECT_EQ(a.range, b.range);
+    EXPECT_EQ(a.range_without_3s, b.range_without_3s);
+    EXPECT_EQ(a.range_without_4s, b.range_without_4s);
+    EXPECT_EQ(a.energy, b.energy);
+    expect_equal(a.rows, b.rows);
+    expect_equal(a.columns, b.columns);
+}
+
+TEST(OutlierCandidates, TellWhatASecondLookTells) {
+    for (const auto& [rows, cols] :
+         {std::pair<std::int64_t, std::int64_t>{900, 301}, {64, 64}, {3, 5000}, {5000, 577}}) {
+        Matrix<float> w = gaussian(rows, cols, 7);
+        for (std::size_t i = 11; i < w.values().size(); i += 997) w.values()[i] *= 9;
+        const auto found = from_one_look(w);
+        ASSERT_TRUE(found) << rows << " x " << cols;
+        expect_equal(*found, outliers_of(w));
+        expect_equal(*found, *from_one_look(w, 1));
+    }
+    expect_equal(from_one_look(Matrix<float>(0, 4)).value(), outliers_of(Matrix<float>(0, 4)));
+    Matrix<float> constant(30, 20);
+    std::fill(constant.values().begin(), constant.values().end(), 0.5f);
+    expect_equal(from_one_look(constant).value(), outliers_of(constant));
+}
+
+TEST(OutlierCandidates, TellNothingWhereTheGuessDoesNotServe) {
+    Matrix<float> w(640, 8200);
+    const auto fill = [&](float looked_at, float other) {
+        for (std::int64_t r = 0; r < w.rows(); ++r) {
+            const float size = r % 64 == 0 ? looked_at : other;
+            for (std::size_t c = 0; c < w.row(r).size(); ++c) w.row(r)[c] = c % 2 == 0 ? size : -size;
+        }
+    };
+    fill(3, 1);  // the band of 3 std is narrower
+    EXPECT_FALSE(from_one_look(w));
+    fill(0.01f, 1);  // more weights outside of it than are kept
+    EXPECT_FALSE(from_one_look(w));
+}
+
 TEST(WeightHistogram, HasAllWeightsInTheirBins) {
     Matrix<float> w = gaussian(64, 501, 2);
     w.view()(3, 3) = 100;

@@ -33,8 +33,11 @@ struct Task {
 // All that one look at the rows can tell.
 class FirstLook {
   public:
-    FirstLook(const Task& task, const LinearItem& item, double shift, MagnitudeQuantiles* quantiles)
-        : moments(shift), one_value(task.treatment.format, item.in), quantiles_(quantiles) {
+    FirstLook(const Task& task, const LinearItem& item, const RowSource& rows, MagnitudeQuantiles* quantiles)
+        : moments(first_row_mean(rows)),
+          candidates(likely_inside(rows), item.in),
+          one_value(task.treatment.format, item.in),
+          quantiles_(quantiles) {
         if (treats_row_by_row(task.treatment)) treated.emplace(item, task.treatment, task.look.histograms);
         if (task.look.group_sweep) groups.emplace(item.in);
         if (task.look.clip_sweep) searches.emplace(task.clips, item.in);
@@ -42,14 +45,16 @@ class FirstLook {
 
     void add(const RowPanel& panel) {
         moments.add(panel);
+        candidates.add(panel);
+        if (groups) groups->add(panel);  // the first to ask for ranges: it needs the finest
         one_value.add(panel);
         if (treated) treated->add(panel);
-        if (groups) groups->add(panel);
         if (searches) searches->add(panel);
         if (quantiles_ != nullptr) quantiles_->add(panel);
     }
     void merge(FirstLook&& other) {
         moments.merge(other.moments);
+        candidates.merge(std::move(other.candidates));
         one_value.merge(other.one_value);
         if (treated) treated->merge(*other.treated);
         if (groups) groups->merge(*other.groups);
@@ -57,6 +62,7 @@ class FirstLook {
     }
 
     MomentSums moments;
+    OutlierCandidates candidates;
     OneValueSums one_value;
     std::optional<TreatedSums> treated;
     std::optional<GroupSweepSums> groups;
@@ -69,23 +75,25 @@ class FirstLook {
 // What the moments, and for clips the quantiles of |w|, are needed for.
 class SecondLook {
   public:
-    SecondLook(const Task& task, const WeightMoments& moments, std::int64_t cols) : outliers(moments, cols) {
+    SecondLook(const Task& task, const WeightMoments& moments) {
         if (task.look.histograms) histogram.emplace(moments);
     }
 
+    bool needed() const { return outliers || histogram || clips || refined != nullptr; }
+
     void add(const RowPanel& panel) {
-        outliers.add(panel);
+        if (outliers) outliers->add(panel);
         if (histogram) histogram->add(panel);
         if (clips) clips->add(panel);
         if (refined != nullptr) refined->add_second(panel);
     }
     void merge(SecondLook&& other) {
-        outliers.merge(std::move(other.outliers));
+        if (outliers) outliers->merge(std::move(*other.outliers));
         if (histogram) histogram->merge(*other.histogram);
         if (clips) clips->merge(*other.clips);
     }
 
-    OutlierSums outliers;
+    std::optional<OutlierSums> outliers;  // where the first look could not keep them
     std::optional<HistogramSums> histogram;
     std::optional<ClipAtSums> clips;        // where the quantiles are known
     MagnitudeQuantiles* refined = nullptr;  // where they are not
@@ -117,21 +125,24 @@ WeightsLinear look_at(const Task& task, const LinearItem& item) {
     std::optional<MagnitudeQuantiles> quantiles;
     if (task.look.clip_sweep) quantiles.emplace(percentiles_of(task.clips));
     MagnitudeQuantiles* const counted = quantiles ? &*quantiles : nullptr;
-    const FirstLook first = scan_rows(rows, pool, FirstLook(task, item, first_row_mean(rows), counted));
+    const FirstLook first = scan_rows(rows, pool, FirstLook(task, item, rows, counted));
     const WeightMoments moments = first.moments.moments();
-    SecondLook look(task, moments, rows.cols);
+    std::optional<WeightOutliers> outliers = first.candidates.outliers(moments, pool);
+    SecondLook look(task, moments);
+    if (!outliers) look.outliers.emplace(moments, rows.cols);
     const bool again = quantiles && quantiles->needs_second_look();
     const auto clips = [&] { return ClipAtSums(task.clips, quantiles->quantiles(), moments, rows.cols); };
     if (again) look.refined = counted;
     if (quantiles && !again) look.clips = clips();
-    const SecondLook second = scan_rows(rows, pool, look);
+    const SecondLook second = look.needed() ? scan_rows(rows, pool, look) : look;
+    if (!outliers) outliers = second.outliers->outliers();
 
     WeightsLinear out;
     out.name = item.name;
     out.shape = {item.out, item.in};
     out.treatment = to_string(task.treatment);
     out.effective_bits = storage_size(task.treatment.format, item.out, item.in).effective_bits();
-    add_moments(moments, second.outliers.outliers(), first.one_value.groups(), out);
+    add_moments(moments, *outliers, first.one_value.groups(), out);
     const TreatedSums treated =
         first.treated ? *first.treated
                       : treat_whole(task.model, item, task.treatment, task.look.histograms, pool);

@@ -85,6 +85,9 @@ struct WeightKernels {
     void (*powers)(const float* w, std::int64_t n, double shift, PowerRow* row);
     // The smallest and the largest of each `width` weights of n; the last group may hold fewer.
     void (*ranges)(const float* w, std::int64_t n, std::int64_t width, float* low, float* high);
+    // Whether exactly one of n weights is below `low`, or exactly one above `high`; `together`: exactly one
+    // is either of them. It looks no further than it must.
+    bool (*one_beyond)(const float* w, std::int64_t n, float low, float high, bool together);
     // Makes the grids of n groups, a multiple of kLanes. Returns false where a scale overflowed: then the
     // grids are of no use. A group of zeros gets zeros.
     bool (*make_grids)(const GridRule* rule, const float* low, const float* high, std::int64_t n,

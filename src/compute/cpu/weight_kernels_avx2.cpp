@@ -4,6 +4,35 @@
 namespace assay::compute {
 namespace {
 
+// Half of the lanes: what fits into one register.
+struct Avx2Half {
+    using Lanes = __m256;
+    struct Doubles {
+        __m256d a, b;
+    };
+    static constexpr int kWidth = 8;
+
+    static Lanes load(const float* p) { return _mm256_loadu_ps(p); }
+    static Lanes splat(float x) { return _mm256_set1_ps(x); }
+    static Lanes sub(Lanes x, Lanes y) { return _mm256_sub_ps(x, y); }
+    static Lanes fma(Lanes x, Lanes y, Lanes z) { return _mm256_fmadd_ps(x, y, z); }
+    static Lanes subtract_product(Lanes x, Lanes y, Lanes z) { return _mm256_fnmadd_ps(y, z, x); }
+    static Lanes smaller(Lanes x, Lanes y) { return _mm256_min_ps(x, y); }
+    static Lanes larger(Lanes x, Lanes y) { return _mm256_max_ps(x, y); }
+
+    static Doubles splat_double(double x) { return {_mm256_set1_pd(x), _mm256_set1_pd(x)}; }
+    // From memory: a register's upper half would have to be moved first.
+    static Doubles load_widened(const float* p) {
+        return {_mm256_cvtps_pd(_mm_loadu_ps(p)), _mm256_cvtps_pd(_mm_loadu_ps(p + 4))};
+    }
+    static Doubles add(Doubles x, Doubles y) { return {_mm256_add_pd(x.a, y.a), _mm256_add_pd(x.b, y.b)}; }
+    static Doubles sub(Doubles x, Doubles y) { return {_mm256_sub_pd(x.a, y.a), _mm256_sub_pd(x.b, y.b)}; }
+    static Doubles mul(Doubles x, Doubles y) { return {_mm256_mul_pd(x.a, y.a), _mm256_mul_pd(x.b, y.b)}; }
+    static Doubles fma(Doubles x, Doubles y, Doubles z) {
+        return {_mm256_fmadd_pd(x.a, y.a, z.a), _mm256_fmadd_pd(x.b, y.b, z.b)};
+    }
+};
+
 struct Avx2 {
     struct Lanes {
         __m256 a, b;
@@ -11,6 +40,12 @@ struct Avx2 {
     struct Doubles {
         __m256d a, b, c, d;
     };
+    using Part = Avx2Half;
+    static constexpr int kParts = 2;
+    static Lanes join(const __m256 (&parts)[kParts]) { return {parts[0], parts[1]}; }
+    static Doubles join(const Avx2Half::Doubles (&parts)[kParts]) {
+        return {parts[0].a, parts[0].b, parts[1].a, parts[1].b};
+    }
 
     static Lanes load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
     static void store(float* p, Lanes x) {
@@ -59,8 +94,10 @@ struct Avx2 {
         for (; bits != 0; bits &= bits - 1) *out++ = first + __builtin_ctz(bits);
         return out;
     }
-    static float smallest(Lanes x) { return smallest_of(_mm256_min_ps(x.a, x.b)); }
-    static float largest(Lanes x) { return largest_of(_mm256_max_ps(x.a, x.b)); }
+    static __m256 smaller_half(Lanes x) { return _mm256_min_ps(x.a, x.b); }
+    static __m256 larger_half(Lanes x) { return _mm256_max_ps(x.a, x.b); }
+    static float smallest(Lanes x) { return smallest_of(smaller_half(x)); }
+    static float largest(Lanes x) { return largest_of(larger_half(x)); }
     static float sum(Lanes x) { return sum_of(_mm256_add_ps(x.a, x.b)); }
 
     static Doubles splat_double(double x) {

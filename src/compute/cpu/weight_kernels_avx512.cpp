@@ -9,6 +9,10 @@ struct Avx512 {
     struct Doubles {
         __m512d a, b;
     };
+    using Part = Avx512;
+    static constexpr int kParts = 1, kWidth = 16;
+    static Lanes join(const Lanes (&parts)[kParts]) { return parts[0]; }
+    static Doubles join(const Doubles (&parts)[kParts]) { return parts[0]; }
 
     static Lanes load(const float* p) { return _mm512_loadu_ps(p); }
     static void store(float* p, Lanes x) { _mm512_storeu_ps(p, x); }
@@ -53,13 +57,19 @@ struct Avx512 {
         _mm512_storeu_si512(out, _mm512_maskz_compress_epi32(static_cast<__mmask16>(bits), places));
         return out + __builtin_popcount(bits);
     }
-    static float smallest(Lanes x) { return smallest_of(_mm256_min_ps(low(x), high(x))); }
-    static float largest(Lanes x) { return largest_of(_mm256_max_ps(low(x), high(x))); }
+    static __m256 smaller_half(Lanes x) { return _mm256_min_ps(low(x), high(x)); }
+    static __m256 larger_half(Lanes x) { return _mm256_max_ps(low(x), high(x)); }
+    static float smallest(Lanes x) { return smallest_of(smaller_half(x)); }
+    static float largest(Lanes x) { return largest_of(larger_half(x)); }
     static float sum(Lanes x) { return sum_of(_mm256_add_ps(low(x), high(x))); }
 
     static Doubles splat_double(double x) { return {_mm512_set1_pd(x), _mm512_set1_pd(x)}; }
     static Doubles widen(Lanes x) {
         return {_mm512_maskz_cvtps_pd(kHalf, low(x)), _mm512_maskz_cvtps_pd(kHalf, high(x))};
+    }
+    static Doubles load_widened(const float* p) {
+        return {_mm512_maskz_cvtps_pd(kHalf, _mm256_loadu_ps(p)),
+                _mm512_maskz_cvtps_pd(kHalf, _mm256_loadu_ps(p + 8))};
     }
     static Doubles add(Doubles x, Doubles y) { return {_mm512_add_pd(x.a, y.a), _mm512_add_pd(x.b, y.b)}; }
     static Doubles sub(Doubles x, Doubles y) { return {_mm512_sub_pd(x.a, y.a), _mm512_sub_pd(x.b, y.b)}; }

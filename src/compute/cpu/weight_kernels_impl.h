@@ -34,6 +34,8 @@ template <class Isa>
 struct WeightKernelSet {
     using Lanes = typename Isa::Lanes;
     using Doubles = typename Isa::Doubles;
+    using Part = typename Isa::Part;  // the lanes of one register
+    using PartLanes = typename Part::Lanes;
 
     // Adding it to a number below 2^22 in size rounds to a whole number, ties to even, in the low bits.
     static constexpr float kShift = 12582912.0f;  // 1.5·2^23
@@ -45,25 +47,66 @@ struct WeightKernelSet {
     static float lesser(float a, float b) { return a < b ? a : b; }
     static float greater(float a, float b) { return a > b ? a : b; }
 
-    static void powers(const float* w, std::int64_t n, double shift, PowerRow* row) {
-        const Doubles shifts = Isa::splat_double(shift);
-        Doubles sums[4] = {Isa::splat_double(0), Isa::splat_double(0), Isa::splat_double(0),
-                           Isa::splat_double(0)};
-        Lanes low = splat(row->low), high = splat(row->high);
-        std::int64_t i = 0;
-        for (; i + kLanes <= n; i += kLanes) {
-            const Lanes x = load(w + i);
-            low = Isa::smaller(low, x);
-            high = Isa::larger(high, x);
-            const Doubles d = Isa::sub(Isa::widen(x), shifts), d2 = Isa::mul(d, d);
-            sums[0] = Isa::add(sums[0], d);
-            sums[1] = Isa::add(sums[1], d2);
-            sums[2] = Isa::fma(d2, d, sums[2]);
-            sums[3] = Isa::fma(d2, d2, sums[3]);
+    // What powers() adds up in one register's lanes.
+    struct PowerLanes {
+        using PartDoubles = typename Part::Doubles;
+        PartDoubles sums[4] = {Part::splat_double(0), Part::splat_double(0), Part::splat_double(0),
+                               Part::splat_double(0)};
+        PartLanes low, high;
+
+        // d · 1 + sum is d + sum: some processors add in other units than they multiply in, and here those
+        // that multiply have less to do.
+        void add(const float* w, PartDoubles shifts, PartDoubles ones) {
+            const PartLanes x = Part::load(w);
+            low = Part::smaller(low, x);
+            high = Part::larger(high, x);
+            const PartDoubles d = Part::sub(Part::load_widened(w), shifts), d2 = Part::mul(d, d);
+            sums[0] = Part::fma(d, ones, sums[0]);
+            sums[1] = Part::add(sums[1], d2);
+            sums[2] = Part::fma(d2, d, sums[2]);
+            sums[3] = Part::fma(d2, d2, sums[3]);
         }
-        row->low = Isa::smallest(low);
-        row->high = Isa::largest(high);
-        for (int k = 0; k < 4; ++k) row->sums[k] += Isa::sum(sums[k]);
+    };
+
+    // One register's lanes after the other, so that their sums stay in registers, and run by run, so that
+    // the weights stay in the first-level cache meanwhile. Returns how many weights there were in whole
+    // lanes.
+    static std::int64_t add_powers(const float* w, std::int64_t n, double shift,
+                                   PowerLanes (&all)[Isa::kParts]) {
+        const typename Part::Doubles shifts = Part::splat_double(shift), ones = Part::splat_double(1);
+        const std::int64_t whole_lanes = n / kLanes * kLanes;
+        for (std::int64_t first = 0; first < whole_lanes; first += kRunUnits * kRowUnit) {
+            const std::int64_t run = first + kRunUnits * kRowUnit,
+                               end = run < whole_lanes ? run : whole_lanes;
+            for (int p = 0; p < Isa::kParts; ++p) {
+                PowerLanes lanes = all[p];
+                for (std::int64_t i = first; i < end; i += kLanes)
+                    lanes.add(w + i + p * Part::kWidth, shifts, ones);
+                all[p] = lanes;
+            }
+        }
+        return whole_lanes;
+    }
+
+    static void powers(const float* w, std::int64_t n, double shift, PowerRow* row) {
+        PowerLanes lanes[Isa::kParts];
+        for (PowerLanes& part : lanes) {
+            part.low = Part::splat(row->low);
+            part.high = Part::splat(row->high);
+        }
+        std::int64_t i = add_powers(w, n, shift, lanes);
+        PartLanes low[Isa::kParts], high[Isa::kParts];
+        for (int p = 0; p < Isa::kParts; ++p) {
+            low[p] = lanes[p].low;
+            high[p] = lanes[p].high;
+        }
+        row->low = Isa::smallest(Isa::join(low));
+        row->high = Isa::largest(Isa::join(high));
+        for (int k = 0; k < 4; ++k) {
+            typename Part::Doubles sums[Isa::kParts];
+            for (int p = 0; p < Isa::kParts; ++p) sums[p] = lanes[p].sums[k];
+            row->sums[k] += Isa::sum(Isa::join(sums));
+        }
         for (; i < n; ++i) {
             const double d = static_cast<double>(w[i]) - shift, d2 = d * d;
             row->low = lesser(row->low, w[i]);
@@ -75,8 +118,41 @@ struct WeightKernelSet {
         }
     }
 
+    // Folds of a unit's weights to half a unit's lanes, of four units at a time, pair by pair: one register
+    // holds what is left of all four, so that a step of the reduction serves them together.
+    template <class Fold, class Halve, class Step>
+    static __m128 fold_units(const float* w, const Fold& fold, const Halve& halve, const Step& step) {
+        __m256 x[4];
+        for (int u = 0; u < 4; ++u)
+            x[u] = halve(fold(load(w + u * kRowUnit), load(w + u * kRowUnit + kLanes)));
+        const __m256 a = step(_mm256_unpacklo_ps(x[0], x[1]), _mm256_unpackhi_ps(x[0], x[1])),
+                     b = step(_mm256_unpacklo_ps(x[2], x[3]), _mm256_unpackhi_ps(x[2], x[3]));
+        const __m256 all = step(_mm256_shuffle_ps(a, b, 0x44), _mm256_shuffle_ps(a, b, 0xee));
+        return _mm256_castps256_ps128(step(all, _mm256_permute2f128_ps(all, all, 1)));
+    }
+
+    // ranges() of groups of one unit, four at a time. Returns how many groups there were.
+    static std::int64_t ranges_of_units(const float* w, std::int64_t n, float* low, float* high) {
+        std::int64_t g = 0;
+        for (; (g + 4) * kRowUnit <= n; g += 4) {
+            const float* first = w + g * kRowUnit;
+            const __m128 least = fold_units(
+                first, [](Lanes x, Lanes y) { return Isa::smaller(x, y); },
+                [](Lanes x) { return Isa::smaller_half(x); },
+                [](__m256 x, __m256 y) { return _mm256_min_ps(x, y); });
+            const __m128 most = fold_units(
+                first, [](Lanes x, Lanes y) { return Isa::larger(x, y); },
+                [](Lanes x) { return Isa::larger_half(x); },
+                [](__m256 x, __m256 y) { return _mm256_max_ps(x, y); });
+            _mm_storeu_ps(low + g, least);
+            _mm_storeu_ps(high + g, most);
+        }
+        return g;
+    }
+
     static void ranges(const float* w, std::int64_t n, std::int64_t width, float* low, float* high) {
-        for (std::int64_t g = 0, first = 0; first < n; ++g, first += width) {
+        std::int64_t g = width == kRowUnit ? ranges_of_units(w, n, low, high) : 0;
+        for (std::int64_t first = g * width; first < n; ++g, first += width) {
             const std::int64_t end = first + width < n ? first + width : n;
             Lanes lows = splat(kLargestFloat), highs = splat(-kLargestFloat);
             std::int64_t i = first;
@@ -93,6 +169,23 @@ struct WeightKernelSet {
             low[g] = least;
             high[g] = most;
         }
+    }
+
+    static bool one_beyond(const float* w, std::int64_t n, float low, float high, bool together) {
+        const Lanes lows = splat(low), highs = splat(high);
+        std::int32_t below = 0, above = 0;
+        const auto decided = [&] { return together ? below + above > 1 : below > 1 && above > 1; };
+        std::int64_t i = 0;
+        for (; i + kLanes <= n && !decided(); i += kLanes) {
+            const Lanes x = load(w + i);
+            below += __builtin_popcount(Isa::less(x, lows));
+            above += __builtin_popcount(Isa::less(highs, x));
+        }
+        for (; i < n && !decided(); ++i) {
+            below += w[i] < low ? 1 : 0;
+            above += w[i] > high ? 1 : 0;
+        }
+        return together ? below + above == 1 : below == 1 || above == 1;
     }
 
     static Lanes stored(Lanes scale, const GridRule* rule) {
@@ -132,33 +225,41 @@ struct WeightKernelSet {
         return overflows == 0;
     }
 
-    static Lanes whole(Lanes x, Lanes inverse) {
-        return Isa::sub(Isa::fma(x, inverse, splat(kShift)), splat(kShift));
+    static Lanes whole(Lanes x, Lanes inverse) { return whole<Isa>(x, inverse); }
+    template <class Some>
+    static typename Some::Lanes whole(typename Some::Lanes x, typename Some::Lanes inverse) {
+        return Some::sub(Some::fma(x, inverse, Some::splat(kShift)), Some::splat(kShift));
     }
 
     // sum + (x - steps · scale)².
     static Lanes add_error(Lanes x, Lanes steps, Lanes scale, Lanes sum) {
-        const Lanes e = Isa::subtract_product(x, steps, scale);
-        return Isa::fma(e, e, sum);
+        return add_error<Isa>(x, steps, scale, sum);
+    }
+    template <class Some>
+    static typename Some::Lanes add_error(typename Some::Lanes x, typename Some::Lanes steps,
+                                          typename Some::Lanes scale, typename Some::Lanes sum) {
+        const typename Some::Lanes e = Some::subtract_product(x, steps, scale);
+        return Some::fma(e, e, sum);
     }
 
-    // Some units of a row whose sums are still short.
+    // A register's lanes of some units of a row whose sums are still short: registers for all lanes at once
+    // would not be enough for three grids.
     static void add_run(const float* w, std::int64_t first, std::int64_t end, const GridRow& row,
-                        Lanes (&sums)[kGridsAtOnce][2]) {
+                        PartLanes (&sums)[kGridsAtOnce][2]) {
         for (std::int64_t u = first; u < end; ++u) {
             const std::int64_t g = row.first + (u >> row.shift);
-            const Lanes x[2] = {load(w + u * kRowUnit), load(w + u * kRowUnit + kLanes)};
+            const PartLanes x[2] = {Part::load(w + u * kRowUnit), Part::load(w + u * kRowUnit + kLanes)};
             const bool clamps = (row.clamps[g / kLanes] >> (g % kLanes) & 1) != 0;
             for (int k = 0; k < kGridsAtOnce; ++k) {
                 const Grids& grids = row.grids[k];
-                const Lanes inverse = splat(grids.inverse[g]), scale = splat(grids.scale[g]);
-                Lanes steps[2] = {whole(x[0], inverse), whole(x[1], inverse)};
+                const PartLanes inverse = Part::splat(grids.inverse[g]), scale = Part::splat(grids.scale[g]);
+                PartLanes steps[2] = {whole<Part>(x[0], inverse), whole<Part>(x[1], inverse)};
                 if (clamps) {
-                    const Lanes least = splat(grids.least[g]), most = splat(grids.most[g]);
-                    for (Lanes& s : steps) s = Isa::smaller(Isa::larger(s, least), most);
+                    const PartLanes least = Part::splat(grids.least[g]), most = Part::splat(grids.most[g]);
+                    for (PartLanes& s : steps) s = Part::smaller(Part::larger(s, least), most);
                 }
-                sums[k][0] = add_error(x[0], steps[0], scale, sums[k][0]);
-                sums[k][1] = add_error(x[1], steps[1], scale, sums[k][1]);
+                sums[k][0] = add_error<Part>(x[0], steps[0], scale, sums[k][0]);
+                sums[k][1] = add_error<Part>(x[1], steps[1], scale, sums[k][1]);
             }
         }
     }
@@ -167,11 +268,18 @@ struct WeightKernelSet {
         static_assert(kRowUnit == 2 * kLanes);
         for (std::int64_t first = 0; first < units; first += kRunUnits) {
             const std::int64_t end = first + kRunUnits < units ? first + kRunUnits : units;
-            const Lanes zero = splat(0);
-            Lanes run[kGridsAtOnce][2] = {{zero, zero}, {zero, zero}, {zero, zero}};
-            add_run(w, first, end, *row, run);
+            PartLanes parts[kGridsAtOnce][2][Isa::kParts];
+            for (int p = 0; p < Isa::kParts; ++p) {
+                const PartLanes zero = Part::splat(0);
+                PartLanes run[kGridsAtOnce][2] = {{zero, zero}, {zero, zero}, {zero, zero}};
+                add_run(w + p * Part::kWidth, first, end, *row, run);
+                for (int k = 0; k < kGridsAtOnce; ++k) {
+                    for (int h = 0; h < 2; ++h) parts[k][h][p] = run[k][h];
+                }
+            }
             for (int k = 0; k < kGridsAtOnce; ++k)
-                sums[k] += static_cast<double>(Isa::sum(Isa::add(run[k][0], run[k][1])));
+                sums[k] +=
+                    static_cast<double>(Isa::sum(Isa::add(Isa::join(parts[k][0]), Isa::join(parts[k][1]))));
         }
     }
 
@@ -342,8 +450,8 @@ struct WeightKernelSet {
     }
 
     static constexpr WeightKernels table(const char* name) {
-        return {name,       powers,           ranges,      make_grids, grid_errors,
-                row_errors, candidate_errors, clip_errors, outside};
+        return {name,        powers,     ranges,           one_beyond,  make_grids,
+                grid_errors, row_errors, candidate_errors, clip_errors, outside};
     }
 };
 

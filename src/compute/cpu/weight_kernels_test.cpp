@@ -97,6 +97,26 @@ TEST(WeightKernels, RangesAreOfEachGroup) {
     }
 }
 
+TEST(WeightKernels, OneBeyondIsExactlyOne) {
+    const float kLow = -0.6f, kHigh = 0.7f;
+    for (const WeightKernels* kernels : tables()) {
+        for (std::int64_t n : kLengths) {
+            for (int planted = 0; planted < 16; ++planted) {  // up to three on each side, in any place
+                std::vector<float> w(static_cast<std::size_t>(n), kLow);
+                for (std::size_t i = 0; i < w.size(); i += 2) w[i] = kHigh;
+                for (int k = 0; k < planted % 4 && n > 0; ++k)
+                    w[static_cast<std::size_t>(7 * planted + 31 * k) % w.size()] = -1;
+                for (int k = 0; k < planted / 4 && n > 0; ++k)
+                    w[static_cast<std::size_t>(3 + 5 * planted + 17 * k) % w.size()] = 1;
+                const auto below = std::count(w.begin(), w.end(), -1.0f),
+                           above = std::count(w.begin(), w.end(), 1.0f);
+                EXPECT_EQ(kernels->one_beyond(w.data(), n, kLow, kHigh, false), below == 1 || above == 1);
+                EXPECT_EQ(kernels->one_beyond(w.data(), n, kLow, kHigh, true), below + above == 1);
+            }
+        }
+    }
+}
+
 TEST(WeightKernels, GridErrorsAreOfEachGroupsOwnGrid) {
     for (const WeightKernels* kernels : tables()) {
         for (int shift : {0, 2, 40}) {
@@ -270,6 +290,7 @@ struct Everything {
     double sums[kGridsAtOnce] = {}, errors[kLanes] = {};
     ClipRow clip;
     ErrorRow errors_of_row;
+    float wide_low[200] = {}, wide_high[200] = {};
 };
 
 Everything everything(const WeightKernels& kernels, const std::vector<float>& w, const GridRule& rule) {
@@ -278,6 +299,7 @@ Everything everything(const WeightKernels& kernels, const std::vector<float>& w,
     kernels.powers(w.data(), n, 0.01, &out.powers);
     kernels.ranges(w.data(), n, kRowUnit, out.low, out.high);
     const Grids grids{out.grids[0], out.grids[1], out.grids[2], out.grids[3], out.clamps};
+    kernels.ranges(w.data(), n, 4 * kRowUnit, out.wide_low, out.wide_high);
     kernels.make_grids(&rule, out.low, out.high, n / kRowUnit / kLanes * kLanes, &grids);
     const GridRow row{.grids = {grids, grids, grids}, .clamps = out.clamps};
     kernels.grid_errors(w.data(), n / kRowUnit / kLanes * kLanes, &row, out.sums);
@@ -302,6 +324,10 @@ TEST(WeightKernels, BothInstructionSetsGiveTheSameBits) {
             const Everything a = everything(kAvx2WeightKernels, w, rule),
                              b = everything(kAvx512WeightKernels, w, rule);
             EXPECT_EQ(std::memcmp(&a.powers, &b.powers, sizeof(a.powers)), 0);
+            EXPECT_EQ(std::memcmp(a.low, b.low, sizeof(a.low)), 0);
+            EXPECT_EQ(std::memcmp(a.high, b.high, sizeof(a.high)), 0);
+            EXPECT_EQ(std::memcmp(a.wide_low, b.wide_low, sizeof(a.wide_low)), 0);
+            EXPECT_EQ(std::memcmp(a.wide_high, b.wide_high, sizeof(a.wide_high)), 0);
             EXPECT_EQ(std::memcmp(a.grids, b.grids, sizeof(a.grids)), 0);
             EXPECT_EQ(std::memcmp(a.clamps, b.clamps, sizeof(a.clamps)), 0);
             EXPECT_EQ(std::memcmp(a.sums, b.sums, sizeof(a.sums)), 0);
