@@ -15,10 +15,7 @@ namespace {
 
 void expect_alone(const Treatment& treatment) {
     expect_calibrated(treatment);
-    const auto& options = method_of(treatment).options;
-    const bool has = std::any_of(options.begin(), options.end(),
-                                 [](const MethodOption& row) { return row.name == "true-sequential"; });
-    if (has && option(treatment, "true-sequential") != 0) {
+    if (is_set(treatment, "true-sequential")) {
         throw InvalidArgument(
             to_string(treatment) +
             ": true-sequential is about treating a whole model; a linear treated by itself has "

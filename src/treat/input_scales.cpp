@@ -7,10 +7,6 @@
 namespace assay {
 namespace {
 
-bool is_set(const Treatment& treatment, std::string_view flag) {
-    return option(treatment, flag) != 0;
-}
-
 std::vector<double> energy_of(std::span<const Hessian* const> hessians) {
     std::vector<double> energy(static_cast<std::size_t>(hessians.front()->sums.size()));
     for (const Hessian* h : hessians) {
@@ -63,16 +59,17 @@ bool scales_inputs(const Treatment& treatment) {
 }
 
 FactorOptions factor_options(const Treatment& treatment) {
-    return {.by_energy = treatment.method != "awq" && is_set(treatment, "act-order"),
-            .damp = option(treatment, "damp")};
+    FactorOptions options{.by_energy = is_set(treatment, "act-order")};
+    if (treatment.method != "clip") options.damp = option(treatment, "damp");
+    return options;
 }
 
 AwqRounding awq_rounding(const Treatment& treatment) {
     const bool gptq = treatment.method == "gptq";
     return {.format = std::get<IntFormat>(treatment.format),
-            .clip = is_set(treatment, "clip"),
+            .clip = treatment.method == "clip" || is_set(treatment, "clip"),
             .gptq = gptq,
-            .static_groups = gptq && is_set(treatment, "static-groups")};
+            .static_groups = is_set(treatment, "static-groups")};
 }
 
 std::vector<std::vector<std::size_t>> searched_together(const Model& model, const Treatment& treatment,

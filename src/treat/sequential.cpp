@@ -23,7 +23,7 @@ class Sequential {
         : model_(model),
           engine_(engine),
           options_(options),
-          one_by_one_(option(options.treatment, "true-sequential") != 0),
+          one_by_one_(is_set(options.treatment, "true-sequential")),
           inputs_(shared_inputs(model, options.items)),
           walk_(model, engine, calibration),
           fisher_(model, engine, calibration, options.items),

@@ -52,10 +52,7 @@ std::vector<std::size_t> all_block_linears(const Model& model) {
 
 Workload ranges_workload(Session& session, std::span<const EvaluationWindow> calibration) {
     const Model& model = session.model();
-    return {.model = &model,
-            .windows = calibration,
-            .predicts = false,
-            .tap_bytes = activation_bytes(model, all_block_linears(model))};
+    return activations_workload(model, session.engine().backend, calibration, all_block_linears(model));
 }
 
 std::unique_ptr<RoundedInputs> treat_inputs(Session& session, const Treatment& treatment,
