@@ -13,7 +13,6 @@
 #include "measure/logit_activations.h"
 #include "measure/runs.h"
 #include "measure/window_groups.h"
-#include "model/block_loader.h"
 
 namespace assay {
 namespace {
@@ -75,10 +74,7 @@ class ActivationTap final : public Tap {
     ActivationTap(const Model& model, compute::Backend& backend, std::span<const EvaluationWindow> windows,
                   std::int64_t first, Activations& all)
         : model_(model), backend_(backend), windows_(windows), first_(first), all_(all) {
-        const Activations::Sides* head = sides_of(model.head_item());
-        if (head == nullptr) return;
-        norm_ = load_norm(model, backend, kFinalNormName);
-        if (head->output) logits_.emplace(model, backend);
+        if (sides_of(model.head_item()) != nullptr) logits_.emplace(model, backend);
     }
 
     void routed(int slot, const compute::Routing& routing) override { routings_[slot] = routing; }
@@ -98,7 +94,7 @@ class ActivationTap final : public Tap {
     void block(std::int64_t block, const TokenChunk& chunk, const compute::Tensor& state) override {
         expert_rows_ = nullptr;
         if (block < 0) add_embedding(chunk, state);
-        if (block == model_.config().layers - 1 && !norm_.empty()) add_output_layer(chunk, state);
+        if (block == model_.config().layers - 1 && logits_) add_output_layer(chunk, state);
         inputs_seen_.clear();
         chunk_window_ = chunk.first_window + chunk.rows.windows();
         if (chunk_window_ == std::ssize(windows_)) chunk_window_ = 0;  // the next block begins
@@ -128,10 +124,7 @@ class ActivationTap final : public Tap {
             for (std::int64_t i = w; i < std::min(w + kLogitWindows, chunk.rows.windows()); ++i)
                 lengths.push_back(chunk.rows.window_rows(i));
             const compute::Batch rows(std::move(lengths));
-            compute::Tensor own = backend_.allocate(rows.rows(), state.cols());
-            compute::Tensor x = backend_.allocate(rows.rows(), state.cols());
-            backend_.copy_rows(state, chunk.rows.window_first_row(w), own, 0, rows.rows());
-            backend_.rms_norm(rows, own, norm_, model_.config().rms_eps, nullptr, x);
+            const compute::Tensor x = logits_->input(rows, state, chunk.rows.window_first_row(w));
             chunk_window_ = before + w;
             add_logits(rows, x);
         }
@@ -142,7 +135,7 @@ class ActivationTap final : public Tap {
         const LinearItem& item = model_.head_item();
         const Activations::Sides& sides = *sides_of(item);
         add({item, "input", all_.tensors[*sides.input]}, rows, x);
-        if (!logits_) return;
+        if (!sides.output) return;
         add({item, "output", all_.tensors[*sides.output]}, rows, logits_->sums(rows, x),
             [&](std::int64_t row) { return logits_->largest(row); });
     }
@@ -187,8 +180,7 @@ class ActivationTap final : public Tap {
     std::span<const EvaluationWindow> windows_;
     std::int64_t first_;
     Activations& all_;
-    compute::Tensor norm_;  // the last one; where the output layer is asked for, as the next
-    std::optional<LogitActivations> logits_;
+    std::optional<LogitActivations> logits_;    // where the output layer is asked for
     std::map<int, compute::Routing> routings_;  // of the chunk's block, by slot
     const std::vector<std::int64_t>* expert_rows_ = nullptr;
     std::set<std::size_t> inputs_seen_;  // of this chunk and block

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model/block_loader.h"
+
 namespace assay {
 namespace {
 
@@ -20,7 +22,20 @@ void extend(const compute::ActivationSums& slice, compute::ActivationSums& all) 
 }  // namespace
 
 LogitActivations::LogitActivations(const Model& model, compute::Backend& backend)
-    : backend_(backend), head_(run_head(model, nullptr), backend), vocabulary_(model.config().vocabulary) {}
+    : backend_(backend),
+      head_(run_head(model, nullptr), backend),
+      norm_(load_norm(model, backend, kFinalNormName)),
+      eps_(model.config().rms_eps),
+      vocabulary_(model.config().vocabulary) {}
+
+compute::Tensor LogitActivations::input(const compute::Batch& rows, const compute::Tensor& stream,
+                                        std::int64_t first_row) {
+    compute::Tensor own = backend_.allocate(rows.rows(), stream.cols());
+    compute::Tensor x = backend_.allocate(rows.rows(), stream.cols());
+    backend_.copy_rows(stream, first_row, own, 0, rows.rows());
+    backend_.rms_norm(rows, own, norm_, eps_, nullptr, x);
+    return x;
+}
 
 std::int64_t LogitActivations::slice_tokens(std::int64_t first) const {
     return std::min(kLogitSlice, vocabulary_ - first);

@@ -1,4 +1,4 @@
-// What the output layer's logits look like, window by window; they never exist at once.
+// What the output layer reads and gives, window by window; its logits never exist at once.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,10 @@ class LogitActivations {
     // Both must outlive it.
     LogitActivations(const Model& model, compute::Backend& backend);
 
+    // x of all positions of windows, `rows` of the residual stream after the last block, from first_row on: the
+    // last norm.
+    compute::Tensor input(const compute::Batch& rows, const compute::Tensor& stream, std::int64_t first_row);
+
     // Backend::activation_sums() of y. Shape x [rows, hidden]; it must outlive the calls of largest().
     std::vector<compute::ActivationSums> sums(const compute::Batch& rows, const compute::Tensor& x);
 
@@ -41,6 +45,8 @@ class LogitActivations {
 
     compute::Backend& backend_;
     HeadReader head_;
+    compute::Tensor norm_;
+    double eps_;
     std::int64_t vocabulary_;
     const compute::Tensor* x_ = nullptr;
     std::vector<std::int64_t>
