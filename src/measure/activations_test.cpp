@@ -191,7 +191,9 @@ TEST_F(ActivationsTest, OfInputsAloneAreThoseOfBothSides) {
         EXPECT_FALSE(inputs.items.at(i).output || inputs.items.at(i).embedding);
         ASSERT_EQ(inputs.has_input(i), both.has_input(i));
         EXPECT_EQ(inputs.has_input(i), model_.items()[i].name != kEmbeddingName);
-        if (inputs.has_input(i)) EXPECT_EQ(inputs.input(i), both.input(i));
+        if (inputs.has_input(i)) {
+            EXPECT_EQ(inputs.input(i), both.input(i));
+        }
     }
     EXPECT_EQ(inputs.tensors.size(), 2u * 4 + 1);
     EXPECT_FALSE(inputs.has_input(items_.size()));

@@ -364,7 +364,9 @@ TEST(ClipSweep, OfInputsThatWereNeverThereClipsNothingByTheirOutput) {
     const auto outcomes = sweep(w, settings, 1, energy_shares(std::vector<double>(300, 0.0)));
     for (std::size_t i = 0; i < settings.size(); ++i) {
         EXPECT_EQ(outcomes[i].relative_output_error, std::nullopt);
-        if (settings[i].rule == ClipRule::kOutput) EXPECT_EQ(outcomes[i].mean_ratio, 1);
+        if (settings[i].rule == ClipRule::kOutput) {
+            EXPECT_EQ(outcomes[i].mean_ratio, 1);
+        }
     }
 }
 
