@@ -28,8 +28,8 @@ class LogitActivations {
     // Both must outlive it.
     LogitActivations(const Model& model, compute::Backend& backend);
 
-    // x of all positions of windows, `rows` of the residual stream after the last block, from first_row on: the
-    // last norm.
+    // x of all positions of windows, `rows` of the residual stream after the last block, from first_row on:
+    // the last norm.
     compute::Tensor input(const compute::Batch& rows, const compute::Tensor& stream, std::int64_t first_row);
 
     // Backend::activation_sums() of y. Shape x [rows, hidden]; it must outlive the calls of largest().

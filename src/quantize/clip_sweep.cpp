@@ -68,11 +68,12 @@ std::vector<ClipSetting> clip_sweep_settings(const NumberFormat& format, bool wi
     for (const IntFormat& f : {matrix, own}) {
         for (double p : kClipPercentiles) all.push_back({f, ClipRule::kPercentile, p});
     }
-    for (const IntFormat& f : {row, own}) {
-        if (&f != &own && own.tile == row.tile) continue;
+    const auto add_searches = [&](const IntFormat& f) {
         all.push_back({f, ClipRule::kMse});
         if (with_inputs) all.push_back({f, ClipRule::kOutput});
-    }
+    };
+    if (own.tile != row.tile) add_searches(row);
+    add_searches(own);
     return all;
 }
 
