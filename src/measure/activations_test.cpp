@@ -248,6 +248,17 @@ class OutputLayerTest : public ::testing::TestWithParam<bool> {
 
     Model model() const { return {"wide", config_, make_blocks(config_), weights_}; }
 
+    // What the embedding gives and what the output layer reads, whole.
+    struct PlainRun {
+        Matrix<float> embedded, x;
+    };
+    PlainRun run(const Model& model, TestEngine& engine) const {
+        StateTap tap(*engine.backend, config_.layers - 1);
+        run_pass(model, engine, make_chunks(windows_, 4096), {.tap = &tap});
+        const auto norm = read_vector(model.weights(), "model.norm.weight");
+        return {tap.embedded, normed(tap.final_state, norm, config_.rms_eps)};
+    }
+
     ModelConfig config_ = small_llama_config();
     std::shared_ptr<MemoryWeights> weights_;
     std::vector<EvaluationWindow> windows_ =
@@ -260,21 +271,18 @@ INSTANTIATE_TEST_SUITE_P(Head, OutputLayerTest, ::testing::Bool(),
 TEST_P(OutputLayerTest, AndEmbeddingAreThoseOfThePlainModel) {
     const Model model = this->model();
     TestEngine engine;
-    StateTap tap(*engine.backend, config_.layers - 1);
-    run_pass(model, engine, make_chunks(windows_, 4096), {.tap = &tap});
-    const Matrix<float> x =
-        normed(tap.final_state, read_vector(model.weights(), "model.norm.weight"), config_.rms_eps);
-    const Matrix<float> logits = product(x, read_weight(model.weights(), model.head_item().name));
+    const PlainRun plain = run(model, engine);
+    const Matrix<float> logits = product(plain.x, read_weight(model.weights(), model.head_item().name));
     engine.limits.chunk_rows = 60;
     const auto items = all_items(model);
     const Activations all = measure_activations(model, engine, windows_, items);
     const std::size_t head = items.size() - 1, embedding = GetParam() ? head : head - 1;
-    expect_statistics_of(x, all.input(head), 1e-5);
+    expect_statistics_of(plain.x, all.input(head), 1e-5);
     expect_statistics_of(logits, all.output(head), 1e-5);
     const Activations::Sides& sides = all.items.at(embedding);
     EXPECT_EQ(sides.embedding.has_value(), GetParam());
     EXPECT_EQ(sides.input.has_value(), GetParam());
-    expect_statistics_of(tap.embedded, GetParam() ? all.tensors[*sides.embedding] : all.output(embedding),
+    expect_statistics_of(plain.embedded, GetParam() ? all.tensors[*sides.embedding] : all.output(embedding),
                          1e-5);
     std::int64_t with_rows = 0;
     for (const EvaluationWindow& w : windows_) with_rows += std::ssize(w.tokens) >= kLeastRows ? 1 : 0;
@@ -300,10 +308,7 @@ TEST_P(OutputLayerTest, AMassiveLogitHasItsTokenWhateverItsSlice) {
     for (float& w : head.row(token)) w *= -3000;
     const Model model = this->model();
     TestEngine engine;
-    StateTap tap(*engine.backend, config_.layers - 1);
-    run_pass(model, engine, make_chunks(windows_, 4096), {.tap = &tap});
-    const Matrix<float> x =
-        normed(tap.final_state, read_vector(model.weights(), "model.norm.weight"), config_.rms_eps);
+    const PlainRun plain = run(model, engine);
     const std::size_t item = model.items().size() - 1;
     const Activations all = measure_activations(model, engine, windows_, std::span(&item, 1));
     const auto& largest = all.output(item).largest;
@@ -314,8 +319,8 @@ TEST_P(OutputLayerTest, AMassiveLogitHasItsTokenWhateverItsSlice) {
         for (std::int64_t w = 0; w < found.window; ++w)
             row += std::ssize(windows_[static_cast<std::size_t>(w)].tokens);
         double logit = 0;
-        for (std::int64_t c = 0; c < x.cols(); ++c)
-            logit += static_cast<double>(x.view()(row, c)) * static_cast<double>(head.view()(token, c));
+        for (std::int64_t c = 0; c < plain.x.cols(); ++c)
+            logit += static_cast<double>(plain.x.view()(row, c)) * static_cast<double>(head.view()(token, c));
         EXPECT_NEAR(found.value, logit, 1e-3 * std::abs(logit));
     }
 }

@@ -44,6 +44,8 @@ struct ClipOutcome {
     // output x wᵀ where its inputs' channels are uncorrelated (Σ x_a x_b = 0), else an estimate that leaves
     // the other products of H = Σ x xᵀ out. None without input statistics, and where all is 0.
     std::optional<double> relative_output_error;
+
+    bool operator==(const ClipOutcome&) const = default;
 };
 
 // All percentiles with one scale for the whole matrix, all with the format's scales; then the searches, each
