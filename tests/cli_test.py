@@ -215,10 +215,11 @@ class Json(CliTest):
 
     def test_of_weights_with_clips_by_the_outputs_error(self):
         asked = ["--treatment", "int3-g32", "--sweep", "clip"]
+        model = self.tokenized_model()
         text = self.inputs / "text.txt"
         text.write_text("Some text of no meaning, again and again. " * 400)
-        result = self.result("weights", self.bytewise, *asked, "--calibration", text, "--samples", 4, "--length", 64)
-        plain = self.result("weights", self.bytewise, *asked)
+        result = self.result("weights", model, *asked, "--calibration", text, "--samples", 4, "--length", 64)
+        plain = self.result("weights", model, *asked)
         self.assertEqual((len(result["clip_sweep"]), len(plain["clip_sweep"])), (14, 12))
         for linear, without in zip(result["linears"], plain["linears"], strict=True):
             rows = linear["clip_sweep"]
@@ -226,7 +227,7 @@ class Json(CliTest):
             self.assertLessEqual(rows[13]["relative_output_error"], rows[12]["relative_output_error"])
             self.assertEqual(sum(row["best_output"] for row in rows), 1)
             self.assertEqual([row["total_error"] for row in rows if row["clip"] != "output"], [row["total_error"] for row in without["clip_sweep"]])
-        self.assert_refuses(USAGE, ["weights", self.bytewise, *asked, "--samples", 4], ["--calibration"])
+        self.assert_refuses(USAGE, ["weights", model, *asked, "--samples", 4], ["--calibration"])
 
     def test_of_weights_counts_the_bytes_that_the_file_holds(self):
         for name, stored, fmt in (("q4_0", "Q4_0", "int4-sym-g32"), ("q8_0", "Q8_0", "int8-sym-g32")):

@@ -38,6 +38,8 @@ struct Clips {
         if (!task.look.clip_sweep) return;
         const auto index = static_cast<std::size_t>(&item - task.model.items().data());
         const Activations* inputs = task.look.inputs;
+        if (inputs != nullptr && item.block >= 0 && !inputs->has_input(index))
+            throw InvalidArgument(item.name + ": the statistics of its input are missing");
         if (inputs != nullptr && inputs->has_input(index))
             column_weights = energy_shares(inputs->input(index).channel_energy);
         settings = clip_sweep_settings(task.treatment.format, !column_weights.empty());

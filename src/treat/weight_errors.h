@@ -19,7 +19,7 @@ struct WeightLook {
     bool histograms = false;   // and maps of the treatment's errors
     double range_ratio_limit = 2;
     // Where given, the clip sweep of items with an input here tells the output's error, too, and searches by
-    // it. Of all items in blocks, or of none.
+    // it. All items in blocks must be here.
     const Activations* inputs = nullptr;
     // Where given, called for each item (index into Model::items()) while its weight, read for this look, is
     // still in memory.
