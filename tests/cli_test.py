@@ -194,10 +194,13 @@ class Json(CliTest):
                 result = self.envelope("activations", model, *self.text)
                 self.assertEqual((result["windows"], result["tokens"]), (3, 288))
                 for linear in result["linears"]:
-                    for side in ("input", "output"):
-                        self.assert_has(linear[side], ACTIVATIONS)
+                    sides = [linear[side] for side in ("input", "output", "embedding") if linear.get(side) is not None]
                     routed = ".experts." in linear["name"]
-                    self.assertTrue(linear["input"]["rows"] < 288 if routed else linear["input"]["rows"] == 288, linear["name"])
+                    for side in sides:
+                        self.assert_has(side, ACTIVATIONS)
+                        self.assertTrue(side["rows"] < 288 if routed else side["rows"] == 288, linear["name"])
+                    expected = {"model.embed_tokens": 3 if model == self.model else 1}.get(linear["name"], 2)
+                    self.assertEqual(len(sides), expected, linear["name"])
 
     def test_of_weights_with_all_sweeps(self):
         result = self.envelope("weights", self.model, "--treatment", TREATMENT, "--sweep", "all", "--histograms", "--range-ratio", 1.5)
@@ -209,6 +212,22 @@ class Json(CliTest):
             errors = {row["format"]: row["relative_error"] for row in linear["group_sweep"]}
             self.assertAlmostEqual(errors["int4-g32"], linear["relative_error"], delta=1e-6)
             self.assertEqual(sum(row["best"] for row in linear["clip_sweep"]), 1)
+
+    def test_of_weights_with_clips_by_the_outputs_error(self):
+        asked = ["--treatment", "int3-g32", "--sweep", "clip"]
+        model = self.tokenized_model()
+        text = self.inputs / "text.txt"
+        text.write_text("Some text of no meaning, again and again. " * 400)
+        result = self.result("weights", model, *asked, "--calibration", text, "--samples", 4, "--length", 64)
+        plain = self.result("weights", model, *asked)
+        self.assertEqual((len(result["clip_sweep"]), len(plain["clip_sweep"])), (14, 12))
+        for linear, without in zip(result["linears"], plain["linears"], strict=True):
+            rows = linear["clip_sweep"]
+            self.assertEqual([row["clip"] for row in rows[10:]], ["mse", "output"] * 2)
+            self.assertLessEqual(rows[13]["relative_output_error"], rows[12]["relative_output_error"])
+            self.assertEqual(sum(row["best_output"] for row in rows), 1)
+            self.assertEqual([row["total_error"] for row in rows if row["clip"] != "output"], [row["total_error"] for row in without["clip_sweep"]])
+        self.assert_refuses(USAGE, ["weights", model, *asked, "--samples", 4], ["--calibration"])
 
     def test_of_weights_counts_the_bytes_that_the_file_holds(self):
         for name, stored, fmt in (("q4_0", "Q4_0", "int4-sym-g32"), ("q8_0", "Q8_0", "int8-sym-g32")):

@@ -64,7 +64,9 @@ PatternsResult find_patterns(const Model& model, const Engine& engine,
         output_error[names.back()] = output.back();
         if (!row.propagation.empty()) propagated[names.back()] = row.propagation.back();
     }
-    for (const ActivationsLinear& l : parts.activations.linears) ratio[l.name] = l.input.ratio;
+    for (const ActivationsLinear& l : parts.activations.linears) {
+        if (l.input) ratio[l.name] = l.input->ratio;
+    }
     out.factors = damage_factors(names, output, damages);
     const std::pair<const char*, Values> indicators[] = {
         {"weight_error", of_weights(parts.weights, [](const WeightsLinear& l) { return l.relative_error; })},

@@ -64,6 +64,10 @@ std::vector<std::string> alerts_of(const TensorActivations& tensor, const Channe
     return alerts;
 }
 
+bool is_routed(const Model& model, const LinearItem& item) {
+    return item.block >= 0 && model.block(item.block).ops[static_cast<std::size_t>(item.op)].routing >= 0;
+}
+
 std::vector<double> map_of(const std::vector<float>& channel_max) {
     const auto channels = std::ssize(channel_max);
     const std::int64_t run = std::max<std::int64_t>(1, ceil_div(channels, kMapCells));
@@ -119,15 +123,18 @@ ActivationsResult activations_result(const Model& model, const Activations& acti
     for (const auto& [index, sides] : activations.items) {
         const LinearItem& item = model.items()[index];
         ActivationsLinear linear{.name = item.name, .block = item.block, .projection = item.projection};
-        linear.input = activation_side(activations.tensors[sides.input]);
-        linear.output = activation_side(activations.tensors[sides.output]);
-        const auto [first, is_new] = readers.try_emplace(sides.input, item.name);
-        if (!is_new) {
-            linear.shares_input_with = first->second;
-            linear.input.map.clear();
+        linear.output = activation_side(activations.tensors[sides.output.value()]);
+        if (sides.embedding) linear.embedding = activation_side(activations.tensors[*sides.embedding]);
+        if (sides.input) {
+            linear.input = activation_side(activations.tensors[*sides.input]);
+            const auto [first, is_new] = readers.try_emplace(*sides.input, item.name);
+            if (!is_new) {
+                linear.shares_input_with = first->second;
+                linear.input->map.clear();
+            }
         }
-        if (model.block(item.block).ops[static_cast<std::size_t>(item.op)].routing >= 0) {
-            linear.input.map.clear();
+        if (is_routed(model, item)) {
+            linear.input->map.clear();
             linear.output.map.clear();
         }
         result.linears.push_back(std::move(linear));

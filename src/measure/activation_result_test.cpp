@@ -181,11 +181,37 @@ TEST(ActivationsResult, SaysWhichLinearsShareAnInputAndMapsItOnce) {
     EXPECT_EQ(result.windows, 2);
     EXPECT_EQ(result.linears[0].shares_input_with, std::nullopt);
     EXPECT_EQ(result.linears[1].shares_input_with, "model.layers.0.self_attn.q_proj");
-    EXPECT_EQ(result.linears[1].input.max, result.linears[0].input.max);
-    EXPECT_EQ(result.linears[0].input.map.size(), 48u);
-    EXPECT_THAT(result.linears[1].input.map, IsEmpty());
+    EXPECT_EQ(result.linears[1].input->max, result.linears[0].input->max);
+    EXPECT_EQ(result.linears[0].input->map.size(), 48u);
+    EXPECT_THAT(result.linears[1].input->map, IsEmpty());
     EXPECT_EQ(result.linears[1].output.map.size(), 24u);
     EXPECT_EQ(result.linears[2].projection, "o_proj");
+}
+
+TEST(ActivationsResult, OfAnEmbeddingHasNoInputAndOfATiedOneBothUses) {
+    for (const bool tied : {false, true}) {
+        ModelConfig config = small_llama_config();
+        config.tied_head = tied;
+        const Model model = random_model(config);
+        TestEngine engine;
+        const auto windows = with_context(random_windows({40, 30}, 97), 0);
+        std::vector<std::size_t> items{model.items().size() - 1};
+        if (!tied) items.insert(items.begin(), items.front() - 1);
+        const ActivationsResult result =
+            activations_result(model, measure_activations(model, engine, windows, items), windows);
+        ASSERT_EQ(result.linears.size(), items.size());
+        const ActivationsLinear &embedding = result.linears.front(), &head = result.linears.back();
+        EXPECT_EQ(embedding.name, "model.embed_tokens");
+        EXPECT_EQ(embedding.input.has_value(), tied);
+        EXPECT_EQ(embedding.embedding.has_value(), tied);
+        EXPECT_EQ((tied ? *embedding.embedding : embedding.output).channels, 48);
+        EXPECT_EQ(head.name, tied ? "model.embed_tokens" : "lm_head");
+        EXPECT_EQ(head.block, -1);
+        EXPECT_EQ(head.input.value().channels, 48);
+        EXPECT_EQ(head.output.channels, 97);
+        for (const ActivationSide* side : {&*head.input, &head.output}) EXPECT_EQ(side->rows, 70);
+        EXPECT_EQ(head.output.map.size(), 49u);  // runs of 2
+    }
 }
 
 }  // namespace

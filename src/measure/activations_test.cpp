@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "compute/testing.h"
+#include "measure/logit_activations.h"
 #include "model/model_files.h"
 #include "model/test_models.h"
 
@@ -24,6 +25,12 @@ std::vector<std::size_t> linears_of(const Model& model) {
     for (std::size_t i = 0; i < model.items().size(); ++i) {
         if (model.items()[i].block >= 0) items.push_back(i);
     }
+    return items;
+}
+
+std::vector<std::size_t> all_items(const Model& model) {
+    std::vector<std::size_t> items(model.items().size());
+    std::iota(items.begin(), items.end(), std::size_t{0});
     return items;
 }
 
@@ -150,6 +157,7 @@ TEST_F(ActivationsTest, InputsThatLinearsShareAreReducedOnce) {
 }
 
 TEST_F(ActivationsTest, ThreadsGroupsAndChunksChangeNoBit) {
+    items_ = all_items(model_);
     const auto one = measure(1);
     EXPECT_EQ(one.tensors, measure(3).tensors);
     limits_ = {.state_bytes = 1, .chunk_rows = 16};
@@ -157,6 +165,7 @@ TEST_F(ActivationsTest, ThreadsGroupsAndChunksChangeNoBit) {
 }
 
 TEST_F(ActivationsTest, AnInterruptedRunGoesOnToTheSameBits) {
+    items_ = all_items(model_);
     const Activations whole = measure();
     limits_ = {.state_bytes = 1, .chunk_rows = 16};
     TestEngine own;
@@ -172,12 +181,160 @@ TEST_F(ActivationsTest, AnInterruptedRunGoesOnToTheSameBits) {
     EXPECT_EQ(again.blocks, 0);
 }
 
-TEST_F(ActivationsTest, OfTheHeadOrWithoutWindowsAreRefused) {
-    items_ = {model_.items().size() - 1};
-    EXPECT_THROW(measure(), InvalidArgument);
-    items_ = {0};
+TEST_F(ActivationsTest, OfInputsAloneAreThoseOfBothSides) {
+    items_ = all_items(model_);
+    const Activations both = measure();
+    TestEngine engine;
+    const Activations inputs =
+        measure_activations(model_, engine, windows_, items_, ActivationSides::kInputs);
+    for (const std::size_t i : items_) {
+        EXPECT_FALSE(inputs.items.at(i).output || inputs.items.at(i).embedding);
+        ASSERT_EQ(inputs.has_input(i), both.has_input(i));
+        EXPECT_EQ(inputs.has_input(i), model_.items()[i].name != kEmbeddingName);
+        if (inputs.has_input(i)) {
+            EXPECT_EQ(inputs.input(i), both.input(i));
+        }
+    }
+    EXPECT_EQ(inputs.tensors.size(), 2u * 4 + 1);
+    EXPECT_FALSE(inputs.has_input(items_.size()));
+}
+
+TEST_F(ActivationsTest, WithoutWindowsAreRefused) {
     windows_.clear();
     EXPECT_THROW(measure(), InvalidArgument);
+}
+
+// Keeps the residual stream before the first block and after the last one.
+class StateTap final : public Tap {
+  public:
+    StateTap(compute::Backend& backend, std::int64_t last) : backend_(backend), last_(last) {}
+    void linear(const LinearItem&, const compute::Batch&, const compute::Tensor&,
+                const compute::Tensor&) override {}
+    void block(std::int64_t block, const TokenChunk&, const compute::Tensor& state) override {
+        if (block < 0) embedded = compute::to_host(backend_, state);
+        if (block == last_) final_state = compute::to_host(backend_, state);
+    }
+    Matrix<float> embedded, final_state;
+
+  private:
+    compute::Backend& backend_;
+    std::int64_t last_;
+};
+
+// x / √(mean x² + eps) · weight, in double.
+Matrix<float> normed(const Matrix<float>& x, const std::vector<float>& weight, double eps) {
+    Matrix<float> y(x.rows(), x.cols());
+    for (std::int64_t t = 0; t < x.rows(); ++t) {
+        double squares = 0;
+        for (const float v : x.row(t)) squares += static_cast<double>(v) * static_cast<double>(v);
+        const double size = std::sqrt(squares / static_cast<double>(x.cols()) + eps);
+        for (std::int64_t c = 0; c < x.cols(); ++c)
+            y.view()(t, c) = static_cast<float>(static_cast<double>(x.view()(t, c)) / size *
+                                                static_cast<double>(weight[static_cast<std::size_t>(c)]));
+    }
+    return y;
+}
+
+// More tokens than a slice of logits, more windows than have their sums at once.
+class OutputLayerTest : public ::testing::TestWithParam<bool> {
+  protected:
+    OutputLayerTest() {
+        config_.vocabulary = 2 * kLogitSlice + 300;
+        config_.tied_head = GetParam();
+        config_.final_softcap = 3;  // the statistics are of logits before it
+        config_.embedding_scale = 2.5;
+        weights_ = random_weights(config_, 3);
+    }
+
+    Model model() const { return {"wide", config_, make_blocks(config_), weights_}; }
+
+    // What the embedding gives and what the output layer reads, whole.
+    struct PlainRun {
+        Matrix<float> embedded, x;
+    };
+    PlainRun run(const Model& model, TestEngine& engine) const {
+        StateTap tap(*engine.backend, config_.layers - 1);
+        run_pass(model, engine, make_chunks(windows_, 4096), {.tap = &tap});
+        const auto norm = read_vector(model.weights(), "model.norm.weight");
+        return {tap.embedded, normed(tap.final_state, norm, config_.rms_eps)};
+    }
+
+    ModelConfig config_ = small_llama_config();
+    std::shared_ptr<MemoryWeights> weights_;
+    std::vector<EvaluationWindow> windows_ =
+        with_context(random_windows({3, 9, 2, 17, 5, 4, 3, 2, 8, 2, 3, 4, 5, 6, 7, 2, 3, 20, 2}, 97), 0);
+};
+
+INSTANTIATE_TEST_SUITE_P(Head, OutputLayerTest, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "Tied" : "Untied"; });
+
+TEST_P(OutputLayerTest, AndEmbeddingAreThoseOfThePlainModel) {
+    const Model model = this->model();
+    TestEngine engine;
+    const PlainRun plain = run(model, engine);
+    const Matrix<float> logits = product(plain.x, read_weight(model.weights(), model.head_item().name));
+    engine.limits.chunk_rows = 60;
+    const auto items = all_items(model);
+    const Activations all = measure_activations(model, engine, windows_, items);
+    const std::size_t head = items.size() - 1, embedding = GetParam() ? head : head - 1;
+    expect_statistics_of(plain.x, all.input(head), 1e-5);
+    expect_statistics_of(logits, all.output(head), 1e-5);
+    const Activations::Sides& sides = all.items.at(embedding);
+    EXPECT_EQ(sides.embedding.has_value(), GetParam());
+    EXPECT_EQ(sides.input.has_value(), GetParam());
+    expect_statistics_of(plain.embedded, GetParam() ? all.tensors[*sides.embedding] : all.output(embedding),
+                         1e-5);
+    std::int64_t with_rows = 0;
+    for (const EvaluationWindow& w : windows_) with_rows += std::ssize(w.tokens) >= kLeastRows ? 1 : 0;
+    EXPECT_EQ(all.output(head).windows, with_rows);
+}
+
+TEST_P(OutputLayerTest, ThreadsGroupsAndChunksChangeNoBit) {
+    const Model model = this->model();
+    const std::vector<std::size_t> items{model.items().size() - 1};
+    TestEngine one(1), three(3), small(2);
+    small.limits = {.state_bytes = 1, .head_bytes = 1, .chunk_rows = 7};
+    const auto tensors = [&](TestEngine& engine) {
+        return measure_activations(model, engine, windows_, items).tensors;
+    };
+    const auto expected = tensors(one);
+    EXPECT_EQ(expected, tensors(three));
+    EXPECT_EQ(expected, tensors(small));
+}
+
+TEST_P(OutputLayerTest, AMassiveLogitHasItsTokenWhateverItsSlice) {
+    const std::int64_t token = 2 * kLogitSlice + 100;
+    auto& head = weights_->matrices.at(GetParam() ? "model.embed_tokens.weight" : "lm_head.weight");
+    for (float& w : head.row(token)) w *= -3000;
+    const Model model = this->model();
+    TestEngine engine;
+    const PlainRun plain = run(model, engine);
+    const std::size_t item = model.items().size() - 1;
+    const Activations all = measure_activations(model, engine, windows_, std::span(&item, 1));
+    const auto& largest = all.output(item).largest;
+    ASSERT_EQ(largest.size(), kKeptTokens);
+    for (const MassiveToken& found : largest) {
+        EXPECT_EQ(found.channel, token);
+        std::int64_t row = found.position;
+        for (std::int64_t w = 0; w < found.window; ++w)
+            row += std::ssize(windows_[static_cast<std::size_t>(w)].tokens);
+        double logit = 0;
+        for (std::int64_t c = 0; c < plain.x.cols(); ++c)
+            logit += static_cast<double>(plain.x.view()(row, c)) * static_cast<double>(head.view()(token, c));
+        EXPECT_NEAR(found.value, logit, 1e-3 * std::abs(logit));
+    }
+}
+
+TEST(OutputLayer, IsNamedWhereItsLogitsStopBeingFinite) {
+    const ModelConfig config = small_llama_config();
+    const auto weights = random_weights(config, 3);
+    for (float& w : weights->matrices.at("lm_head.weight").row(5)) w *= 3e38f;
+    const Model model("overflowing", config, make_blocks(config), weights);
+    TestEngine engine;
+    const std::size_t item = model.items().size() - 1;
+    const auto windows = with_context(random_windows({20}, 97), 0);
+    EXPECT_THAT([&] { measure_activations(model, engine, windows, std::span(&item, 1)); },
+                ::testing::ThrowsMessage<NumericError>(HasSubstr("lm_head: its output in window 0")));
 }
 
 // In the block's MLP input only `token` has anything in channel 7, and a great deal of it.

@@ -27,6 +27,11 @@ std::unique_ptr<compute::PackedHead> HeadReader::part(std::int64_t first, std::i
     });
 }
 
+std::unique_ptr<compute::PackedLinear> HeadReader::linear_part(std::int64_t first, std::int64_t count) const {
+    return packed(first, count,
+                  [this](MatrixView<const float> rows) { return backend_.pack_linear(rows, {}); });
+}
+
 std::unique_ptr<compute::PackedLinear> HeadReader::transposed_part(std::int64_t first,
                                                                    std::int64_t count) const {
     return packed(first, count,

@@ -27,6 +27,9 @@ class HeadReader {
     // Tokens [first, first + count), packed. Throws as read_weight().
     std::unique_ptr<compute::PackedHead> part(std::int64_t first, std::int64_t count) const;
 
+    // The same part as a linear, whose output is the logits before any softcap.
+    std::unique_ptr<compute::PackedLinear> linear_part(std::int64_t first, std::int64_t count) const;
+
     // The same part's transpose, for the gradient of the hidden states.
     std::unique_ptr<compute::PackedLinear> transposed_part(std::int64_t first, std::int64_t count) const;
 

@@ -1,6 +1,7 @@
 #include "quantize/clip_sweep.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/checked.h"
 #include "base/error.h"
@@ -35,19 +36,25 @@ void add_errors(const compute::ClipRow& from, compute::ClipRow& to) {
     to.clipped += from.clipped;
 }
 
-ClipOutcome outcome_of(const compute::ClipRow& errors) {
+void expect_column_weights(std::span<const float> column_weights, std::int64_t cols) {
+    if (!column_weights.empty() && std::ssize(column_weights) != cols)
+        throw InvalidArgument("a clip sweep takes a weight for each column, or none at all");
+}
+
+ClipOutcome outcome_of(const compute::ClipRow& errors, const OutputSums& output) {
     return {.clip_error = errors.clip,
             .rounding_error = errors.rounding,
             .total_error = errors.total,
             .clipped = errors.clipped,
             .threshold = {},
             .mean_ratio = {},
-            .one_ratio = {}};
+            .one_ratio = {},
+            .relative_output_error = output.relative()};
 }
 
 }  // namespace
 
-std::vector<ClipSetting> clip_sweep_settings(const NumberFormat& format) {
+std::vector<ClipSetting> clip_sweep_settings(const NumberFormat& format, bool with_inputs) {
     if (!clips_by_row(format)) {
         throw InvalidArgument(
             "the clip sweep is of integer formats with groups of one row, such as int4-g128, not of " +
@@ -59,17 +66,24 @@ std::vector<ClipSetting> clip_sweep_settings(const NumberFormat& format) {
     row.tile = kChannelTile;
     std::vector<ClipSetting> all;
     for (const IntFormat& f : {matrix, own}) {
-        for (double p : kClipPercentiles) all.push_back({f, p});
+        for (double p : kClipPercentiles) all.push_back({f, ClipRule::kPercentile, p});
     }
-    if (own.tile != row.tile) all.push_back({row, std::nullopt});
-    all.push_back({own, std::nullopt});
+    const auto add_searches = [&](const IntFormat& f) {
+        all.push_back({f, ClipRule::kMse});
+        if (with_inputs) all.push_back({f, ClipRule::kOutput});
+    };
+    if (own.tile != row.tile) add_searches(row);
+    add_searches(own);
     return all;
 }
 
-ClipSearchSums::ClipSearchSums(const std::vector<ClipSetting>& settings, std::int64_t cols) : cols_(cols) {
-    for (const ClipSetting& s : settings) {
-        if (!s.percentile) settings_.push_back({.format = s.format});
-    }
+void OutputSums::merge(const OutputSums& other) {
+    error += other.error;
+    squares += other.squares;
+}
+
+std::optional<double> OutputSums::relative() const {
+    return squares > 0 ? std::optional(std::sqrt(error / squares)) : std::nullopt;
 }
 
 void ClipGroups::resize(std::size_t groups) {
@@ -85,23 +99,58 @@ void ClipGroups::add_errors(const RowPanel& panel, std::int64_t width, const Int
         compute::weight_kernels().clip_errors(panel.w.row(r).data(), cols, width, &clips, r * per_row, &to);
 }
 
+ClipSearchSums::ClipSearchSums(const std::vector<ClipSetting>& settings, std::int64_t cols,
+                               std::span<const float> column_weights)
+    : cols_(cols), column_weights_(column_weights) {
+    expect_column_weights(column_weights, cols);
+    for (const ClipSetting& s : settings) {
+        if (s.rule == ClipRule::kPercentile) continue;
+        if (s.rule == ClipRule::kOutput && column_weights.empty())
+            throw InvalidArgument("a clip by the output's error needs statistics of the input");
+        settings_.push_back({.of = s});
+    }
+}
+
+void ClipSearchSums::find_clips(const RowPanel& panel, std::int64_t width, const IntFormat& format) {
+    find_ranges(panel, width, groups_.low, groups_.high);
+    by_weights_.resize(groups_.low.size());
+    by_output_.resize(column_weights_.empty() ? 0 : groups_.low.size());
+    const auto per_row = static_cast<std::size_t>(ceil_div(cols_, width));
+    for_groups(panel, width, [&](std::span<const float> group, std::size_t g) {
+        const ValueRange range{groups_.low[g], groups_.high[g]};
+        by_weights_[g] = best_clip(format, group, range, nullptr);
+        if (by_output_.empty()) return;
+        by_output_[g] =
+            best_clip(format, group, range, &column_weights_[g % per_row * static_cast<std::size_t>(width)]);
+    });
+}
+
+void ClipSearchSums::add_clips(const RowPanel& panel, std::int64_t width, Setting& setting) {
+    const std::vector<BestClip>& chosen = setting.of.rule == ClipRule::kOutput ? by_output_ : by_weights_;
+    groups_.resize(chosen.size());
+    for (std::size_t g = 0; g < chosen.size(); ++g) {
+        const BestClip& best = chosen[g];
+        groups_.clip_low[g] = best.clip_low;
+        groups_.clip_high[g] = best.clip_high;
+        groups_.cut_low[g] = best.low;
+        groups_.cut_high[g] = best.high;
+        for (std::size_t i = 0; i < kClipRatioCount; ++i) setting.of_ratio[i] += best.errors[i];
+        setting.ratios += static_cast<double>(kClipRatios[best.ratio]);
+        ++setting.scales;
+        if (by_output_.empty()) continue;
+        setting.output.error += by_output_[g].errors[best.ratio];
+        setting.output.squares += by_output_[g].squares;
+    }
+    groups_.add_errors(panel, width, setting.of.format, setting.errors);
+}
+
 void ClipSearchSums::add(const RowPanel& panel) {
+    std::int64_t known = 0;  // groups of so many columns have their clips, by both rules
     for (Setting& setting : settings_) {
-        const std::int64_t width = width_of(setting.format, cols_);
-        find_ranges(panel, width, groups_.low, groups_.high);
-        groups_.resize(groups_.low.size());
-        for_groups(panel, width, [&](std::span<const float> group, std::size_t g) {
-            const BestClip best =
-                best_clip(setting.format, group, {groups_.low[g], groups_.high[g]}, nullptr);
-            groups_.clip_low[g] = best.clip_low;
-            groups_.clip_high[g] = best.clip_high;
-            groups_.cut_low[g] = best.low;
-            groups_.cut_high[g] = best.high;
-            for (std::size_t i = 0; i < kClipRatioCount; ++i) setting.of_ratio[i] += best.errors[i];
-            setting.ratios += static_cast<double>(kClipRatios[best.ratio]);
-            ++setting.scales;
-        });
-        groups_.add_errors(panel, width, setting.format, setting.errors);
+        const std::int64_t width = width_of(setting.of.format, cols_);
+        if (width != known) find_clips(panel, width, setting.of.format);
+        known = width;
+        add_clips(panel, width, setting);
     }
 }
 
@@ -110,6 +159,7 @@ void ClipSearchSums::merge(const ClipSearchSums& other) {
         Setting& setting = settings_[s];
         const Setting& from = other.settings_[s];
         add_errors(from.errors, setting.errors);
+        setting.output.merge(from.output);
         for (std::size_t i = 0; i < kClipRatioCount; ++i) setting.of_ratio[i] += from.of_ratio[i];
         setting.scales += from.scales;
         setting.ratios += from.ratios;
@@ -119,7 +169,7 @@ void ClipSearchSums::merge(const ClipSearchSums& other) {
 std::vector<ClipOutcome> ClipSearchSums::outcomes() const {
     std::vector<ClipOutcome> out;
     for (const Setting& setting : settings_) {
-        out.push_back(outcome_of(setting.errors));
+        out.push_back(outcome_of(setting.errors, setting.output));
         if (setting.scales == 0) continue;
         out.back().mean_ratio = setting.ratios / static_cast<double>(setting.scales);
         const auto least = std::min_element(setting.of_ratio.begin(), setting.of_ratio.end());
@@ -129,19 +179,21 @@ std::vector<ClipOutcome> ClipSearchSums::outcomes() const {
 }
 
 ClipAtSums::ClipAtSums(const std::vector<ClipSetting>& settings, const std::vector<float>& thresholds,
-                       const WeightMoments& of, std::int64_t cols)
-    : of_(of), cols_(cols) {
+                       const WeightMoments& of, std::int64_t cols, std::span<const float> column_weights)
+    : of_(of), cols_(cols), column_weights_(column_weights) {
+    expect_column_weights(column_weights, cols);
     for (const ClipSetting& s : settings) {
-        if (s.percentile) settings_.push_back({s.format, 0, {}});
+        if (s.rule == ClipRule::kPercentile) settings_.push_back({.format = s.format});
     }
-    if (settings_.size() != thresholds.size())
-        throw InvalidArgument("a threshold is expected for each setting with a percentile");
+    if (settings_.size() != thresholds.size() || settings_.size() % kClipPercentiles.size() != 0)
+        throw InvalidArgument("all percentiles of each format are expected, and a threshold for each");
     for (std::size_t i = 0; i < thresholds.size(); ++i) settings_[i].threshold = thresholds[i];
 }
 
 void ClipAtSums::add(const RowPanel& panel) {
     std::int64_t known = 0;  // groups of so many columns have their ranges
-    for (Setting& setting : settings_) {
+    for (std::size_t s = 0; s < settings_.size(); ++s) {
+        Setting& setting = settings_[s];
         const float t = setting.threshold;
         const auto cut = [t](float x) { return std::clamp(x, -t, t); };
         const std::int64_t width = width_of(setting.format, cols_);
@@ -158,18 +210,47 @@ void ClipAtSums::add(const RowPanel& panel) {
             std::transform(groups_.high.begin(), groups_.high.end(), groups_.cut_high.begin(), cut);
         }
         groups_.add_errors(panel, width, setting.format, setting.errors);
+        // All percentiles of a format at once, when the first of them comes.
+        if (s % kClipPercentiles.size() == 0 && !column_weights_.empty())
+            add_output(panel, width, std::span(settings_).subspan(s, kClipPercentiles.size()));
     }
 }
 
+// A lane of the kernel for each percentile, and one that rounds all weights to 0.
+void ClipAtSums::add_output(const RowPanel& panel, std::int64_t width, std::span<Setting> alike) {
+    constexpr std::size_t kLanes = compute::kLanes;
+    static_assert(kClipPercentiles.size() < kLanes);
+    const IntFormat& format = alike.front().format;
+    const auto per_row = static_cast<std::size_t>(ceil_div(cols_, width));
+    for_groups(panel, width, [&](std::span<const float> group, std::size_t g) {
+        const bool whole = of_whole_matrix(format);
+        const ValueRange range{whole ? of_.min : groups_.low[g], whole ? of_.max : groups_.high[g]};
+        float low[kLanes] = {}, high[kLanes] = {};
+        for (std::size_t i = 0; i < alike.size(); ++i) {
+            low[i] = std::clamp(range.low, -alike[i].threshold, alike[i].threshold);
+            high[i] = std::clamp(range.high, -alike[i].threshold, alike[i].threshold);
+        }
+        double errors[kLanes];
+        candidate_errors(format, group, low, high,
+                         &column_weights_[g % per_row * static_cast<std::size_t>(width)], errors);
+        for (std::size_t i = 0; i < alike.size(); ++i) {
+            alike[i].output.error += errors[i];
+            alike[i].output.squares += errors[alike.size()];
+        }
+    });
+}
+
 void ClipAtSums::merge(const ClipAtSums& other) {
-    for (std::size_t s = 0; s < settings_.size(); ++s)
+    for (std::size_t s = 0; s < settings_.size(); ++s) {
         add_errors(other.settings_[s].errors, settings_[s].errors);
+        settings_[s].output.merge(other.settings_[s].output);
+    }
 }
 
 std::vector<ClipOutcome> ClipAtSums::outcomes() const {
     std::vector<ClipOutcome> out;
     for (const Setting& setting : settings_) {
-        out.push_back(outcome_of(setting.errors));
+        out.push_back(outcome_of(setting.errors, setting.output));
         out.back().threshold = setting.threshold;
     }
     return out;

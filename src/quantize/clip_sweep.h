@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "quantize/clipping.h"
@@ -15,11 +16,18 @@ namespace assay {
 
 inline constexpr std::array<double, 5> kClipPercentiles = {0.99, 0.995, 0.999, 0.9995, 1.0};
 
-// Where a range is cut before rounding in `format`: at the quantile `percentile` of |w| over the whole matrix
-// (1: nowhere), or, without one, for each scale where the squared error is least (round_clipped).
+// What decides where a range is cut.
+enum class ClipRule {
+    kPercentile,  // the quantile ClipSetting::percentile of |w| over the whole matrix (1: nowhere)
+    kMse,         // of each scale: the least Σ (w - rounded)² (round_clipped)
+    kOutput,      // of each scale: the least Σ m (w - rounded)², m_c = Σ x_c² of the input channel
+};
+
+// A range that is cut before rounding in `format`.
 struct ClipSetting {
     IntFormat format;
-    std::optional<double> percentile;
+    ClipRule rule = ClipRule::kMse;
+    double percentile = 1;
 };
 
 // c the clipped w, q the rounded c.
@@ -30,14 +38,20 @@ struct ClipOutcome {
     std::int64_t clipped = 0;        // weights with c != w
     std::optional<float> threshold;  // of a percentile
     std::optional<double> mean_ratio;  // of a search: over the scales
-    std::optional<double>
-        one_ratio;  // of a search: the ratio with the least total error, were it every scale's
+    // Of a search: the ratio with the least error (what it searches by), were it every scale's.
+    std::optional<double> one_ratio;
+    // √(Σ_c m_c Σ_o (w_oc - q_oc)² / Σ_c m_c Σ_o w_oc²) with m_c = Σ x_c²: the relative error of the linear's
+    // output x wᵀ where its inputs' channels are uncorrelated (Σ x_a x_b = 0), else an estimate that leaves
+    // the other products of H = Σ x xᵀ out. None without input statistics, and where all is 0.
+    std::optional<double> relative_output_error;
+
+    bool operator==(const ClipOutcome&) const = default;
 };
 
-// All percentiles with one scale for the whole matrix, all with the format's scales; then the search with a
-// scale for each row and with the format's.
+// All percentiles with one scale for the whole matrix, all with the format's scales; then the searches, each
+// with a scale for each row and with the format's: by mse and, with input statistics, by the output's error.
 // Throws InvalidArgument unless clips_by_row(format).
-std::vector<ClipSetting> clip_sweep_settings(const NumberFormat& format);
+std::vector<ClipSetting> clip_sweep_settings(const NumberFormat& format, bool with_inputs);
 
 // The groups of one panel, their ranges, and how they are clipped: memory that is used again.
 struct ClipGroups {
@@ -51,10 +65,22 @@ struct ClipGroups {
     void add_errors(const RowPanel& panel, std::int64_t width, const IntFormat& format, compute::ClipRow& to);
 };
 
-// The searches: settings without percentile. One look.
+// Errors of the output, as ClipOutcome has them.
+struct OutputSums {
+    double error = 0;    // Σ_c m_c Σ_o (w_oc - q_oc)²
+    double squares = 0;  // Σ_c m_c Σ_o w_oc²
+
+    void merge(const OutputSums& other);
+    std::optional<double> relative() const;
+};
+
+// The searches, kMse and kOutput, of clip_sweep_settings(). One look.
 class ClipSearchSums {
   public:
-    ClipSearchSums(const std::vector<ClipSetting>& settings, std::int64_t cols);
+    // column_weights: energy_shares() of the input [cols], which must outlive the sums and their copies, or
+    // empty: there are no statistics, nor kOutput settings. Throws InvalidArgument where they do not fit.
+    ClipSearchSums(const std::vector<ClipSetting>& settings, std::int64_t cols,
+                   std::span<const float> column_weights);
 
     void add(const RowPanel& panel);
     void merge(const ClipSearchSums& other);
@@ -62,23 +88,29 @@ class ClipSearchSums {
 
   private:
     struct Setting {
-        IntFormat format;
+        ClipSetting of;
         compute::ClipRow errors;
+        OutputSums output;
         std::array<double, kClipRatioCount> of_ratio{};
         std::int64_t scales = 0;
         double ratios = 0;
     };
+    void find_clips(const RowPanel& panel, std::int64_t width, const IntFormat& format);
+    void add_clips(const RowPanel& panel, std::int64_t width, Setting& setting);
+
     std::vector<Setting> settings_;
     std::int64_t cols_;
+    std::span<const float> column_weights_;
     ClipGroups groups_;
+    std::vector<BestClip> by_weights_, by_output_;  // of the panel's groups; the latter with statistics
 };
 
-// Settings with percentiles, when their thresholds and the weights' range are known. One look.
+// The percentiles of clip_sweep_settings(), when their thresholds and the weights' range are known. One look.
 class ClipAtSums {
   public:
-    // Shape: thresholds: of the settings with percentiles, in their order.
+    // Shape: thresholds: of the settings with percentiles, in their order; column_weights as above.
     ClipAtSums(const std::vector<ClipSetting>& settings, const std::vector<float>& thresholds,
-               const WeightMoments& of, std::int64_t cols);
+               const WeightMoments& of, std::int64_t cols, std::span<const float> column_weights);
 
     void add(const RowPanel& panel);
     void merge(const ClipAtSums& other);
@@ -89,10 +121,14 @@ class ClipAtSums {
         IntFormat format;
         float threshold = 0;
         compute::ClipRow errors;
+        OutputSums output;
     };
+    void add_output(const RowPanel& panel, std::int64_t width, std::span<Setting> alike);
+
     std::vector<Setting> settings_;
     WeightMoments of_;
     std::int64_t cols_;
+    std::span<const float> column_weights_;
     ClipGroups groups_;
 };
 

@@ -1,6 +1,9 @@
 #include "quantize/clipping.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <variant>
 
@@ -130,24 +133,44 @@ float clip_threshold(MatrixView<const float> w, double p, ThreadPool& pool) {
     return quantiles.quantiles().front();
 }
 
+std::vector<float> energy_shares(std::span<const double> energies) {
+    double most = 0;
+    for (std::size_t c = 0; c < energies.size(); ++c) {
+        if (!(energies[c] >= 0) || !std::isfinite(energies[c]))
+            throw NumericError(fmt::format("Σ x² of input channel {} is {}", c, energies[c]));
+        most = std::max(most, energies[c]);
+    }
+    std::vector<float> shares;
+    for (const double e : energies) shares.push_back(most > 0 ? static_cast<float>(e / most) : 0);
+    return shares;
+}
+
+void candidate_errors(const IntFormat& format, std::span<const float> group, const float* low,
+                      const float* high, const float* column_weights, double* errors) {
+    constexpr std::size_t kLanes = compute::kLanes;
+    float scale[kLanes], inverse[kLanes], least[kLanes], most[kLanes];
+    std::uint16_t clamps = 0;
+    const compute::Grids grids{scale, inverse, least, most, &clamps};
+    make_grids(format, low, high, kLanes, grids);
+    compute::weight_kernels().candidate_errors(group.data(), column_weights, std::ssize(group), &grids,
+                                               errors);
+}
+
 BestClip best_clip(const IntFormat& format, std::span<const float> group, const ValueRange& range,
                    const float* column_weights) {
     constexpr std::size_t kLanes = compute::kLanes;
+    static_assert(kClipRatioCount < kLanes);  // the next lane rounds all weights to 0
     float low[kLanes], high[kLanes], clip_low[kLanes], clip_high[kLanes];
     for (std::size_t i = 0; i < kLanes; ++i) {
-        const float ratio = kClipRatios[std::min(i, kClipRatioCount - 1)];
+        const float ratio = i < kClipRatioCount ? kClipRatios[i] : 0.0f;
         clip_low[i] = ratio * std::min(0.0f, range.low);
         clip_high[i] = ratio * std::max(0.0f, range.high);
         low[i] = std::clamp(range.low, clip_low[i], clip_high[i]);
         high[i] = std::clamp(range.high, clip_low[i], clip_high[i]);
     }
-    float scale[kLanes], inverse[kLanes], least[kLanes], most[kLanes];
-    std::uint16_t clamps = 0;
-    const compute::Grids grids{scale, inverse, least, most, &clamps};
-    make_grids(format, low, high, kLanes, grids);
     BestClip out;
-    compute::weight_kernels().candidate_errors(group.data(), column_weights, std::ssize(group), &grids,
-                                               out.errors);
+    candidate_errors(format, group, low, high, column_weights, out.errors);
+    out.squares = out.errors[kClipRatioCount];
     out.ratio = static_cast<std::size_t>(std::min_element(out.errors, out.errors + kClipRatioCount) -
                                          out.errors);  // the first of equals
     out.low = low[out.ratio];

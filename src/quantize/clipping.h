@@ -44,10 +44,22 @@ float clip_threshold(MatrixView<const float> w, double p, ThreadPool& pool);
 // Whether the scales of a format are of integers and serve one row each.
 bool clips_by_row(const NumberFormat& format);
 
+// Column weights m for inputs with these Σ x² [in]: as shares of the largest, 0 where none is above 0. One
+// factor for all columns changes no choice, and so no f32 sum overflows.
+// Throws NumericError for one that is negative or not finite.
+std::vector<float> energy_shares(std::span<const double> energies);
+
+// errors[i] = Σ m (w - rounded)² of one group of weights of a row in the i-th of compute::kLanes grids, those
+// of weights from low[i] to high[i], where w is clamped to before; a range from 0 to 0 gives Σ m w².
+// column_weights of its columns, or null. Throws NumericError as int_grid().
+void candidate_errors(const IntFormat& format, std::span<const float> group, const float* low,
+                      const float* high, const float* column_weights, double* errors);
+
 // The best clip of one group of weights of a row.
 struct BestClip {
     std::size_t ratio = 0;           // index into kClipRatios
     double errors[compute::kLanes];  // Σ m (w - rounded)² with each ratio, kClipRatioCount of them
+    double squares = 0;              // Σ m w²
     float low = 0, high = 0;         // the weights' range when it is clipped so
     float clip_low = 0, clip_high = 0;
 };

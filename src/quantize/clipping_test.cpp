@@ -28,6 +28,14 @@ Matrix<float> random_matrix(std::int64_t rows, std::int64_t cols, std::uint64_t 
     return m;
 }
 
+// Σ x² of channels of which some have far more than others.
+std::vector<double> random_energies(std::int64_t channels) {
+    std::vector<double> energies;
+    Rng rng(8);
+    for (std::int64_t c = 0; c < channels; ++c) energies.push_back(std::pow(10, 4 * rng.uniform()));
+    return energies;
+}
+
 double squared_distance(const Matrix<float>& a, const Matrix<float>& b) {
     double sum = 0;
     for (std::size_t i = 0; i < a.values().size(); ++i) {
@@ -186,22 +194,24 @@ TEST(Clipping, TheThresholdIsTheWeightBelowWhichTheShareLies) {
         EXPECT_THROW(clip_threshold(f32.view(), p, pool), InvalidArgument);
 }
 
-// All outcomes of a sweep, in the settings' order.
-std::vector<ClipOutcome> sweep(const Matrix<float>& w, const std::vector<ClipSetting>& settings,
-                               int threads) {
+// All outcomes of a sweep, in the settings' order; m: energy_shares(), or empty.
+std::vector<ClipOutcome> sweep(const Matrix<float>& w, const std::vector<ClipSetting>& settings, int threads,
+                               const std::vector<float>& m = {}) {
     ThreadPool pool(threads);
     const RowSource source = rows_of(w.view());
     std::vector<float> thresholds;
     for (const ClipSetting& s : settings) {
-        if (s.percentile) thresholds.push_back(clip_threshold(w.view(), *s.percentile, pool));
+        if (s.rule == ClipRule::kPercentile)
+            thresholds.push_back(clip_threshold(w.view(), s.percentile, pool));
     }
     const WeightMoments moments = scan_rows(source, pool, MomentSums(first_row_mean(source))).moments();
-    const auto searched = scan_rows(source, pool, ClipSearchSums(settings, w.cols())).outcomes();
-    const auto at = scan_rows(source, pool, ClipAtSums(settings, thresholds, moments, w.cols())).outcomes();
+    const auto searched = scan_rows(source, pool, ClipSearchSums(settings, w.cols(), m)).outcomes();
+    const auto at =
+        scan_rows(source, pool, ClipAtSums(settings, thresholds, moments, w.cols(), m)).outcomes();
     std::vector<ClipOutcome> all;
     std::size_t next_search = 0, next_at = 0;
     for (const ClipSetting& s : settings)
-        all.push_back(s.percentile ? at[next_at++] : searched[next_search++]);
+        all.push_back(s.rule == ClipRule::kPercentile ? at[next_at++] : searched[next_search++]);
     return all;
 }
 
@@ -215,12 +225,12 @@ TEST(ClipSweep, OfPercentilesEqualsClampingAndRounding) {
     ThreadPool pool(1);
     const Matrix<float> w = with_tail();
     for (const char* text : {"int4-g128", "int3-sym-g32", "int8-channel"}) {
-        const auto settings = clip_sweep_settings(parse_number_format(text));
+        const auto settings = clip_sweep_settings(parse_number_format(text), false);
         const auto outcomes = sweep(w, settings, 2);
         for (std::size_t i = 0; i < settings.size(); ++i) {
-            if (!settings[i].percentile) continue;
+            if (settings[i].rule != ClipRule::kPercentile) continue;
             Matrix<float> clipped = w;
-            const float t = clip_threshold(w.view(), *settings[i].percentile, pool);
+            const float t = clip_threshold(w.view(), settings[i].percentile, pool);
             for (float& x : clipped.values()) x = std::clamp(x, -t, t);
             const Matrix<float> q = rounded(clipped, settings[i].format);
             const double clip = squared_distance(w, clipped), rounding = squared_distance(clipped, q),
@@ -238,7 +248,7 @@ TEST(ClipSweep, OfPercentilesEqualsClampingAndRounding) {
 TEST(ClipSweep, OfSearchesEqualsRoundClipped) {
     ThreadPool pool(2);
     const Matrix<float> w = with_tail();
-    const auto settings = clip_sweep_settings(IntFormat{.bits = 3, .tile = group_tile(64)});
+    const auto settings = clip_sweep_settings(IntFormat{.bits = 3, .tile = group_tile(64)}, false);
     const auto outcomes = sweep(w, settings, 2);
     ASSERT_EQ(settings.size(), 12);
     for (std::size_t i : {std::size_t{10}, std::size_t{11}}) {
@@ -261,20 +271,128 @@ TEST(ClipSweep, OfSearchesEqualsRoundClipped) {
     EXPECT_LE(outcomes[11].total_error, outcomes[9].total_error);
 }
 
+// What the setting makes of w, written out.
+Matrix<float> rounded_by(const ClipSetting& setting, const Matrix<float>& w, const std::vector<double>& m) {
+    ThreadPool pool(1);
+    Matrix<float> q = w;
+    if (setting.rule == ClipRule::kPercentile) {
+        const float t = clip_threshold(w.view(), setting.percentile, pool);
+        for (float& x : q.values()) x = std::clamp(x, -t, t);
+        return rounded(q, setting.format);
+    }
+    const std::int64_t cols = w.cols(),
+                       width = setting.format.tile.columns == 0 ? cols : setting.format.tile.columns;
+    for (std::int64_t r = 0; r < w.rows(); ++r) {
+        for (std::int64_t c = 0; c < cols; c += width) {
+            const std::int64_t n = std::min(width, cols - c);
+            Matrix<float> group(1, n);
+            std::copy_n(w.row(r).begin() + c, n, group.values().begin());
+            std::vector<double> own(static_cast<std::size_t>(n), 1.0);
+            if (setting.rule == ClipRule::kOutput) std::copy_n(m.begin() + c, n, own.begin());
+            const Matrix<float> best = tried(group, setting.format, own);
+            std::copy_n(best.values().begin(), n, q.row(r).begin() + c);
+        }
+    }
+    return q;
+}
+
+// √(Σ_c m_c Σ_o (w - q)² / Σ_c m_c Σ_o w²).
+double output_error(const Matrix<float>& w, const Matrix<float>& q, const std::vector<double>& m) {
+    double error = 0, squares = 0;
+    for (std::int64_t r = 0; r < w.rows(); ++r) {
+        for (std::int64_t c = 0; c < w.cols(); ++c) {
+            const double x = w.view()(r, c), e = x - static_cast<double>(q.view()(r, c));
+            error += m[static_cast<std::size_t>(c)] * e * e;
+            squares += m[static_cast<std::size_t>(c)] * x * x;
+        }
+    }
+    return std::sqrt(error / squares);
+}
+
+TEST(ClipSweep, OutputErrorsOfAllRowsEqualTheFormulas) {
+    Matrix<float> w = with_tail();
+    for (float& x : w.row(2)) x = 0.7f;  // constant groups
+    for (float& x : w.row(3)) x = 0;
+    std::vector<double> energies = random_energies(w.cols());
+    energies[5] = 0;  // a dead channel, which has the largest weights of its groups
+    for (std::int64_t r = 0; r < w.rows(); ++r) w.view()(r, 5) *= 20;
+    for (const char* text : {"int4-g128", "int3-sym-g32", "int3-channel"}) {
+        const auto settings = clip_sweep_settings(parse_number_format(text), true);
+        const auto outcomes = sweep(w, settings, 2, energy_shares(energies));
+        for (std::size_t i = 0; i < settings.size(); ++i) {
+            const Matrix<float> q = rounded_by(settings[i], w, energies);
+            const double expected = output_error(w, q, energies), total = squared_distance(w, q);
+            EXPECT_NEAR(outcomes[i].relative_output_error.value(), expected, 2e-5 * expected) << text << i;
+            EXPECT_NEAR(outcomes[i].total_error, total, 2e-5 * total) << text << i;
+            if (settings[i].rule != ClipRule::kOutput) continue;
+            const ClipOutcome& mse = outcomes[i - 1];
+            EXPECT_LT(*outcomes[i].relative_output_error, *mse.relative_output_error);
+            EXPECT_GT(outcomes[i].total_error, mse.total_error);
+            EXPECT_LT(*outcomes[i].mean_ratio, *mse.mean_ratio);
+        }
+    }
+}
+
+TEST(ClipSweep, InputsOfEqualEnergyGiveTheMseRowsBitForBit) {
+    const Matrix<float> w = with_tail();
+    const auto settings = clip_sweep_settings(parse_number_format("int3-g64"), true);
+    const auto outcomes = sweep(w, settings, 2, energy_shares(std::vector<double>(300, 3.7)));
+    std::size_t compared = 0;
+    for (std::size_t i = 0; i < settings.size(); ++i) {
+        EXPECT_NEAR(
+            *outcomes[i].relative_output_error,
+            std::sqrt(outcomes[i].total_error / squared_distance(w, Matrix<float>(w.rows(), w.cols()))),
+            1e-5);
+        if (settings[i].rule != ClipRule::kOutput) continue;
+        EXPECT_EQ(settings[i].format, settings[i - 1].format);
+        EXPECT_TRUE(outcomes[i] == outcomes[i - 1]) << i;
+        ++compared;
+    }
+    EXPECT_EQ(compared, 2u);
+}
+
+TEST(ClipSweep, OfInputsThatWereNeverThereClipsNothingByTheirOutput) {
+    const Matrix<float> w = with_tail();
+    const auto settings = clip_sweep_settings(parse_number_format("int4-g64"), true);
+    const auto outcomes = sweep(w, settings, 1, energy_shares(std::vector<double>(300, 0.0)));
+    for (std::size_t i = 0; i < settings.size(); ++i) {
+        EXPECT_EQ(outcomes[i].relative_output_error, std::nullopt);
+        if (settings[i].rule == ClipRule::kOutput) {
+            EXPECT_EQ(outcomes[i].mean_ratio, 1);
+        }
+    }
+}
+
+TEST(ClipSweep, StatisticsOfInputsAreSumsOfSquaresOfEachChannel) {
+    EXPECT_THAT(
+        [] {
+            energy_shares(std::vector<double>{1, -1});
+        },
+        ThrowsMessage<NumericError>(HasSubstr("input channel 1")));
+    EXPECT_THROW(energy_shares(std::vector<double>{NAN}), NumericError);
+    EXPECT_THAT(energy_shares(std::vector<double>{1e300, 0, 5e299}), ::testing::ElementsAre(1, 0, 0.5f));
+    const auto settings = clip_sweep_settings(parse_number_format("int4-g64"), true);
+    EXPECT_THROW(ClipSearchSums(settings, 300, std::vector<float>(299)), InvalidArgument);
+    EXPECT_THROW(ClipSearchSums(settings, 300, {}), InvalidArgument);
+}
+
 TEST(ClipSweep, ThreadsChangeNoBit) {
     const Matrix<float> w = gaussian_twin(random_matrix(500, 100).view(), 2);
-    const auto settings = clip_sweep_settings(IntFormat{.bits = 4, .tile = group_tile(32)});
-    const auto one = sweep(w, settings, 1), three = sweep(w, settings, 3);
+    const std::vector<float> m = energy_shares(random_energies(100));
+    const auto settings = clip_sweep_settings(IntFormat{.bits = 4, .tile = group_tile(32)}, true);
+    const auto one = sweep(w, settings, 1, m), three = sweep(w, settings, 3, m);
     for (std::size_t i = 0; i < one.size(); ++i) {
-        EXPECT_EQ(one[i].total_error, three[i].total_error);
-        EXPECT_EQ(one[i].mean_ratio, three[i].mean_ratio);
+        EXPECT_TRUE(one[i] == three[i]) << i;
+        EXPECT_TRUE(one[i].relative_output_error) << i;
     }
 }
 
 TEST(ClipSweep, IsOfScalesOfOneRow) {
-    EXPECT_THAT([] { clip_sweep_settings(IntFormat{.tile = kTensorTile}); },
+    EXPECT_THAT([] { clip_sweep_settings(IntFormat{.tile = kTensorTile}, false); },
                 ThrowsMessage<InvalidArgument>(HasSubstr("int4-tensor")));
-    EXPECT_EQ(clip_sweep_settings(IntFormat{.tile = kChannelTile}).size(), 11);
+    EXPECT_EQ(clip_sweep_settings(IntFormat{.tile = kChannelTile}, false).size(), 11);
+    EXPECT_EQ(clip_sweep_settings(IntFormat{.tile = kChannelTile}, true).size(), 12);
+    EXPECT_EQ(clip_sweep_settings(IntFormat{.tile = group_tile(64)}, true).size(), 14);
 }
 
 }  // namespace

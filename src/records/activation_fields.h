@@ -57,6 +57,7 @@ void fields(Visitor& visit, R& r) {
     visit("shares_input_with", r.shares_input_with);
     visit("input", r.input);
     visit("output", r.output);
+    visit.if_present("embedding", r.embedding);
 }
 
 template <class Visitor, RecordOf<ActivationsResult> R>

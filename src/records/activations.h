@@ -1,4 +1,5 @@
-// The result of `assay activations`: what goes into each linear and comes out of it.
+// The result of `assay activations`: what goes into each linear and comes out of it; the output layer and the
+// embedding among them.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,9 @@ struct MassiveActivation {
     bool operator==(const MassiveActivation&) const = default;
 };
 
-// One side of a linear, x [rows, channels] over all windows.
+// One side of a linear, x [rows, channels] over all windows. The output layer's input is what the last norm
+// gives, its output the logits before any softcap; the embedding's output is the residual stream before the
+// first block (scaled, where the model scales it).
 struct ActivationSide {
     std::int64_t rows = 0;
     std::int64_t channels = 0;
@@ -60,11 +63,14 @@ struct ActivationSide {
 
 struct ActivationsLinear {
     std::string name;
-    std::int64_t block = 0;
+    std::int64_t block = 0;  // -1: the embedding or the output layer
     std::string projection;
     std::optional<std::string> shares_input_with;  // the first linear that reads the same values
-    ActivationSide input;
-    ActivationSide output;  // x wᵀ + bias, without a residual
+    std::optional<ActivationSide> input;           // none of an embedding: it reads token ids
+    ActivationSide output;                         // x wᵀ + bias, without a residual
+    // Of an embedding that is the output layer, too: what it gives as the embedding; input and output are
+    // then those of the output layer.
+    std::optional<ActivationSide> embedding;
 
     bool operator==(const ActivationsLinear&) const = default;
 };

@@ -92,7 +92,8 @@ WeightsResult weights() {
          .rounding_error = 2,
          .total_error = 2.5,
          .clipped = 9},
-        {.format = "int4-g64", .clip = "mse", .mean_ratio = 0.9, .best_ratio = 0.95, .best = true}};
+        {.format = "int4-g64", .clip = "mse", .mean_ratio = 0.9, .best_ratio = 0.95, .best = true},
+        {.format = "int4-g64", .clip = "output", .relative_output_error = 0.125, .best_output = true}};
     WeightsResult result{.linears = {linear, exact}, .range_ratio_limit = 2};
     result.warnings = {"one", "two"};
     result.group_sweep = {
@@ -224,7 +225,18 @@ ActivationsResult activations() {
                          .projection = "up_proj",
                          .shares_input_with = "model.layers.0.mlp.gate_proj",
                          .input = side,
-                         .output = {.rows = 1024}}}};
+                         .output = {.rows = 1024}},
+                        {.name = "model.embed_tokens",
+                         .block = -1,
+                         .projection = "embed_tokens",
+                         .input = side,
+                         .output = {.rows = 1024},
+                         .embedding = side},
+                        {.name = "model.embed_tokens",
+                         .block = -1,
+                         .projection = "embed_tokens",
+                         .input = std::nullopt,
+                         .output = side}}};
 }
 
 CompareCalibrationResult calibrations(bool answered) {
@@ -308,6 +320,14 @@ TEST(Results, ACalibrationSetIsToldBesideTheResult) {
     const Json document = parse_json(results_text(written), "test");
     EXPECT_EQ(document["calibration"]["warnings"][0]["kind"], "too_few_samples");
     EXPECT_EQ(document["result"]["linears"][0]["input"]["ratio"], 12000);
+}
+
+TEST(Results, AnEmbeddingsInputIsNullAndOnlyATiedOneHasBothUses) {
+    const Json document = parse_json(results_text(envelope(activations())), "test");
+    const Json& linears = document["result"]["linears"];
+    EXPECT_FALSE(linears[0].contains("embedding"));
+    EXPECT_EQ(linears[1]["embedding"]["ratio"], 12000);
+    EXPECT_TRUE(linears[2].contains("input") && linears[2]["input"].is_null());
 }
 
 TEST(Results, TheEnvelopeHasItsStableNames) {
@@ -430,6 +450,17 @@ TEST(Results, OfVersionsWithoutSweepsAreRead) {
     const auto read = std::get<WeightsResult>(parse_results(document.dump(), "test").result);
     EXPECT_FALSE(read.warnings || read.group_sweep || read.linears[0].outliers || read.linears[0].histogram);
     EXPECT_EQ(read.linears[0].relative_error, 0.1);
+}
+
+TEST(Results, OfVersionsWhoseClipSweepsKnewNoOutputsAreRead) {
+    Json document = parse_json(results_text(envelope(weights())), "test");
+    Json& rows = document["result"]["linears"][0]["clip_sweep"];
+    EXPECT_FALSE(rows[0].contains("relative_output_error"));
+    for (const char* name : {"relative_output_error", "best_output"})
+        EXPECT_EQ(rows[2].erase(name), 1u) << name;
+    const auto read = std::get<WeightsResult>(parse_results(document.dump(), "test").result);
+    const ClipSweepRow& row = read.linears[0].clip_sweep->at(2);
+    EXPECT_FALSE(row.relative_output_error || row.best_output);
 }
 
 TEST(Results, RejectsTextThatIsNotJson) {

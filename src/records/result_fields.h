@@ -198,6 +198,8 @@ void fields(Visitor& visit, R& r) {
     visit("clipped", r.clipped);
     visit("best", r.best);
     visit("relative_error", r.relative_error);
+    visit.if_present("relative_output_error", r.relative_output_error);
+    visit.if_present("best_output", r.best_output);
 }
 
 template <class Visitor, RecordOf<WeightsLinear> R>

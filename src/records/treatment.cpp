@@ -21,6 +21,8 @@ constexpr std::array<MethodOption, 5> kAwqOptions{{
     {.name = "true-sequential"},
 }};
 
+constexpr std::array<MethodOption, 1> kClipOptions{{{.name = "inputs"}}};
+
 constexpr std::string_view kSearchDamp = "search-damp", kGradientWeights = "gradient-weights";
 
 constexpr std::array<MethodOption, 10> kGptqOptions{{
@@ -57,7 +59,7 @@ constexpr std::array<MethodOption, 8> kYaqaOptions{{
 
 constexpr std::array<Method, 6> kMethods{{
     {.name = "rtn", .takes_activations = true},
-    {.name = "clip"},
+    {.name = "clip", .options = kClipOptions},
     {.name = "awq", .calibrated = true, .options = kAwqOptions},
     {.name = "gptq", .calibrated = true, .options = kGptqOptions},
     {.name = kSmooth,
@@ -218,8 +220,12 @@ const Method& method_of(const Treatment& treatment) {
         fmt::format("unknown method \"{}\"; known are {}", treatment.method, names_of(kMethods)));
 }
 
+bool looks_at_inputs(const Treatment& treatment) {
+    return method_of(treatment).calibrated || is_set(treatment, "inputs");
+}
+
 bool is_calibrated(const Treatment& treatment) {
-    return method_of(treatment).calibrated || (treatment.activations && !treatment.activations->per_token);
+    return looks_at_inputs(treatment) || (treatment.activations && !treatment.activations->per_token);
 }
 
 bool uses_gradients(const Treatment& treatment) {
@@ -237,6 +243,11 @@ double option(const Treatment& treatment, std::string_view name) {
         throw InvalidArgument(fmt::format("method {} has no option \"{}\"", method.name, name));
     const auto given = treatment.options.find(name);
     return given != treatment.options.end() ? given->second : usual_value(treatment, *row);
+}
+
+bool is_set(const Treatment& treatment, std::string_view flag) {
+    const Method& method = method_of(treatment);
+    return find_row(method.options, flag) != method.options.end() && option(treatment, flag) != 0;
 }
 
 Treatment parse_treatment(std::string_view text) {

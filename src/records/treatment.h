@@ -26,7 +26,7 @@ struct MethodOption {
 // A way to choose the codes.
 struct Method {
     std::string_view name;
-    bool calibrated = false;                // it looks at the linears' inputs on calibration windows
+    bool calibrated = false;                // it looks at the linears' inputs on calibration windows, always
     bool gradients = false;                 // and always at the gradients of their outputs
     std::span<const MethodOption> options;  // by name
     bool takes_activations = false;         // inputs may be quantized, too
@@ -34,7 +34,8 @@ struct Method {
 };
 
 // rtn:  round to nearest; ranges as they are
-// clip: round to nearest in the range, of some for each scale, that rounds with the least squared error
+// clip: round to nearest in the range, of some for each scale, that rounds with the least squared error; with
+//       the option inputs, Σ x² of the input channel weighs each weight's
 // awq:  quantize/awq.h
 // gptq: quantize/gptq.h
 // smooth: quantize/smoothing.h
@@ -53,8 +54,11 @@ struct Treatment {
 // The row of the treatment's method. Throws InvalidArgument where there is none.
 const Method& method_of(const Treatment& treatment);
 
-// Whether it looks at the linears' inputs on calibration windows: as its method does, or for a static scale
-// of its inputs.
+// Whether its codes are chosen by the linears' inputs on calibration windows: as its method does, or for the
+// option inputs.
+bool looks_at_inputs(const Treatment& treatment);
+
+// Whether it looks at them at all: for its codes, or for a static scale of its inputs.
 bool is_calibrated(const Treatment& treatment);
 
 // Whether it looks at the gradients of the linears' outputs, too.
@@ -66,6 +70,9 @@ bool is_set(const Treatment& treatment, std::string_view flag);
 // What an option of the treatment's method is, given or usual; a flag is 0 or 1. Throws InvalidArgument for
 // one that the method does not have.
 double option(const Treatment& treatment, std::string_view name);
+
+// Whether the treatment's method has the flag, and it is set, given or usual.
+bool is_set(const Treatment& treatment, std::string_view flag);
 
 // Reads FORMAT[(option,…)][+ACTIVATIONS][:METHOD[(option,…)]], such as "int4-g64(scale=f32):rtn", "nvfp4",
 // "int4-g64:gptq(act-order,damp=0.05)" or "int8-sym-channel+a8-token:smooth"; the method is rtn where none is

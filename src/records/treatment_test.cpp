@@ -44,6 +44,7 @@ TEST(Treatment, ParsesBackToTheSameTreatment) {
                              "int4-g64:gptq(act-order,gradient-weights,grow)",
                              "int4-g64:awq(grow)",
                              "int4-g64:yaqa(grow)",
+                             "int4-g64:clip(inputs)",
                              "int3-g64:yaqa(awq,fold=no)"}) {
         const Treatment treatment = parse_treatment(text);
         EXPECT_EQ(parse_treatment(to_string(treatment)), treatment) << text;
@@ -81,6 +82,19 @@ TEST(Treatment, IsCalibratedByItsMethodOrAStaticScale) {
     EXPECT_TRUE(is_calibrated(parse_treatment("int8-sym-channel+a8-tensor")));
     EXPECT_TRUE(is_calibrated(parse_treatment("int8-sym-channel+a8-token:smooth")));
     EXPECT_TRUE(is_calibrated(parse_treatment("int4-g64:gptq")));
+    EXPECT_FALSE(is_calibrated(parse_treatment("int4-g64:clip")));
+    EXPECT_TRUE(is_calibrated(parse_treatment("int4-g64:clip(inputs)")));
+}
+
+TEST(Treatment, ChoosesItsCodesByInputsOrNot) {
+    for (const char* text : {"int4-g64:gptq", "int4-g64:clip(inputs)", "int8-sym-channel+a8-tensor:smooth"})
+        EXPECT_TRUE(looks_at_inputs(parse_treatment(text))) << text;
+    for (const char* text :
+         {"int4-g64", "int4-g64:clip", "int4-g64:clip(inputs=no)", "int8-sym-channel+a8-tensor"})
+        EXPECT_FALSE(looks_at_inputs(parse_treatment(text))) << text;
+    EXPECT_TRUE(is_set(parse_treatment("int4-g64:awq"), "clip"));
+    EXPECT_FALSE(is_set(parse_treatment("int4-g64:gptq"), "clip"));
+    EXPECT_FALSE(is_set(parse_treatment("int4-g64:rtn"), "clip"));
 }
 
 TEST(Treatment, RejectsActivationsThatDoNotGoWithTheRest) {
@@ -93,6 +107,7 @@ TEST(Treatment, RejectsActivationsThatDoNotGoWithTheRest) {
              {"int8-sym-channel+a8-token+a8-token", "after '+' a8-token"},
              {"+a8-token", "number format ''"},
              {"int8-sym-channel+a8-token:clip", "chooses codes of weights alone"},
+             {"int8-sym-channel+a8-token:clip(inputs)", "chooses codes of weights alone"},
              {"int8-sym-channel+a8-token:gptq", "chooses codes of weights alone"},
              {"int8-sym-channel:smooth", "name their format"},
              {"int8-sym-channel+a8-token:smooth(alpha=1.5)", "a number from 0 to 1"},
@@ -143,7 +158,8 @@ TEST(Treatment, PrintsOptionsByNameAndOnlyWhereTheyAreNotAsUsual) {
              {"int4-g64:gptq(static-groups)", "int4-g64:gptq(static-groups)"},
              {"int4-g64:gptq(damp=1e-1,clip,act-order=no)", "int4-g64:gptq(clip,damp=0.1)"},
              {"int4-g64:awq(clip,fold=yes)", "int4-g64:awq"},
-             {"int4-g64:gptq(awq,fold)", "int4-g64:gptq(awq)"}}) {
+             {"int4-g64:gptq(awq,fold)", "int4-g64:gptq(awq)"},
+             {"int4-g64:clip(inputs=no)", "int4-g64:clip"}}) {
         EXPECT_EQ(to_string(parse_treatment(text)), canonical);
         EXPECT_EQ(parse_treatment(text), parse_treatment(canonical));
     }

@@ -88,17 +88,21 @@ struct GroupSweepTotal {
 // One linear, or all that are treated together, clipped to c and then rounded to q.
 struct ClipSweepRow {
     std::string format;
-    std::string clip;                      // "percentile" or "mse"
+    std::string clip;                      // "percentile", "mse" or "output"
     std::optional<double> percentile;      // of |w| over the matrix; 1 clips nothing
     std::optional<double> threshold;       // that percentile
-    std::optional<double> mean_ratio;      // mse: of the scales' ranges
-    std::optional<double> best_ratio;      // mse: the best one for all scales alike
+    std::optional<double> mean_ratio;      // mse, output: of the scales' ranges
+    std::optional<double> best_ratio;      // mse, output: the best one for all scales alike
     double clip_error = 0;                 // sum of (w - c)^2
     double rounding_error = 0;             // sum of (c - q)^2
     double total_error = 0;                // sum of (w - q)^2
     std::int64_t clipped = 0;              // weights with c != w
     bool best = false;                     // the least total error of those in the treatment's format
     std::optional<double> relative_error;  // sqrt(total_error) / ||W||_F
+    // sqrt(sum over channels c of m_c |(W - Q)_c|^2 / sum of m_c |W_c|^2), m_c = sum of x_c^2 over the input;
+    // of several linears the root mean square of theirs. None without input statistics, as the next.
+    std::optional<double> relative_output_error;
+    std::optional<bool> best_output;  // the least of it of those in the treatment's format
 
     bool operator==(const ClipSweepRow&) const = default;
 };

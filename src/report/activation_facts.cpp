@@ -31,10 +31,6 @@ bool raises(const ActivationSide& side, std::string_view code) {
     return std::find(side.alerts.begin(), side.alerts.end(), code) != side.alerts.end();
 }
 
-std::string side_name(const SideOfLinear& s) {
-    return s.is_input ? "input" : "output";
-}
-
 std::string plural(std::int64_t count, const char* noun) {
     return fmt::format("{} {}{}", format_count(count), noun, count == 1 ? "" : "s");
 }
@@ -50,7 +46,7 @@ void add_best(const std::vector<SideOfLinear>& sides, std::vector<Item> Activati
     std::stable_sort(all.begin(), all.end(),
                      [&](const auto& a, const auto& b) { return key(*a.second) > key(*b.second); });
     for (std::size_t i = 0; i < std::min(most, all.size()); ++i) {
-        std::vector<std::string> cells{all[i].first->linear->name, side_name(*all[i].first)};
+        std::vector<std::string> cells{all[i].first->linear->name, all[i].first->name()};
         for (std::string& cell : row(all[i].first->side(), *all[i].second)) cells.push_back(std::move(cell));
         table.rows.push_back(std::move(cells));
     }
@@ -58,11 +54,28 @@ void add_best(const std::vector<SideOfLinear>& sides, std::vector<Item> Activati
 
 }  // namespace
 
+std::string SideOfLinear::name() const {
+    const bool tied = linear->embedding.has_value();
+    if (kind == Kind::kEmbedding) return "embedding's output";
+    if (kind == Kind::kInput) return tied ? "head's input" : "input";
+    return tied ? "logits" : "output";
+}
+
+std::vector<SideOfLinear> sides_of(const ActivationsLinear& linear) {
+    std::vector<SideOfLinear> sides;
+    if (linear.input) sides.push_back({&linear, SideOfLinear::Kind::kInput});
+    sides.push_back({&linear, SideOfLinear::Kind::kOutput});
+    if (linear.embedding) sides.push_back({&linear, SideOfLinear::Kind::kEmbedding});
+    return sides;
+}
+
 std::vector<SideOfLinear> sides_by_ratio(const ActivationsResult& result) {
     std::vector<SideOfLinear> sides;
     for (const ActivationsLinear& linear : result.linears) {
-        if (!linear.shares_input_with && linear.input.rows > 0) sides.push_back({&linear, true});
-        if (linear.output.rows > 0) sides.push_back({&linear, false});
+        for (const SideOfLinear& s : sides_of(linear)) {
+            const bool elsewhere = s.kind == SideOfLinear::Kind::kInput && linear.shares_input_with;
+            if (!elsewhere && s.side().rows > 0) sides.push_back(s);
+        }
     }
     const auto ratio = [](const SideOfLinear& s) {
         const double value = s.side().ratio.value_or(0);
@@ -80,7 +93,7 @@ std::vector<std::string> alert_sentences(const ActivationsResult& result) {
         std::int64_t inputs = 0, outputs = 0, tokens = 0, first = 0;
         for (const SideOfLinear& s : sides) {
             if (!raises(s.side(), alert.code)) continue;
-            ++(s.is_input ? inputs : outputs);
+            ++(s.kind == SideOfLinear::Kind::kInput ? inputs : outputs);
             tokens += s.side().massive_tokens;
             first += s.side().massive_first_tokens;
         }
@@ -104,7 +117,7 @@ TextRows side_rows(const std::vector<SideOfLinear>& sides, std::size_t most) {
     for (std::size_t i = 0; i < std::min(most, sides.size()); ++i) {
         const ActivationSide& s = sides[i].side();
         table.rows.push_back(
-            {sides[i].linear->name, side_name(sides[i]), format_significant(s.max),
+            {sides[i].linear->name, sides[i].name(), format_significant(s.max),
              format_significant(s.mean_abs), optional_number(s.ratio), optional_number(s.kurtosis),
              fmt::format("{} of {}", s.outlier_channels, s.channels), format_count(s.persistent_channels),
              s.massive_tokens == 0 ? "0"

@@ -12,11 +12,21 @@ namespace assay {
 
 // One side of a linear; an input that linears share stands once, with the first of them.
 struct SideOfLinear {
-    const ActivationsLinear* linear = nullptr;
-    bool is_input = false;
+    enum class Kind { kInput, kOutput, kEmbedding };
 
-    const ActivationSide& side() const { return is_input ? linear->input : linear->output; }
+    const ActivationsLinear* linear = nullptr;
+    Kind kind = Kind::kOutput;
+
+    const ActivationSide& side() const {
+        if (kind == Kind::kOutput) return linear->output;
+        return kind == Kind::kInput ? *linear->input : *linear->embedding;
+    }
+    // "input" or "output"; of an embedding that is the output layer, too, which of the two has it.
+    std::string name() const;
 };
+
+// Those that the linear has, in that order.
+std::vector<SideOfLinear> sides_of(const ActivationsLinear& linear);
 
 // By ratio max / mean |x|, largest first; sides without rows are left out. They point into `result`.
 std::vector<SideOfLinear> sides_by_ratio(const ActivationsResult& result);

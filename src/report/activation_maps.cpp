@@ -10,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include "report/activation_facts.h"
 #include "report/format.h"
 #include "report/html_text.h"
 #include "report/viridis.h"
@@ -34,14 +35,15 @@ struct ChannelMap {
 };
 
 std::vector<ChannelMap> maps_of(const ActivationsResult& result) {
-    using Key = std::tuple<std::size_t, std::string, bool>;  // inputs first
+    using Key = std::tuple<std::size_t, std::string, SideOfLinear::Kind>;  // inputs first
     std::map<Key, ChannelMap> maps;
     for (const ActivationsLinear& linear : result.linears) {
-        for (const bool output : {false, true}) {
-            const ActivationSide& side = output ? linear.output : linear.input;
+        for (const SideOfLinear& of : sides_of(linear)) {
+            const ActivationSide& side = of.side();
             if (side.map.empty() || !(side.mean_abs > 0)) continue;
-            ChannelMap& map = maps[{usual_place_of_projection(linear.projection), linear.projection, output}];
-            map.title = linear.projection + (output ? " output" : " input");
+            ChannelMap& map =
+                maps[{usual_place_of_projection(linear.projection), linear.projection, of.kind}];
+            map.title = linear.projection + " " + of.name();
             if (map.rows.size() < kMostBlocks) map.rows.push_back({&linear, &side});
         }
     }

@@ -42,7 +42,7 @@ ActivationsResult quiet_result(std::int64_t blocks) {
                                      .output = quiet_side(192)};
             if (linear.projection == "k_proj") {
                 linear.shares_input_with = fmt::format("model.layers.{}.q_proj", b);
-                linear.input.map.clear();
+                linear.input->map.clear();
             }
             result.linears.push_back(linear);
         }
@@ -53,7 +53,7 @@ ActivationsResult quiet_result(std::int64_t blocks) {
 // A massive token in the input of block 1's down_proj, an outlier channel in its output.
 ActivationsResult loud_result() {
     ActivationsResult result = quiet_result(3);
-    ActivationSide& input = result.linears[5].input;
+    ActivationSide& input = *result.linears[5].input;
     input.max = 3075;
     input.ratio = 3843;
     input.massive_tokens = 12;
@@ -135,10 +135,10 @@ TEST(ActivationPage, MapsEachProjectionsInputsAndOutputs) {
 TEST(ActivationPage, IsBoundedWhateverTheFileHolds) {
     ActivationsResult result = quiet_result(3000);
     for (ActivationsLinear& linear : result.linears) {
-        linear.input.map.resize(2000, 1e300);
-        for (std::size_t c = 0; c < linear.input.map.size(); c += 2) linear.input.map[c] = 0;
-        linear.input.outliers.resize(8);
-        linear.input.massive.resize(8);
+        linear.input->map.resize(2000, 1e300);
+        for (std::size_t c = 0; c < linear.input->map.size(); c += 2) linear.input->map[c] = 0;
+        linear.input->outliers.resize(8);
+        linear.input->massive.resize(8);
     }
     EXPECT_LT(html_report(example_envelope(result)).size(), 1u << 20);
     for (std::size_t i = 0; i < result.linears.size(); ++i) result.linears[i].projection = std::to_string(i);
@@ -150,15 +150,39 @@ TEST(ActivationPage, EscapesNamesAndPrintsNoNumberThatIsNone) {
     constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
     for (ActivationsLinear& linear : result.linears) {
         linear.name = linear.projection = "<script>alert('x')</script>";
-        linear.input.max = linear.input.std = linear.output.mean_abs = kNan;
-        linear.input.ratio = kNan;
-        for (auto& m : linear.input.massive) m.value = kNan;
+        linear.input->max = linear.input->std = linear.output.mean_abs = kNan;
+        linear.input->ratio = kNan;
+        for (auto& m : linear.input->massive) m.value = kNan;
         for (auto& c : linear.output.outliers) c.energy_share = kNan;
-        linear.input.map.resize(2, kNan);
+        linear.input->map.resize(2, kNan);
     }
     const std::string html = html_report(example_envelope(result));
     EXPECT_THAT(html, Not(HasSubstr("alert('x')")));
     for (const char* part : {"nan", "NaN", ">inf", "\"inf"}) EXPECT_THAT(html, Not(HasSubstr(part)));
+}
+
+TEST(ActivationReport, NamesTheUsesOfATiedEmbeddingAndAnEmbeddingWithoutInput) {
+    ActivationsResult result = quiet_result(1);
+    ActivationsLinear embedding{.name = "model.embed_tokens",
+                                .block = -1,
+                                .projection = "embed_tokens",
+                                .shares_input_with = std::nullopt,
+                                .input = std::nullopt,
+                                .output = quiet_side(576),
+                                .embedding = std::nullopt};
+    result.linears.push_back(embedding);
+    EXPECT_EQ(sides_by_ratio(result).size(), 5u + 1);
+    EXPECT_THAT(html_report(example_envelope(result)), HasSubstr(">embed_tokens output<"));
+    result.linears.back().input = quiet_side(576);
+    result.linears.back().embedding = quiet_side(576);
+    result.linears.back().embedding->alerts = {"f16_close"};
+    EXPECT_EQ(sides_by_ratio(result).size(), 5u + 3);
+    const std::string text = text_report(example_envelope(result)),
+                      html = html_report(example_envelope(result));
+    for (const char* part : {"head's input", "logits", "embedding's output"})
+        EXPECT_THAT(text, HasSubstr(part));
+    EXPECT_THAT(text, HasSubstr("largest f16 number: 1 output."));
+    EXPECT_THAT(html, HasSubstr(">embed_tokens logits<"));
 }
 
 TEST(ActivationPage, OfNoLinearsIsAPage) {

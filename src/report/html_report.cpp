@@ -262,7 +262,7 @@ std::string tiles(const ActivationsResult& result, const std::vector<SideOfLinea
     if (!sides.empty()) {
         const SideOfLinear& worst = sides.front();
         html += tile("Largest max/mean", format_significant(worst.side().ratio.value_or(0)),
-                     html_escape(worst.linear->name) + (worst.is_input ? " input" : " output"));
+                     html_escape(worst.linear->name + " " + worst.name()));
     }
     return html + "</div>\n";
 }

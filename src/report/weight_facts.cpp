@@ -50,19 +50,57 @@ std::tuple<int, bool, std::int64_t> place_of(const std::string& format) {
 }
 
 std::string clip_text(const ClipSweepRow& row) {
+    if (row.clip == "output") return "least output error";
     if (!row.percentile) return "least squared error";
     return *row.percentile == 1 ? "none" : fmt::format("at {:g} % of |w|", 100 * *row.percentile);
 }
 
 // For how many linears each kind of clip is the best, by format and text.
-std::map<std::pair<std::string, std::string>, std::int64_t> best_counts(const WeightsResult& result) {
-    std::map<std::pair<std::string, std::string>, std::int64_t> counts;
-    for (const WeightsLinear& linear : result.linears) {
-        for (const ClipSweepRow& row : linear.clip_sweep.value_or(std::vector<ClipSweepRow>())) {
-            if (row.best) ++counts[{row.format, clip_text(row)}];
+class BestCounts {
+  public:
+    explicit BestCounts(const WeightsResult& result) {
+        for (const WeightsLinear& linear : result.linears) {
+            for (const ClipSweepRow& row : linear.clip_sweep.value_or(std::vector<ClipSweepRow>())) {
+                auto& [weights, outputs] = counts_[{row.format, clip_text(row)}];
+                weights += row.best ? 1 : 0;
+                outputs += row.best_output.value_or(false) ? 1 : 0;
+            }
         }
     }
-    return counts;
+
+    std::string of(const ClipSweepRow& row, bool by_output) const {
+        const auto found = counts_.find({row.format, clip_text(row)});
+        if (found == counts_.end()) return "";
+        const std::int64_t count = by_output ? found->second.second : found->second.first;
+        return count == 0 ? "" : format_count(count);
+    }
+
+  private:
+    std::map<std::pair<std::string, std::string>, std::pair<std::int64_t, std::int64_t>> counts_;
+};
+
+// The row without a clip beside the best one.
+const ClipSweepRow* unclipped(const std::vector<ClipSweepRow>& rows, const ClipSweepRow* best) {
+    const ClipSweepRow* plain = nullptr;
+    for (const ClipSweepRow& row : rows) {
+        if (best != nullptr && row.format == best->format && row.percentile == 1.0) plain = &row;
+    }
+    return plain;
+}
+
+std::string best_clip_sentence(const ClipSweepRow& best, const ClipSweepRow& plain) {
+    if (&best == &plain)
+        return fmt::format("No clip beats {} without one over the whole model.", plain.format);
+    return fmt::format("The best clip of {} ({}) takes away {} of its squared weight error.", best.format,
+                       clip_text(best), format_percent(1 - best.total_error / plain.total_error));
+}
+
+std::string best_output_sentence(const ClipSweepRow& best, const ClipSweepRow& plain) {
+    const double left = *best.relative_output_error / *plain.relative_output_error;
+    return fmt::format(
+        "By the error of the linears' outputs, as uncorrelated inputs would have it, the best clip of {} is: "
+        "{}. It takes away {} of the squared output error.",
+        best.format, clip_text(best), format_percent(1 - left * left));
 }
 
 }  // namespace
@@ -123,14 +161,28 @@ TextRows clip_sweep_rows(const WeightsResult& result) {
                     "clipped", "best of linears"},
                    {}};
     if (!result.clip_sweep) return table;
-    const auto counts = best_counts(result);
+    const BestCounts counts(result);
+    const bool outputs = std::any_of(result.clip_sweep->begin(), result.clip_sweep->end(),
+                                     [](const ClipSweepRow& row) { return row.relative_output_error; });
+    if (outputs) {
+        table.header.emplace_back("output error");
+        table.header.emplace_back("best by output");
+    }
     for (const ClipSweepRow& row : *result.clip_sweep) {
-        const auto best = counts.find({row.format, clip_text(row)});
-        table.rows.push_back({row.format, clip_text(row) + (row.best ? " (best)" : ""),
-                              format_significant(row.clip_error), format_significant(row.rounding_error),
-                              format_significant(row.total_error), optional_number(row.relative_error),
-                              format_count(row.clipped),
-                              best == counts.end() ? "" : format_count(best->second)});
+        std::vector<std::string> cells{row.format,
+                                       clip_text(row) + (row.best ? " (best)" : ""),
+                                       format_significant(row.clip_error),
+                                       format_significant(row.rounding_error),
+                                       format_significant(row.total_error),
+                                       optional_number(row.relative_error),
+                                       format_count(row.clipped),
+                                       counts.of(row, false)};
+        if (outputs) {
+            cells.push_back(optional_number(row.relative_output_error) +
+                            (row.best_output.value_or(false) ? " (best)" : ""));
+            cells.push_back(counts.of(row, true));
+        }
+        table.rows.push_back(std::move(cells));
     }
     return table;
 }
@@ -146,20 +198,18 @@ std::vector<std::string> sweep_sentences(const WeightsResult& result) {
             "scales of their own. Most runtimes refuse them: {} linears at most.",
             ragged));
     const ClipSweepRow* best = nullptr;
-    const ClipSweepRow* plain = nullptr;
+    const ClipSweepRow* best_output = nullptr;
     const auto rows = result.clip_sweep.value_or(std::vector<ClipSweepRow>());
     for (const ClipSweepRow& row : rows) {
         if (row.best) best = &row;
+        if (row.best_output.value_or(false)) best_output = &row;
     }
-    for (const ClipSweepRow& row : rows) {
-        if (best != nullptr && row.format == best->format && row.percentile == 1.0) plain = &row;
-    }
-    if (plain != nullptr && plain->total_error > 0)
-        sentences.push_back(
-            best == plain ? fmt::format("No clip beats {} without one over the whole model.", plain->format)
-                          : fmt::format("The best clip of {} ({}) takes away {} of its squared weight error.",
-                                        best->format, clip_text(*best),
-                                        format_percent(1 - best->total_error / plain->total_error)));
+    const ClipSweepRow* plain = unclipped(rows, best);
+    if (plain != nullptr && plain->total_error > 0) sentences.push_back(best_clip_sentence(*best, *plain));
+    if (best_output == nullptr || !best_output->relative_output_error) return sentences;
+    plain = unclipped(rows, best_output);
+    if (plain != nullptr && plain->relative_output_error.value_or(0) > 0)
+        sentences.push_back(best_output_sentence(*best_output, *plain));
     return sentences;
 }
 

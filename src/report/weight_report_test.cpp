@@ -12,6 +12,8 @@
 namespace assay {
 namespace {
 
+using ::testing::_;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -94,10 +96,36 @@ TEST(WeightReport, TheTextHasAllTables) {
     EXPECT_THAT(text_report(envelope(old_result())), Not(HasSubstr("Outliers")));
 }
 
+TEST(WeightReport, OutputErrorsStandBesideTheWeightsWhereThereAreAny) {
+    WeightsResult result = example();
+    EXPECT_EQ(clip_sweep_rows(result).header.size(), 8u);
+    for (WeightsLinear& linear : result.linears) {
+        auto& rows = *linear.clip_sweep;
+        rows[0].relative_output_error = 0.2;
+        rows[1].relative_output_error = 0.16;
+        rows.push_back(
+            {.format = "int4-g32", .clip = "output", .total_error = 3.5, .relative_output_error = 0.1});
+        rows[0].best_output = rows[1].best_output = false;
+        rows[2].best_output = true;
+    }
+    result.clip_sweep = result.linears[0].clip_sweep;
+    const TextRows table = clip_sweep_rows(result);
+    ASSERT_EQ(table.rows.size(), 3u);
+    EXPECT_EQ(table.header.size(), 10u);
+    EXPECT_THAT(table.rows[1], ElementsAre("int4-g32", "least squared error (best)", "1", "0", "3", _, "5",
+                                           "2", "0.16", ""));
+    EXPECT_THAT(table.rows[2], ElementsAre("int4-g32", "least output error", "0", "0", "3.5", _, "0", "",
+                                           "0.1 (best)", "2"));
+    EXPECT_THAT(sweep_sentences(result),
+                Contains(HasSubstr("least output error. It takes away 75.0 % of the squared output error")));
+    EXPECT_THAT(text_report(envelope(result)), HasSubstr("best by output"));
+    EXPECT_THAT(html_report(envelope(result)), HasSubstr("least output error"));
+}
+
 TEST(WeightReport, NoClipMayBeTheBest) {
     WeightsResult result = example();
     std::swap((*result.clip_sweep)[0].best, (*result.clip_sweep)[1].best);
-    EXPECT_THAT(sweep_sentences(result), ::testing::Contains(HasSubstr("No clip beats int4-g32")));
+    EXPECT_THAT(sweep_sentences(result), Contains(HasSubstr("No clip beats int4-g32")));
 }
 
 TEST(WeightReport, ThePageHasTablesAndPicturesAndEscapesNames) {

@@ -25,6 +25,7 @@ constexpr std::string_view kWeightDefinitions = R"html(<section><h2>How the numb
 <dt>Bits</dt><dd>stored bits a weight, scales and zero points counted; of all matrices: with embedding and output layer in 16 bits.</dd>
 <dt>RMSE</dt><dd>√mean((w − q)²), q the weight after rounding; relative error: ‖W − Q‖ / ‖W‖.</dd>
 <dt>Clip, rounding and total error</dt><dd>Σ (w − c)², Σ (c − q)² and Σ (w − q)², c the clipped and q the rounded weight.</dd>
+<dt>Output error</dt><dd>√(Σ m (w − q)² / Σ m w²), m = Σ x² of the weight's input channel: the relative error of the linear's output if its inputs were uncorrelated. Over several linears: the root mean square.</dd>
 </dl></section>
 )html";
 

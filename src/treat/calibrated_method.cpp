@@ -69,7 +69,7 @@ void note_unscaled(const Model& model, const Engine& engine, std::span<const Hes
 }  // namespace
 
 void expect_calibrated(const Treatment& treatment) {
-    if (!method_of(treatment).calibrated)
+    if (!looks_at_inputs(treatment))
         throw InvalidArgument(to_string(treatment) + ": its method looks at no inputs");
     if (!std::holds_alternative<IntFormat>(treatment.format)) {
         throw InvalidArgument(fmt::format("{}: {} chooses codes of integer formats only, such as int4-g128",

@@ -10,8 +10,10 @@
 #include "model/model_files.h"
 #include "model/test_models.h"
 #include "model/tiny_models.h"
+#include "quantize/clipping.h"
 #include "quantize/gptq.h"
 #include "quantize/kron.h"
+#include "quantize/rtn.h"
 #include "treat/treatment_overlay.h"
 
 namespace assay {
@@ -73,6 +75,36 @@ TEST_P(CalibrateTest, EveryLinearIsGptqOnTheHessianOfTheModelsOwnRun) {
         EXPECT_EQ(report.treatment, "int4-g16:gptq");
         EXPECT_EQ(report.positions > 0, !report.fallback.has_value()) << report.name;
         EXPECT_LE(report.error_ratio.value_or(1), 1);
+    }
+}
+
+TEST_P(CalibrateTest, ClipByInputsTakesTheRangesWithTheLeastErrorWeighedByTheirEnergy) {
+    TestEngine engine;
+    const std::vector<Treatment> treatments{parse_treatment("int3-g16:clip(inputs)")};
+    const auto overlays = calibrate(model_, engine, windows_, items_, treatments);
+    std::size_t others = 0;  // than those that clip takes without inputs
+    for (const Hessian& h : measure_hessians(model_, engine, windows_, items_)) {
+        std::vector<double> energies;
+        for (std::int64_t c = 0; c < h.sums.size(); ++c) energies.push_back(h.sums(c, c));
+        for (std::size_t i : h.input.items) {
+            const LinearItem& item = model_.items()[i];
+            Matrix<float> treated = read_weight(model_.weights(), item.name);
+            Matrix<float> expected = treated, by_weights = treated;
+            if (h.positions > 0)
+                round_clipped(expected.view(), treatments[0].format, energies, engine.pool);
+            else
+                rtn(expected.view(), treatments[0].format, expected.view(), engine.pool);
+            round_clipped(by_weights.view(), treatments[0].format, engine.pool);
+            overlays[0].apply(item, treated.view());
+            EXPECT_TRUE(same(treated, expected)) << item.name;
+            others += same(expected, by_weights) ? 0 : 1;
+        }
+    }
+    EXPECT_GT(others, items_.size() / 2);
+    for (const CalibratedLinear& report : overlays[0].reports()) {
+        EXPECT_EQ(report.treatment, "int3-g16:clip(inputs)");
+        EXPECT_EQ(report.positions > 0, !report.fallback.has_value()) << report.name;
+        EXPECT_EQ(report.alpha, std::nullopt);
     }
 }
 

@@ -59,13 +59,15 @@ bool scales_inputs(const Treatment& treatment) {
 }
 
 FactorOptions factor_options(const Treatment& treatment) {
-    return {.by_energy = is_set(treatment, "act-order"), .damp = option(treatment, "damp")};
+    FactorOptions options{.by_energy = is_set(treatment, "act-order")};
+    if (treatment.method != "clip") options.damp = option(treatment, "damp");
+    return options;
 }
 
 AwqRounding awq_rounding(const Treatment& treatment) {
     const bool gptq = treatment.method == "gptq";
     return {.format = std::get<IntFormat>(treatment.format),
-            .clip = is_set(treatment, "clip"),
+            .clip = treatment.method == "clip" || is_set(treatment, "clip"),
             .gptq = gptq,
             .static_groups = is_set(treatment, "static-groups")};
 }

@@ -18,6 +18,7 @@ bool scales_inputs(const Treatment& treatment);
 
 // What the treatment's options, those that its method has, say to quantize/.
 FactorOptions factor_options(const Treatment& treatment);
+// Of clip too: without scales the rounding of awq is to nearest, clipped by the inputs' energy.
 AwqRounding awq_rounding(const Treatment& treatment);
 
 // Of one input, or of several that one scaling serves.

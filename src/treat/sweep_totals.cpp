@@ -70,8 +70,10 @@ GroupSweepTotal group_total(const Treated& treated, const ModelSize& size, std::
     return total;
 }
 
+// Linears' outputs are of many sizes: each one's relative error counts alike.
 ClipSweepRow clip_total(const Treated& treated, std::size_t s) {
     ClipSweepRow total;
+    double output = 0, outputs = 0;
     for (const WeightsLinear* linear : treated.linears) {
         const ClipSweepRow& row = (*linear->clip_sweep)[s];
         total.format = row.format;
@@ -81,8 +83,12 @@ ClipSweepRow clip_total(const Treated& treated, std::size_t s) {
         total.rounding_error += row.rounding_error;
         total.total_error += row.total_error;
         total.clipped += row.clipped;
+        if (!row.relative_output_error) continue;
+        output += *row.relative_output_error * *row.relative_output_error;
+        ++outputs;
     }
     total.relative_error = treated.relative(total.total_error);
+    if (outputs > 0) total.relative_output_error = std::sqrt(output / outputs);
     return total;
 }
 

@@ -26,21 +26,38 @@ struct Task {
     const Treatment& treatment;
     const WeightLook& look;
     const Engine& engine;
-    std::vector<ClipSetting> clips;
     std::map<std::string, std::string> stored_types;  // of few bits, by the tensor's name
+};
+
+// What the clip sweep of one item is made of.
+struct Clips {
+    std::vector<ClipSetting> settings;  // none: there is no sweep
+    std::vector<float> column_weights;  // of its input; none: it has none, or no statistics
+
+    Clips(const Task& task, const LinearItem& item) {
+        if (!task.look.clip_sweep) return;
+        const auto index = static_cast<std::size_t>(&item - task.model.items().data());
+        const Activations* inputs = task.look.inputs;
+        if (inputs != nullptr && item.block >= 0 && !inputs->has_input(index))
+            throw InvalidArgument(item.name + ": the statistics of its input are missing");
+        if (inputs != nullptr && inputs->has_input(index))
+            column_weights = energy_shares(inputs->input(index).channel_energy);
+        settings = clip_sweep_settings(task.treatment.format, !column_weights.empty());
+    }
 };
 
 // All that one look at the rows can tell.
 class FirstLook {
   public:
-    FirstLook(const Task& task, const LinearItem& item, const RowSource& rows, MagnitudeQuantiles* quantiles)
+    FirstLook(const Task& task, const LinearItem& item, const RowSource& rows, const Clips& clips,
+              MagnitudeQuantiles* quantiles)
         : moments(first_row_mean(rows)),
           candidates(likely_inside(rows), item.in),
           one_value(task.treatment.format, item.in),
           quantiles_(quantiles) {
         if (treats_row_by_row(task.treatment)) treated.emplace(item, task.treatment, task.look.histograms);
         if (task.look.group_sweep) groups.emplace(item.in);
-        if (task.look.clip_sweep) searches.emplace(task.clips, item.in);
+        if (task.look.clip_sweep) searches.emplace(clips.settings, item.in, clips.column_weights);
     }
 
     void add(const RowPanel& panel) {
@@ -107,14 +124,14 @@ std::vector<ClipOutcome> in_order(const std::vector<ClipSetting>& settings,
     auto next_searched = searched.begin();
     auto next_at = at.begin();
     for (const ClipSetting& setting : settings)
-        all.push_back(setting.percentile ? *next_at++ : *next_searched++);
+        all.push_back(setting.rule == ClipRule::kPercentile ? *next_at++ : *next_searched++);
     return all;
 }
 
 std::vector<double> percentiles_of(const std::vector<ClipSetting>& settings) {
     std::vector<double> all;
     for (const ClipSetting& s : settings) {
-        if (s.percentile) all.push_back(*s.percentile);
+        if (s.rule == ClipRule::kPercentile) all.push_back(s.percentile);
     }
     return all;
 }
@@ -122,18 +139,21 @@ std::vector<double> percentiles_of(const std::vector<ClipSetting>& settings) {
 WeightsLinear look_at(const Task& task, const LinearItem& item) {
     ThreadPool& pool = task.engine.pool;
     const RowSource rows = weight_rows(task.model, item);
+    const Clips clips(task, item);
     std::optional<MagnitudeQuantiles> quantiles;
-    if (task.look.clip_sweep) quantiles.emplace(percentiles_of(task.clips));
+    if (task.look.clip_sweep) quantiles.emplace(percentiles_of(clips.settings));
     MagnitudeQuantiles* const counted = quantiles ? &*quantiles : nullptr;
-    const FirstLook first = scan_rows(rows, pool, FirstLook(task, item, rows, counted));
+    const FirstLook first = scan_rows(rows, pool, FirstLook(task, item, rows, clips, counted));
     const WeightMoments moments = first.moments.moments();
     std::optional<WeightOutliers> outliers = first.candidates.outliers(moments, pool);
     SecondLook look(task, moments);
     if (!outliers) look.outliers.emplace(moments, rows.cols);
     const bool again = quantiles && quantiles->needs_second_look();
-    const auto clips = [&] { return ClipAtSums(task.clips, quantiles->quantiles(), moments, rows.cols); };
+    const auto clipped_at = [&] {
+        return ClipAtSums(clips.settings, quantiles->quantiles(), moments, rows.cols, clips.column_weights);
+    };
     if (again) look.refined = counted;
-    if (quantiles && !again) look.clips = clips();
+    if (quantiles && !again) look.clips = clipped_at();
     const SecondLook second = look.needed() ? scan_rows(rows, pool, look) : look;
     if (!outliers) outliers = second.outliers->outliers();
 
@@ -151,9 +171,9 @@ WeightsLinear look_at(const Task& task, const LinearItem& item) {
     if (second.histogram) out.histogram = to_record(second.histogram->histogram());
     if (first.groups) out.group_sweep = group_rows(item, first.groups->squared_errors(), moments);
     if (quantiles) {
-        const ClipAtSums at = again ? scan_rows(rows, pool, clips()) : *second.clips;
-        out.clip_sweep =
-            clip_rows(task.clips, in_order(task.clips, first.searches->outcomes(), at.outcomes()), moments);
+        const ClipAtSums at = again ? scan_rows(rows, pool, clipped_at()) : *second.clips;
+        out.clip_sweep = clip_rows(
+            clips.settings, in_order(clips.settings, first.searches->outcomes(), at.outcomes()), moments);
         mark_best(to_string(task.treatment.format), *out.clip_sweep);
     }
     const auto type = task.stored_types.find(item.name + ".weight");
@@ -220,8 +240,8 @@ class ReadAhead {
 WeightsResult measure_weight_errors(const Model& model, std::span<const std::size_t> items,
                                     const Treatment& treatment, const Engine& engine,
                                     const WeightLook& look) {
-    Task task{model, treatment, look, engine, {}, quantized_types(model.weights())};
-    if (look.clip_sweep) task.clips = clip_sweep_settings(treatment.format);
+    const Task task{model, treatment, look, engine, quantized_types(model.weights())};
+    if (look.clip_sweep) clip_sweep_settings(treatment.format, false);  // throws before the work begins
     std::uint64_t total = 0;
     for (std::size_t i : items) total += elements(model.items()[i]);
     engine.progress.begin("weights", total);

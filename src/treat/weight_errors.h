@@ -5,6 +5,7 @@
 #include <functional>
 #include <span>
 
+#include "measure/activations.h"
 #include "model/pass.h"
 #include "records/treatment.h"
 #include "records/weights.h"
@@ -17,6 +18,9 @@ struct WeightLook {
     bool clip_sweep = false;   // quantize/clip_sweep.h, of the treatment's format
     bool histograms = false;   // and maps of the treatment's errors
     double range_ratio_limit = 2;
+    // Where given, the clip sweep of items with an input here tells the output's error, too, and searches by
+    // it. All items in blocks must be here.
+    const Activations* inputs = nullptr;
     // Where given, called for each item (index into Model::items()) while its weight, read for this look, is
     // still in memory.
     std::function<void(std::size_t item)> beside;

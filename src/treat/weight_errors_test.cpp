@@ -165,6 +165,39 @@ TEST_F(WeightErrorsTest, TheTreatmentsErrorStandsInTheSweepsToo) {
     }));
 }
 
+TEST_F(WeightErrorsTest, ClipsTellTheOutputsErrorWhereTheInputIsKnown) {
+    std::vector<std::size_t> items(model_.items().size());
+    for (std::size_t i = 0; i < items.size(); ++i) items[i] = i;
+    const auto windows = with_context(random_windows({40, 30}, config_.vocabulary), 0);
+    const Activations inputs = measure_activations(model_, engine_, windows, items, ActivationSides::kInputs);
+    WeightLook look = kAll;
+    look.inputs = &inputs;
+    const WeightsResult result = measure("int4-g32", items, look), without = measure("int4-g32", items, kAll);
+    double squares = 0, linears = 0;
+    for (std::size_t i : items) {
+        const LinearItem& item = model_.items()[i];
+        const auto& clips = *result.linears[i].clip_sweep;
+        const bool has_input = item.role != LinearItem::Role::kEmbedding;
+        ASSERT_EQ(clips.size(), has_input ? 14 : 12) << item.name;
+        EXPECT_EQ(clips.back().clip, has_input ? "output" : "mse");
+        EXPECT_EQ(std::count_if(clips.begin(), clips.end(),
+                                [](const ClipSweepRow& c) { return c.best_output.value_or(false); }),
+                  has_input ? 1 : 0);
+        for (std::size_t row = 0; row < 11; ++row)
+            EXPECT_EQ(clips[row].total_error, (*without.linears[i].clip_sweep)[row].total_error);
+        if (!has_input) continue;
+        EXPECT_LE(*clips[13].relative_output_error, *clips[12].relative_output_error);
+        if (item.role != LinearItem::Role::kBlock) continue;
+        squares += *clips[13].relative_output_error * *clips[13].relative_output_error;
+        ++linears;
+    }
+    ASSERT_EQ(result.clip_sweep->size(), 14);
+    EXPECT_NEAR(*result.clip_sweep->back().relative_output_error, std::sqrt(squares / linears), 1e-12);
+    EXPECT_FALSE(without.clip_sweep->front().relative_output_error);
+    TestEngine three(3);
+    EXPECT_EQ(measure_weight_errors(model_, items, parse_treatment("int4-g32"), three, look), result);
+}
+
 TEST_F(WeightErrorsTest, TotalsAreOfTheBlocksLinears) {
     std::vector<std::size_t> items(model_.items().size());
     for (std::size_t i = 0; i < items.size(); ++i) items[i] = i;

@@ -28,6 +28,18 @@ std::optional<double> relative(double squared_error, const WeightMoments& moment
     return std::sqrt(squared_error / moments.squares);
 }
 
+const char* name_of(ClipRule rule) {
+    switch (rule) {
+        case ClipRule::kPercentile:
+            return "percentile";
+        case ClipRule::kMse:
+            return "mse";
+        case ClipRule::kOutput:
+            return "output";
+    }
+    return "";
+}
+
 std::optional<double> widened(const std::optional<float>& x) {
     return x ? std::optional<double>(*x) : std::nullopt;
 }
@@ -102,9 +114,10 @@ std::vector<ClipSweepRow> clip_rows(const std::vector<ClipSetting>& settings,
     std::vector<ClipSweepRow> rows;
     for (std::size_t i = 0; i < settings.size(); ++i) {
         const ClipOutcome& o = outcomes[i];
+        const bool at = settings[i].rule == ClipRule::kPercentile;
         rows.push_back({.format = to_string(settings[i].format),
-                        .clip = settings[i].percentile ? "percentile" : "mse",
-                        .percentile = settings[i].percentile,
+                        .clip = name_of(settings[i].rule),
+                        .percentile = at ? std::optional(settings[i].percentile) : std::nullopt,
                         .threshold = widened(o.threshold),
                         .mean_ratio = o.mean_ratio,
                         .best_ratio = o.one_ratio,
@@ -112,17 +125,25 @@ std::vector<ClipSweepRow> clip_rows(const std::vector<ClipSetting>& settings,
                         .rounding_error = o.rounding_error,
                         .total_error = o.total_error,
                         .clipped = o.clipped,
-                        .relative_error = relative(o.total_error, moments)});
+                        .relative_error = relative(o.total_error, moments),
+                        .relative_output_error = o.relative_output_error});
     }
     return rows;
 }
 
 void mark_best(const std::string& format, std::vector<ClipSweepRow>& rows) {
     ClipSweepRow* best = nullptr;
+    ClipSweepRow* best_output = nullptr;
     for (ClipSweepRow& row : rows) {
-        if (row.format == format && (best == nullptr || row.total_error < best->total_error)) best = &row;
+        if (row.relative_output_error) row.best_output = false;
+        if (row.format != format) continue;
+        if (best == nullptr || row.total_error < best->total_error) best = &row;
+        if (row.relative_output_error &&
+            (best_output == nullptr || *row.relative_output_error < *best_output->relative_output_error))
+            best_output = &row;
     }
     if (best != nullptr) best->best = true;
+    if (best_output != nullptr) best_output->best_output = true;
 }
 
 std::optional<AlreadyQuantized> find_quantization(const RowSource& rows, const std::string& stored_type,

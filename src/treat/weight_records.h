@@ -34,7 +34,8 @@ std::vector<GroupSweepRow> group_rows(const LinearItem& item, std::span<const do
 std::vector<ClipSweepRow> clip_rows(const std::vector<ClipSetting>& settings,
                                     const std::vector<ClipOutcome>& outcomes, const WeightMoments& moments);
 
-// Marks the row of a clip sweep with the least total error of those in `format`, the first of equals.
+// Marks the rows of a clip sweep with the least total error and, where they have one, the least output error
+// of those in `format`, the first of equals.
 void mark_best(const std::string& format, std::vector<ClipSweepRow>& rows);
 
 // What the file says (an empty type: nothing), and what kQuantizationRows rows, evenly spread, show; none

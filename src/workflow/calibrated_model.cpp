@@ -51,12 +51,11 @@ Workload calibration_workload(const Model& model, const Treatment& treatment,
 }
 
 // Ranges of inputs, and where α is searched, the search on half of the windows.
-std::vector<Workload> ranges_work(const Model& model, const Treatment& treatment,
+std::vector<Workload> ranges_work(Session& session, const Treatment& treatment,
                                   std::span<const EvaluationWindow> calibration) {
-    std::vector<Workload> work{{.model = &model,
-                                .windows = calibration,
-                                .predicts = false,
-                                .tap_bytes = activation_bytes(model, all_block_linears(model))}};
+    const Model& model = session.model();
+    std::vector<Workload> work{
+        activations_workload(model, session.engine().backend, calibration, all_block_linears(model))};
     const auto half = calibration.first((calibration.size() + 1) / 2);
     constexpr auto kTried = static_cast<std::int64_t>(std::size(kSearchedAlphas));
     if (is_set(treatment, "one-alpha"))
@@ -71,7 +70,7 @@ std::vector<Workload> ranges_work(const Model& model, const Treatment& treatment
 std::vector<Workload> calibration_work(Session& session, const Treatment& treatment,
                                        std::span<const EvaluationWindow> calibration) {
     const Model& model = session.model();
-    if (treatment.activations) return ranges_work(model, treatment, calibration);
+    if (treatment.activations) return ranges_work(session, treatment, calibration);
     if (!is_set(treatment, "grow")) return {calibration_workload(model, treatment, calibration)};
     std::vector<Workload> work;
     for (const std::size_t n : growth_sizes(calibration.size())) {

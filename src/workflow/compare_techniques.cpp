@@ -46,9 +46,9 @@ std::vector<Treatment> usual_treatments(const IntFormat& base) {
         texts.push_back(to_string(smaller) + ":rtn");
     }
     for (const char* method :
-         {":clip", ":gptq", ":gptq(act-order)", ":gptq(act-order,clip)", ":gptq(act-order,clip,search-damp)",
-          ":gptq(act-order,clip,gradient-weights)", ":gptq(act-order,clip,grow)", ":awq",
-          ":gptq(act-order,awq,clip)", ":yaqa(act-order,clip)"})
+         {":clip", ":clip(inputs)", ":gptq", ":gptq(act-order)", ":gptq(act-order,clip)",
+          ":gptq(act-order,clip,search-damp)", ":gptq(act-order,clip,gradient-weights)",
+          ":gptq(act-order,clip,grow)", ":awq", ":gptq(act-order,awq,clip)", ":yaqa(act-order,clip)"})
         texts.push_back(format + method);
     for (const char* text : {"int8-sym-channel+a8-token:rtn", "int8-sym-channel+a8-token:smooth",
                              "fp8-e4m3+afp8-token:rtn", "int8-sym-channel:rtn", "fp8-e4m3:rtn"})

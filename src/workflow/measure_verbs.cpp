@@ -239,6 +239,7 @@ std::vector<Finding> findings(Session& session, const Evaluation& text, const Se
 
 // All that the weights alone say, from one reading; the verdicts are those of findings.
 WeightsResult diagnosed_weights(Session& session, const SensitivityOptions& chosen,
+                                const Activations& activations,
                                 std::map<std::size_t, WeightVerdict>& verdicts) {
     const Treatment& treatment = chosen.treatments.front();
     const Model& model = session.model();
@@ -247,6 +248,7 @@ WeightsResult diagnosed_weights(Session& session, const SensitivityOptions& chos
                                  {.group_sweep = true,
                                   .clip_sweep = clips_by_row(treatment.format),
                                   .histograms = true,
+                                  .inputs = &activations,
                                   .beside = [&](std::size_t item) {
                                       verdicts[item] =
                                           look_at_weight(model, engine.pool, model.items()[item], treatment);
@@ -350,10 +352,7 @@ Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelT
         sensitivity_work(session.model(), chosen, chosen.treatments.size(), text.windows);
     work.push_back(runs_of(session.model(), 2, text));
     work.push_back(
-        {.model = &session.model(),
-         .windows = text.windows,
-         .predicts = false,
-         .tap_bytes = activation_bytes(session.model(), block_linears(session.model(), chosen.items))});
+        activations_workload(session.model(), session.engine().backend, text.windows, chosen.items));
     if (session.model().config().layers >= kLeastBlocks)
         work.push_back(runs_of(session.model(), kAdviceRuns, text));
     const auto causes = findings_workload(session.model(), chosen.items, options.findings, text.windows);
@@ -365,15 +364,13 @@ Envelope diagnose(const SweepOptions& options, Progress& progress, const CancelT
     const auto scores = treated_and_not(session, text, together);
     result.perplexity = labelled(perplexity_result(scores[0].blocks, longest_window(text.windows)), text);
     result.all_treated = compared(scores, text, options.seed);
+    session.begin_part("activations");
+    const Activations activations =
+        measure_activations(session.model(), session.engine(), text.windows, chosen.items);
+    result.activations = activations_result(session.model(), activations, text.windows);
     session.begin_part("weights");
     std::map<std::size_t, WeightVerdict> verdicts;
-    result.weights = diagnosed_weights(session, chosen, verdicts);
-    session.begin_part("activations");
-    result.activations =
-        activations_result(session.model(),
-                           measure_activations(session.model(), session.engine(), text.windows,
-                                               block_linears(session.model(), chosen.items)),
-                           text.windows);
+    result.weights = diagnosed_weights(session, chosen, activations, verdicts);
     session.begin_part("sensitivity");
     result.sensitivity = sensitivity(session, text, chosen);
     session.begin_part("patterns");

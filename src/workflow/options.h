@@ -63,6 +63,8 @@ struct WeightsOptions {
     std::string sweep = "none";  // groups, clip, all
     bool histograms = false;     // and maps of the errors, for the report
     double range_ratio = 2;      // above it a linear is worth a warning
+    // With the clip sweep: text whose activations tell the errors of outputs; none: weights alone.
+    std::optional<CalibrationText> calibration;
 };
 
 struct ActivationsOptions {

@@ -25,6 +25,11 @@ TEST(Weights, RejectUnknownSweepsAndImpossibleLimits) {
     options.sweep = "bits";
     EXPECT_THAT([&] { weights(options); }, ThrowsMessage<InvalidArgument>(HasSubstr("groups, clip, all")));
     options = tiny();
+    options.calibration.emplace();
+    options.sweep = "groups";
+    EXPECT_THAT([&] { weights(options); },
+                ThrowsMessage<InvalidArgument>(HasSubstr("--calibration goes with --sweep clip or all")));
+    options = tiny();
     options.range_ratio = 0.5;
     EXPECT_THAT([&] { weights(options); }, ThrowsMessage<InvalidArgument>(HasSubstr("--range-ratio")));
 }
