@@ -245,11 +245,6 @@ double option(const Treatment& treatment, std::string_view name) {
     return given != treatment.options.end() ? given->second : usual_value(treatment, *row);
 }
 
-bool is_set(const Treatment& treatment, std::string_view flag) {
-    const Method& method = method_of(treatment);
-    return find_row(method.options, flag) != method.options.end() && option(treatment, flag) != 0;
-}
-
 Treatment parse_treatment(std::string_view text) {
     const std::size_t separator = method_separator(text);
     const std::string_view formats = text.substr(0, separator);

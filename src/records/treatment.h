@@ -64,9 +64,6 @@ bool is_calibrated(const Treatment& treatment);
 // Whether it looks at the gradients of the linears' outputs, too.
 bool uses_gradients(const Treatment& treatment);
 
-// Whether the treatment's method has this flag, and it is set.
-bool is_set(const Treatment& treatment, std::string_view flag);
-
 // What an option of the treatment's method is, given or usual; a flag is 0 or 1. Throws InvalidArgument for
 // one that the method does not have.
 double option(const Treatment& treatment, std::string_view name);

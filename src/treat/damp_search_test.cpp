@@ -118,7 +118,8 @@ TEST_P(DampSearchTest, OneWindowHasNoHalvesAndTakesTheUsualDamping) {
     const auto overlays = calibrate(model_, engine_, one, items_,
                                     std::vector<Treatment>{parse_treatment("int4-g16:gptq(search-damp)")});
     for (const CalibratedLinear& report : overlays[0].reports()) {
-        if (report.damping_raised == 0) EXPECT_EQ(report.damping, 0.01) << report.name;
+        if (report.damping_raised > 0) continue;
+        EXPECT_EQ(report.damping, 0.01) << report.name;
     }
 }
 
