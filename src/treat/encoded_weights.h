@@ -32,8 +32,8 @@ class EncodedWeights final : public WeightOverlay {
 // One overlay a treatment, which treats these items (indexes, linears of blocks), for swaps and scores: each
 // linear as if all others stayed as they are, its statistics those of the model's own run on the calibration
 // windows. They must not be the windows that measure it. `seed` is of the labels that methods with gradients
-// draw. One run of the model up to the last block that is
-// asked for, with the statistics of one block at a time in memory.
+// draw. One run of the model up to the last block that is asked for, with the statistics of one block at a
+// time in memory.
 // Throws InvalidArgument for no windows or items, for items outside the blocks, for methods that look at no
 // inputs and for options that only mean something block after block (true-sequential); else as run_pass() and
 // treat_linears().

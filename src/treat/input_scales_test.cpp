@@ -141,9 +141,8 @@ TEST_P(InputScalesTest, ThePlainlyRoundedFoldedModelHasTheseCodes) {
 TEST_P(InputScalesTest, MemoryAndThreadsChangeNoBit) {
     TestEngine one(1), three(3);
     three.limits = {.state_bytes = 1, .head_bytes = 1, .chunk_rows = 60};
-    for (const char* text :
-         {"int4-g16:awq", "int3-g16:awq(fold=no,true-sequential)", "int4-g16:yaqa(act-order,awq,clip)",
-          "int3-g16:yaqa(awq,fold=no,true-sequential)"}) {
+    for (const char* text : {"int4-g16:awq", "int3-g16:awq(fold=no,true-sequential)",
+                             "int4-g16:yaqa(act-order,awq,clip,true-sequential)"}) {
         const auto expected = treat(one, text), other = treat(three, text);
         const auto sorted = [](std::vector<CalibratedLinear> reports) {
             std::sort(reports.begin(), reports.end(),
