@@ -85,10 +85,12 @@ OutlierSums::OutlierSums(const WeightMoments& of, std::int64_t cols) : of_(of), 
 // Which of the weights are outliers cannot be foretold: those that are not add nothing, without a branch.
 void OutlierSums::add_row(std::int64_t row, std::span<const PlacedWeight> weights) {
     if (weights.empty()) return;
-    columns_.resize(static_cast<std::size_t>(cols_));
+    columns_.counts.resize(static_cast<std::size_t>(cols_));
+    columns_.max_abs.resize(static_cast<std::size_t>(cols_));
+    columns_.energies.resize(static_cast<std::size_t>(cols_));
     OutlierPart part{.index = row};
     const Inside none;
-    for (const auto& [index, w] : weights) {
+    for (const auto& [column, w] : weights) {
         bool out[kOutlierSigmas.size()];
         for (std::size_t i = 0; i < bands_.size(); ++i) {
             out[i] = static_cast<bool>((w < bands_[i].low) | (w > bands_[i].high));
@@ -99,11 +101,13 @@ void OutlierSums::add_row(std::int64_t row, std::span<const PlacedWeight> weight
         inside_4s_.add(between ? w : none.low, between ? w : none.high);
         const double away = static_cast<double>(w) - of_.mean, energy = out[0] ? away * away : 0.0;
         const float size = out[0] ? std::abs(w) : 0.0f;
-        for (OutlierPart* const to : {&columns_[static_cast<std::size_t>(index)], &part}) {
-            to->count += out[0] ? 1 : 0;
-            to->max_abs = std::max(to->max_abs, size);
-            to->energy += energy;
-        }
+        const auto c = static_cast<std::size_t>(column);
+        columns_.counts[c] += out[0] ? 1 : 0;
+        columns_.max_abs[c] = std::max(columns_.max_abs[c], size);
+        columns_.energies[c] += energy;
+        part.count += out[0] ? 1 : 0;
+        part.max_abs = std::max(part.max_abs, size);
+        part.energy += energy;
     }
     if (part.count == 0) return;
     rows_.push_back(part);
@@ -125,20 +129,22 @@ void OutlierSums::merge(OutlierSums&& other) {
     inside_3s_.add(other.inside_3s_.low, other.inside_3s_.high);
     inside_4s_.add(other.inside_4s_.low, other.inside_4s_.high);
     rows_.insert(rows_.end(), other.rows_.begin(), other.rows_.end());
-    if (columns_.empty()) {
+    if (columns_.counts.empty()) {
         columns_ = std::move(other.columns_);
         return;
     }
-    for (std::size_t c = 0; c < other.columns_.size(); ++c) {
-        columns_[c].count += other.columns_[c].count;
-        columns_[c].max_abs = std::max(columns_[c].max_abs, other.columns_[c].max_abs);
-        columns_[c].energy += other.columns_[c].energy;
+    for (std::size_t c = 0; c < other.columns_.counts.size(); ++c) {
+        columns_.counts[c] += other.columns_.counts[c];
+        columns_.max_abs[c] = std::max(columns_.max_abs[c], other.columns_.max_abs[c]);
+        columns_.energies[c] += other.columns_.energies[c];
     }
 }
 
 std::vector<OutlierPart> OutlierSums::column_parts() const {
-    std::vector<OutlierPart> parts = columns_;
-    for (std::size_t c = 0; c < parts.size(); ++c) parts[c].index = static_cast<std::int64_t>(c);
+    std::vector<OutlierPart> parts;
+    for (std::size_t c = 0; c < columns_.counts.size(); ++c)
+        parts.push_back(
+            {static_cast<std::int64_t>(c), columns_.counts[c], columns_.max_abs[c], columns_.energies[c]});
     return parts;
 }
 
@@ -151,7 +157,7 @@ WeightOutliers OutlierSums::outliers() const {
                                                  std::max(inside_3s_.high, inside_4s_.high)),
                        .rows = worst(rows_),
                        .columns = worst(column_parts())};
-    for (const OutlierPart& column : columns_) out.energy += column.energy;
+    for (double energy : columns_.energies) out.energy += energy;
     return out;
 }
 

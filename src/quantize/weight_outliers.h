@@ -83,9 +83,13 @@ class OutlierSums {
     std::array<SigmaBand, 3> bands_;
     std::array<std::int64_t, 3> counts_{};
     float magnitude_ = 0;
-    Inside inside_3s_, inside_4s_;      // of the latter only those beyond 3 std
-    std::vector<OutlierPart> rows_;     // those with outliers
-    std::vector<OutlierPart> columns_;  // all, without their indexes; empty until the first weight
+    Inside inside_3s_, inside_4s_;   // of the latter only those beyond 3 std
+    std::vector<OutlierPart> rows_;  // those with outliers
+    struct Columns {                 // all; empty until the first weight
+        std::vector<std::int64_t> counts;
+        std::vector<float> max_abs;
+        std::vector<double> energies;
+    } columns_;
     std::int64_t cols_ = 0;
     std::vector<std::int32_t> found_;  // scratch, as the next
     std::vector<PlacedWeight> placed_;
