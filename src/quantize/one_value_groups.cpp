@@ -8,12 +8,13 @@
 namespace assay {
 namespace {
 
-bool one_value_sets(std::span<const float> w, float low, float high, bool symmetric) {
+bool one_value_sets(const compute::WeightKernels& kernels, std::span<const float> w, float low, float high,
+                    bool symmetric) {
     const float lo = std::min(0.0f, low), hi = std::max(0.0f, high);
     if (w.size() < 2 || lo == hi) return false;
     const float half = std::max(-lo, hi) / 2, middle = lo / 2 + hi / 2;
-    return compute::weight_kernels().one_beyond(w.data(), std::ssize(w), symmetric ? -half : middle,
-                                                symmetric ? half : middle, symmetric);
+    return kernels.one_beyond(w.data(), std::ssize(w), symmetric ? -half : middle, symmetric ? half : middle,
+                              symmetric);
 }
 
 }  // namespace
@@ -28,6 +29,7 @@ OneValueSums::OneValueSums(const NumberFormat& format, std::int64_t cols) {
 
 void OneValueSums::add(const RowPanel& panel) {
     if (width_ == 0) return;
+    const compute::WeightKernels& kernels = compute::weight_kernels();
     find_ranges(panel, width_, low_, high_);
     const auto width = static_cast<std::size_t>(width_);
     std::size_t g = 0;
@@ -35,7 +37,7 @@ void OneValueSums::add(const RowPanel& panel) {
         const auto row = panel.w.row(r);
         for (std::size_t first = 0; first < row.size(); first += width, ++g) {
             const auto group = row.subspan(first, std::min(width, row.size() - first));
-            groups_.of_one_value += one_value_sets(group, low_[g], high_[g], symmetric_) ? 1 : 0;
+            groups_.of_one_value += one_value_sets(kernels, group, low_[g], high_[g], symmetric_) ? 1 : 0;
         }
     }
     groups_.groups += static_cast<std::int64_t>(g);

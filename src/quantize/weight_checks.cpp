@@ -41,8 +41,9 @@ std::optional<int> steps_of(const std::vector<double>& values, double step, doub
 }
 
 std::vector<double> different_values(std::span<const float> group) {
-    std::vector<double> sorted(group.begin(), group.end());
-    std::sort(sorted.begin(), sorted.end());
+    std::vector<float> in_order(group.begin(), group.end());
+    std::sort(in_order.begin(), in_order.end());
+    std::vector<double> sorted(in_order.begin(), std::unique(in_order.begin(), in_order.end()));
     const auto same = [](double a, double b) {
         return b - a <= 0x1p-22 * std::max(std::abs(a), std::abs(b));
     };

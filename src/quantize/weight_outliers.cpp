@@ -82,39 +82,36 @@ OutlierSums::OutlierSums(const WeightMoments& of, std::int64_t cols) : of_(of), 
     for (std::size_t i = 0; i < bands_.size(); ++i) bands_[i] = sigma_band(of, kOutlierSigmas[i]);
 }
 
-void OutlierSums::add_outlier(std::int64_t column, float w) {
-    const auto c = static_cast<std::size_t>(column);
-    const double away = static_cast<double>(w) - of_.mean, energy = away * away;
-    const float size = std::abs(w);
-    OutlierPart& row = rows_.back();
-    ++row.count;
-    row.max_abs = std::max(row.max_abs, size);
-    row.energy += energy;
-    ++columns_.counts[c];
-    columns_.max_abs[c] = std::max(columns_.max_abs[c], size);
-    columns_.energies[c] += energy;
-    ++counts_[0];
-    for (std::size_t i = 1; i < bands_.size(); ++i) counts_[i] += w < bands_[i].low || w > bands_[i].high;
-    if (w >= bands_[1].low && w <= bands_[1].high) inside_4s_.add(w, w);
-}
-
+// Which of the weights are outliers cannot be foretold: those that are not add nothing, without a branch.
 void OutlierSums::add_row(std::int64_t row, std::span<const PlacedWeight> weights) {
-    bool first = true;
+    if (weights.empty()) return;
+    columns_.counts.resize(static_cast<std::size_t>(cols_));
+    columns_.max_abs.resize(static_cast<std::size_t>(cols_));
+    columns_.energies.resize(static_cast<std::size_t>(cols_));
+    OutlierPart part{.index = row};
+    const Inside none;
     for (const auto& [column, w] : weights) {
-        if (w >= bands_[0].low && w <= bands_[0].high) {
-            inside_3s_.add(w, w);
-            continue;
+        bool out[kOutlierSigmas.size()];
+        for (std::size_t i = 0; i < bands_.size(); ++i) {
+            out[i] = static_cast<bool>((w < bands_[i].low) | (w > bands_[i].high));
+            counts_[i] += out[i] ? 1 : 0;
         }
-        if (first) {
-            columns_.counts.resize(static_cast<std::size_t>(cols_));
-            columns_.max_abs.resize(static_cast<std::size_t>(cols_));
-            columns_.energies.resize(static_cast<std::size_t>(cols_));
-            rows_.push_back({.index = row});
-        }
-        first = false;
-        add_outlier(column, w);
+        const bool between = out[0] && !out[1];  // 3 and 4 std
+        inside_3s_.add(out[0] ? none.low : w, out[0] ? none.high : w);
+        inside_4s_.add(between ? w : none.low, between ? w : none.high);
+        const double away = static_cast<double>(w) - of_.mean, energy = out[0] ? away * away : 0.0;
+        const float size = out[0] ? std::abs(w) : 0.0f;
+        const auto c = static_cast<std::size_t>(column);
+        columns_.counts[c] += out[0] ? 1 : 0;
+        columns_.max_abs[c] = std::max(columns_.max_abs[c], size);
+        columns_.energies[c] += energy;
+        part.count += out[0] ? 1 : 0;
+        part.max_abs = std::max(part.max_abs, size);
+        part.energy += energy;
     }
-    if (!first) magnitude_ = std::max(magnitude_, rows_.back().max_abs);
+    if (part.count == 0) return;
+    rows_.push_back(part);
+    magnitude_ = std::max(magnitude_, part.max_abs);
 }
 
 void OutlierSums::add(const RowPanel& panel) {

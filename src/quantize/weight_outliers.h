@@ -77,7 +77,6 @@ class OutlierSums {
         void add(float low_too, float high_too);
     };
 
-    void add_outlier(std::int64_t column, float w);
     std::vector<OutlierPart> column_parts() const;
 
     WeightMoments of_;
@@ -86,7 +85,7 @@ class OutlierSums {
     float magnitude_ = 0;
     Inside inside_3s_, inside_4s_;   // of the latter only those beyond 3 std
     std::vector<OutlierPart> rows_;  // those with outliers
-    struct Columns {                 // all; empty until the first outlier
+    struct Columns {                 // all; empty until the first weight
         std::vector<std::int64_t> counts;
         std::vector<float> max_abs;
         std::vector<double> energies;

@@ -28,8 +28,9 @@ struct WeightLook {
 
 // Of the given items (indexes into Model::items()), in their order. Formulas: quantize/weight_moments.h,
 // weight_outliers.h, one_value_groups.h, reconstruction.h; sizes: number/number_format.h, storage_size.
-// Each weight is read from the disk once and looked at row by row, twice or, with the clip sweep, up to three
-// times, so that its size needs no memory; treatments whose scales serve several rows need it whole.
+// Each weight is read from the disk once and looked at row by row, so that its size needs no memory: once,
+// where the outliers can be kept from the first look; histograms need a second look, the clip sweep up to
+// three. Treatments whose scales serve several rows need it whole.
 // Throws NumericError naming the tensor at NaN, Inf or a scale that overflows its type; InvalidArgument for a
 // clip sweep of a format that clip_sweep_settings() refuses.
 WeightsResult measure_weight_errors(const Model& model, std::span<const std::size_t> items,

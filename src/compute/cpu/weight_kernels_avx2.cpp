@@ -89,10 +89,12 @@ struct Avx2 {
         const __m256 sign = _mm256_set1_ps(-0.0f);
         return {_mm256_andnot_ps(sign, x.a), _mm256_andnot_ps(sign, x.b)};
     }
-    // Writes `first` plus the place of each bit. Returns the place behind.
-    static std::int32_t* write_places(unsigned bits, std::int32_t first, std::int32_t* out) {
-        for (; bits != 0; bits &= bits - 1) *out++ = first + __builtin_ctz(bits);
-        return out;
+    // Of the lanes with x = y only: elsewhere x becomes NaN, and the second operand is what is left.
+    static Lanes smaller_where_equal(Lanes x, Lanes y, Lanes z) {
+        return {_mm256_min_ps(or_nan(x.a, y.a), z.a), _mm256_min_ps(or_nan(x.b, y.b), z.b)};
+    }
+    static Lanes larger_where_equal(Lanes x, Lanes y, Lanes z) {
+        return {_mm256_max_ps(or_nan(x.a, y.a), z.a), _mm256_max_ps(or_nan(x.b, y.b), z.b)};
     }
     static __m256 smaller_half(Lanes x) { return _mm256_min_ps(x.a, x.b); }
     static __m256 larger_half(Lanes x) { return _mm256_max_ps(x.a, x.b); }
@@ -138,6 +140,7 @@ struct Avx2 {
     static unsigned bits(__m256 a, __m256 b) {
         return static_cast<unsigned>(_mm256_movemask_ps(a) | _mm256_movemask_ps(b) << 8);
     }
+    static __m256 or_nan(__m256 x, __m256 y) { return _mm256_or_ps(x, _mm256_cmp_ps(x, y, _CMP_NEQ_UQ)); }
     static __m256 nearest(__m256 x) {
         return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     }

@@ -50,12 +50,12 @@ struct Avx512 {
     static unsigned less(Lanes x, Lanes y) { return _mm512_cmp_ps_mask(x, y, _CMP_LT_OQ); }
     static unsigned differ(Lanes x, Lanes y) { return _mm512_cmp_ps_mask(x, y, _CMP_NEQ_UQ); }
     static Lanes magnitude(Lanes x) { return _mm512_maskz_andnot_ps(kAll, splat(-0.0f), x); }
-    // Writes `first` plus the place of each bit; there must be room for 16 numbers. Returns the place behind.
-    static std::int32_t* write_places(unsigned bits, std::int32_t first, std::int32_t* out) {
-        const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-        const __m512i places = _mm512_add_epi32(lanes, _mm512_set1_epi32(first));
-        _mm512_storeu_si512(out, _mm512_maskz_compress_epi32(static_cast<__mmask16>(bits), places));
-        return out + __builtin_popcount(bits);
+    // Of the lanes with x = y only; elsewhere z.
+    static Lanes smaller_where_equal(Lanes x, Lanes y, Lanes z) {
+        return _mm512_mask_min_ps(z, _mm512_cmp_ps_mask(x, y, _CMP_EQ_OQ), x, z);
+    }
+    static Lanes larger_where_equal(Lanes x, Lanes y, Lanes z) {
+        return _mm512_mask_max_ps(z, _mm512_cmp_ps_mask(x, y, _CMP_EQ_OQ), x, z);
     }
     static __m256 smaller_half(Lanes x) { return _mm256_min_ps(low(x), high(x)); }
     static __m256 larger_half(Lanes x) { return _mm256_max_ps(low(x), high(x)); }

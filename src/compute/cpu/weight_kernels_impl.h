@@ -326,6 +326,7 @@ struct WeightKernelSet {
 
     static void row_errors(const float* w, std::int64_t n, std::int64_t width, const Grids* grids,
                            std::int64_t first, ErrorRow* row) {
+        const Lanes ones = splat(1);
         Lanes squares = splat(0), sizes = splat(0), largest = splat(0);
         for_group_lanes(
             w, n, width, first, [&](std::int64_t g) { return GroupLanes(*grids, g); },
@@ -333,7 +334,7 @@ struct WeightKernelSet {
                 const Lanes e = Isa::subtract_product(x, group.steps(x), group.scale);
                 const Lanes size = Isa::magnitude(e);
                 squares = Isa::fma(e, e, squares);
-                sizes = Isa::add(sizes, size);
+                sizes = Isa::fma(size, ones, sizes);  // see PowerLanes
                 largest = Isa::larger(largest, size);
             },
             [&] {
@@ -418,24 +419,29 @@ struct WeightKernelSet {
         }
     }
 
+    // Blocks of lanes with weights outside are few, and where they are cannot be foretold: their places are
+    // written without a branch, 64 weights at a time.
     static void outside(const float* w, std::int64_t n, float low, float high, std::int32_t* columns,
                         OutsideRow* row) {
+        constexpr std::int64_t kBlock = 64;
         const Lanes lows = splat(low), highs = splat(high);
         Lanes least = splat(row->low), most = splat(row->high);
         std::int32_t* next = columns;
         std::int64_t i = 0;
-        for (; i + kLanes <= n; i += kLanes) {
-            const Lanes x = load(w + i), inside = Isa::smaller(Isa::larger(x, lows), highs);
-            const unsigned out = Isa::differ(x, inside);
-            if (out == 0) {
-                least = Isa::smaller(least, x);
-                most = Isa::larger(most, x);
-            } else {
-                least = Isa::smaller(least, Isa::where_equal(x, inside, x, least));
-                most = Isa::larger(most, Isa::where_equal(x, inside, x, most));
-                next = Isa::write_places(out, static_cast<std::int32_t>(i), next);
-            }
+        const auto add = [&](Lanes x) {
+            const Lanes inside = Isa::smaller(Isa::larger(x, lows), highs);
+            least = Isa::smaller_where_equal(x, inside, least);
+            most = Isa::larger_where_equal(x, inside, most);
+            return static_cast<std::uint64_t>(Isa::differ(x, inside));
+        };
+        for (; i + kBlock <= n; i += kBlock) {
+            const std::uint64_t out = add(load(w + i)) | add(load(w + i + kLanes)) << 16 |
+                                      add(load(w + i + 2 * kLanes)) << 32 |
+                                      add(load(w + i + 3 * kLanes)) << 48;
+            next = write_places(out, static_cast<std::int32_t>(i), next);
         }
+        for (; i + kLanes <= n; i += kLanes)
+            next = write_places(add(load(w + i)), static_cast<std::int32_t>(i), next);
         row->low = Isa::smallest(least);
         row->high = Isa::largest(most);
         for (; i < n; ++i) {
@@ -447,6 +453,12 @@ struct WeightKernelSet {
             }
         }
         row->count = next - columns;
+    }
+
+    // Writes `first` plus the place of each bit. Returns the place behind.
+    static std::int32_t* write_places(std::uint64_t bits, std::int32_t first, std::int32_t* out) {
+        for (; bits != 0; bits &= bits - 1) *out++ = first + static_cast<std::int32_t>(__builtin_ctzll(bits));
+        return out;
     }
 
     static constexpr WeightKernels table(const char* name) {
