@@ -112,10 +112,10 @@ TEST(WeightReport, OutputErrorsStandBesideTheWeightsWhereThereAreAny) {
     const TextRows table = clip_sweep_rows(result);
     ASSERT_EQ(table.rows.size(), 3u);
     EXPECT_EQ(table.header.size(), 10u);
-    EXPECT_THAT(table.rows[1], ElementsAre("int4-g32", "least squared error (best)", "1", "0", "3", _, "5",
-                                           "2", "0.16", ""));
-    EXPECT_THAT(table.rows[2], ElementsAre("int4-g32", "least output error", "0", "0", "3.5", _, "0", "",
-                                           "0.1 (best)", "2"));
+    EXPECT_THAT(table.rows[1], ElementsAre("int4-g32", "least squared error (best)", "1.00", "0", "3.00", _,
+                                           "5", "2", "0.160", ""));
+    EXPECT_THAT(table.rows[2], ElementsAre("int4-g32", "least output error", "0", "0", "3.50", _, "0", "",
+                                           "0.100 (best)", "2"));
     EXPECT_THAT(sweep_sentences(result),
                 Contains(HasSubstr("least output error. It takes away 75.0 % of the squared output error")));
     EXPECT_THAT(text_report(envelope(result)), HasSubstr("best by output"));

