@@ -33,8 +33,9 @@ function(assay_module name)
   if(tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE assay_${name} GTest::gmock GTest::gtest_main)
-    # Half of a build is tests: little optimization, and no path of this checkout, so that ccache serves others, too.
-    target_compile_options(${name}_test PRIVATE -O1)
+    # Half of a build is tests: little optimization (none where sanitizers make it dear), and no path of this checkout,
+    # so that ccache serves others, too.
+    target_compile_options(${name}_test PRIVATE $<IF:$<BOOL:${ASSAY_SANITIZE}>,-O0,-O1>)
     target_compile_definitions(${name}_test PRIVATE ASSAY_TEST_DATA="tests/data")
     gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60
         WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTIES LABELS unit)
