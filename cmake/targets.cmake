@@ -20,6 +20,11 @@ if(CMAKE_CXX_COMPILER_ID MATCHES Clang OR NOT ASSAY_SANITIZE)
   target_link_options(assay_flags INTERFACE -fuse-ld=lld)
 endif()
 
+set(test_optimization -O1)
+if(ASSAY_SANITIZE)
+  set(test_optimization -O0)
+endif()
+
 # assay_module(NAME USES... [LIBS...]): folder NAME becomes library assay_NAME; its *_test.cpp become NAME_test.
 function(assay_module name)
   cmake_parse_arguments(arg "" "" "USES;LIBS" ${ARGN})
@@ -33,9 +38,9 @@ function(assay_module name)
   if(tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE assay_${name} GTest::gmock GTest::gtest_main)
-    # Half of a build is tests: little optimization (none where sanitizers make it dear), and no path of this checkout,
-    # so that ccache serves others, too.
-    target_compile_options(${name}_test PRIVATE $<IF:$<BOOL:${ASSAY_SANITIZE}>,-O0,-O1>)
+    # Half of a build is tests: little optimization, none where sanitizers make it dear; and no path of this checkout, so
+    # that ccache serves others, too.
+    target_compile_options(${name}_test PRIVATE ${test_optimization})
     target_compile_definitions(${name}_test PRIVATE ASSAY_TEST_DATA="tests/data")
     gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60
         WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTIES LABELS unit)
