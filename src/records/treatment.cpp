@@ -40,9 +40,10 @@ constexpr std::array<MethodOption, 10> kGptqOptions{{
 
 constexpr std::string_view kSmooth = "smooth";
 
-constexpr std::array<MethodOption, 3> kSmoothOptions{{
+constexpr std::array<MethodOption, 4> kSmoothOptions{{
     {.name = "alpha", .flag = false, .usual = 0.5},
     {.name = "one-alpha"},
+    {.name = "scored"},
     {.name = "search"},
 }};
 
@@ -129,7 +130,9 @@ void check_parts(const Treatment& treatment, std::string_view text) {
     if (method.name != kSmooth) return;
     const bool searched = treatment.options.contains("search");
     if (searched && treatment.options.contains("alpha")) reject("takes alpha or search, not both");
-    if (!searched && treatment.options.contains("one-alpha")) reject("takes one-alpha beside search only");
+    const bool one = treatment.options.contains("one-alpha"), scored = treatment.options.contains("scored");
+    if (!searched && (one || scored)) reject("takes one-alpha and scored beside search only");
+    if (one && scored) reject("takes one-alpha or scored, not both");
 }
 
 // Reads METHOD[(option,…)] of a treatment.

@@ -114,7 +114,9 @@ TEST(Treatment, RejectsActivationsThatDoNotGoWithTheRest) {
              {"int8-sym-channel+a8-token:smooth(alpha=nan)", "a number from 0 to 1"},
              {"int8-sym-channel+a8-token:smooth(alpha=)", "a number from 0 to 1"},
              {"int8-sym-channel+a8-token:smooth(alpha=0.7,search)", "alpha or search, not both"},
-             {"int8-sym-channel+a8-token:smooth(one-alpha)", "one-alpha beside search only"},
+             {"int8-sym-channel+a8-token:smooth(one-alpha)", "one-alpha and scored beside search only"},
+             {"int8-sym-channel+a8-token:smooth(scored)", "one-alpha and scored beside search only"},
+             {"int8-sym-channel+a8-token:smooth(search,one-alpha,scored)", "one-alpha or scored, not both"},
              {"int8-sym-channel+a8-token:smooth(damp=0.1)", "has no option \"damp\""}}) {
         const std::string given = text;
         EXPECT_THAT([&] { parse_treatment(given); }, ThrowsMessage<InvalidArgument>(HasSubstr(why))) << given;

@@ -118,7 +118,8 @@ class InputCalibration {
         std::array<Overlay, kAlphaCount> tried;
         for (std::size_t a = 0; a < kAlphaCount; ++a)
             tried[a] = overlay(treatment, everywhere(kSearchedAlphas[a]), seen_);
-        return is_set(treatment, "one-alpha") ? least_damage(tried) : least_scores(tried);
+        if (is_set(treatment, "one-alpha")) return least_damage(tried);
+        return is_set(treatment, "scored") ? least_scores(tried) : least_errors(tried);
     }
 
     // The α of the least mean KL.
@@ -131,6 +132,24 @@ class InputCalibration {
             if (mean_kl(scores[a + 1].blocks) < mean_kl(scores[best + 1].blocks)) best = a;
         }
         return everywhere(kSearchedAlphas[best]);
+    }
+
+    // Of each input the α of the least sum of squared relative errors.
+    Alphas least_errors(std::span<const Overlay> tried) const {
+        std::vector<const WeightOverlay*> overlays;
+        for (const Overlay& overlay : tried) overlays.push_back(overlay.get());
+        const auto errors = output_errors(model_, engine_, held_out_, linears_, overlays);
+        Alphas alphas(inputs_.size());
+        std::size_t row = 0;
+        for (std::size_t i = 0; i < inputs_.size(); ++i) {
+            std::array<double, kAlphaCount> sums{};
+            for (std::size_t l = 0; l < inputs_[i].linears.size(); ++l, ++row) {
+                for (std::size_t a = 0; a < kAlphaCount; ++a) sums[a] += errors[row][a] * errors[row][a];
+            }
+            const auto least = std::min_element(sums.begin(), sums.end()) - sums.begin();
+            if (folds(i)) alphas[i] = kSearchedAlphas[least];
+        }
+        return alphas;
     }
 
     // Of each input the α of the least sum of its linears' scored damages.

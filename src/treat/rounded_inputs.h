@@ -54,9 +54,10 @@ inline constexpr double kSearchedAlphas[] = {0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.
 //     is that of all linears that read it, but routers. Channels that share a row of the source share s, by
 //     the largest of their maxima. Other inputs are rounded as they are, with the reason in the reports.
 //   search: ranges of every second window, the first one among them; α of each input is the one with the
-//     least sum of its linears' damage on the other windows, as the block estimator scores it
-//     (measure/damage_estimate.h, all α with the same labels); with one-alpha the one of all inputs that has
-//     the least mean KL on them. Ranges of all windows then make s.
+//     least Σ ‖ΔY‖²/‖Y‖² of its linears on the other windows; with scored the least sum of its linears'
+//     damage on them, as the block estimator scores it (measure/damage_estimate.h, all α with the same
+//     labels); with one-alpha the one of all inputs that has the least mean KL on them. Ranges of all windows
+//     then make s.
 //   static ranges: s_x = max |x_c / s_c| / top. An input that was always 0, or that no position reaches, has
 //     a scale for each position instead, with a note on the engine's progress.
 // Reports hold errors on every second window with ranges of the others (of all, where there is one window).

@@ -174,6 +174,7 @@ TEST_P(RoundedInputsTest, ThreadsAndMemoryChangeNoBit) {
     TestEngine one(1), three(3);
     three.limits = {.state_bytes = 1, .head_bytes = 1, .chunk_rows = 50};
     const std::vector<std::string> texts{"int8-sym-channel+a8-tensor:smooth(search)",
+                                         "int8-sym-channel+a8-tensor:smooth(scored,search)",
                                          "fp8-e4m3+afp8-token:smooth(one-alpha,search)"};
     const auto a = calibrate(one, texts), b = calibrate(three, texts);
     for (std::size_t t = 0; t < texts.size(); ++t) {
@@ -237,7 +238,7 @@ TEST_P(RoundedInputsTest, SmoothingIsFolding) {
 }
 
 // Ranges of windows 0 and 2, damage on 1 and 3, each α scored by itself.
-TEST_P(RoundedInputsTest, ASearchTakesTheAlphasOfTheLeastScoredDamage) {
+TEST_P(RoundedInputsTest, AScoredSearchTakesTheAlphasOfTheLeastDamage) {
     TestEngine engine;
     const std::vector<EvaluationWindow> seen{windows_[0], windows_[2]}, held_out{windows_[1], windows_[3]};
     std::vector<Treatment> treatments;
@@ -260,7 +261,7 @@ TEST_P(RoundedInputsTest, ASearchTakesTheAlphasOfTheLeastScoredDamage) {
         sums.resize(treatments.size());
         sums[score.treatment] += estimate_damage(scored, score.sums).kl;
     }
-    const auto searched = calibrate(engine, {"int8-sym-channel+a8-token:smooth(search)"});
+    const auto searched = calibrate(engine, {"int8-sym-channel+a8-token:smooth(search,scored)"});
     std::set<double> found;
     for (const CalibratedLinear& linear : searched[0]->reports()) {
         if (!linear.input->alpha) continue;
@@ -272,6 +273,28 @@ TEST_P(RoundedInputsTest, ASearchTakesTheAlphasOfTheLeastScoredDamage) {
         found.insert(*linear.input->alpha);
     }
     EXPECT_GT(found.size(), 1u);
+}
+
+TEST_P(RoundedInputsTest, ASearchIsNoWorseOnItsWindowsThanAnySingleAlpha) {
+    TestEngine engine;
+    const auto treated =
+        calibrate(engine, {"int8-sym-channel+a8-token:smooth(search)", "int8-sym-channel+a8-token:smooth",
+                           "int8-sym-channel+a8-token:smooth(alpha=0.8)"});
+    const auto squares = [&](std::size_t t, std::int64_t block, int slot) {
+        double sum = 0;
+        for (const CalibratedLinear& linear : treated[t]->reports()) {
+            const auto item = std::find_if(model_.items().begin(), model_.items().end(),
+                                           [&](const LinearItem& i) { return i.name == linear.name; });
+            const auto index = static_cast<std::size_t>(item - model_.items().begin());
+            if (item->block != block || fold_of(find_folds(model_, block), index).slot != slot) continue;
+            const double e = linear.input->smoothed_output_error.value_or(0);
+            sum += e * e;
+        }
+        return sum;
+    };
+    for (const Fold& fold : find_folds(model_, 0)) {
+        for (std::size_t t : {1u, 2u}) EXPECT_LE(squares(0, 0, fold.slot), squares(t, 0, fold.slot));
+    }
 }
 
 TEST(RoundedInputs, AnInputThatNoPositionReachesIsScaledByItselfAndReported) {

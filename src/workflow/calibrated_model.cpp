@@ -60,7 +60,7 @@ std::vector<Workload> ranges_work(Session& session, const Treatment& treatment,
     constexpr auto kTried = static_cast<std::int64_t>(std::size(kSearchedAlphas));
     if (is_set(treatment, "one-alpha"))
         work.push_back({&model, kTried + 1, {}, half});
-    else if (is_set(treatment, "search"))
+    else if (is_set(treatment, "scored"))
         work.push_back(score_workload(model, std::size(kSearchedAlphas), half));
     return work;
 }
