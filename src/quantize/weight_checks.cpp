@@ -23,21 +23,25 @@ struct GroupGrid {
     bool holds_zero = false;
 };
 
+// rint() where round() would do: what lies half-way between two whole numbers is near neither.
 bool near_whole(double steps) {
-    return std::abs(steps - std::round(steps)) <= kGridTolerance;
+    return std::abs(steps - std::rint(steps)) <= kGridTolerance;
 }
 
 // Whether sorted, different values lie on a grid of a step near `step`, which is made better as they go by;
 // the number of steps, or none.
 std::optional<int> steps_of(const std::vector<double>& values, double step, double& refined) {
+    double inverse = 1 / step;
     for (double v : values) {
         const double far = v - values.front();
-        const double count = std::round(far / step);
-        if (count > kMostSteps || !near_whole(far / step)) return std::nullopt;
-        if (count > 0) step = far / count;
+        const double count = std::rint(far * inverse);
+        if (count > kMostSteps || !near_whole(far * inverse)) return std::nullopt;
+        if (count == 0) continue;
+        step = far / count;
+        inverse = count / far;
     }
     refined = step;
-    return static_cast<int>(std::round((values.back() - values.front()) / step));
+    return static_cast<int>(std::rint((values.back() - values.front()) * inverse));
 }
 
 std::vector<double> different_values(std::span<const float> group) {

@@ -93,7 +93,7 @@ void OutlierSums::add_row(std::int64_t row, std::span<const PlacedWeight> weight
     for (const auto& [column, w] : weights) {
         bool out[kOutlierSigmas.size()];
         for (std::size_t i = 0; i < bands_.size(); ++i) {
-            out[i] = static_cast<bool>((w < bands_[i].low) | (w > bands_[i].high));
+            out[i] = static_cast<int>(w < bands_[i].low) + static_cast<int>(w > bands_[i].high) != 0;
             counts_[i] += out[i] ? 1 : 0;
         }
         const bool between = out[0] && !out[1];  // 3 and 4 std
