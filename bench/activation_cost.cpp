@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <string>
 #include <vector>
 
@@ -15,22 +14,11 @@
 #include "text/builtin_text.h"
 #include "text/windows.h"
 #include "timed_backend.h"
+#include "timing.h"
 #include "workflow/tokenizer_files.h"
 
 namespace assay::bench {
 namespace {
-
-template <class Operation>
-double time_of(const Operation& operation) {
-    const auto start = std::chrono::steady_clock::now();
-    operation();
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-double median(std::vector<double> values) {
-    std::sort(values.begin(), values.end());
-    return values[values.size() / 2];
-}
 
 Json measure(const Model& model, ThreadPool& pool, compute::Precision precision,
              std::span<const EvaluationWindow> windows, long repeats) {

@@ -13,7 +13,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <deque>
 #include <set>
@@ -35,6 +34,7 @@
 #include "text/builtin_text.h"
 #include "text/windows.h"
 #include "timed_backend.h"
+#include "timing.h"
 #include "treat/treatment_overlay.h"
 #include "workflow/tokenizer_files.h"
 
@@ -84,13 +84,6 @@ Arguments parse(int argc, char** argv) {
         }
     }
     return a;
-}
-
-template <class Operation>
-double time_of(const Operation& operation) {
-    const auto start = std::chrono::steady_clock::now();
-    operation();
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 // The study's linears: some of the blocks', drawn without replacement, in the model's order.

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <string>
 #include <vector>
 
@@ -15,6 +14,7 @@
 #include "measure/runs.h"
 #include "model/model_files.h"
 #include "text/task_windows.h"
+#include "timing.h"
 #include "workflow/task_files.h"
 #include "workflow/tokenizer_files.h"
 
@@ -49,11 +49,6 @@ Arguments parse(int argc, char** argv) {
     return a;
 }
 
-double median(std::vector<double> values) {
-    std::sort(values.begin(), values.end());
-    return values[values.size() / 2];
-}
-
 // Rows that go through the blocks.
 std::int64_t rows_of(std::span<const EvaluationWindow> windows, Prefixes prefixes) {
     std::int64_t rows = 0;
@@ -78,10 +73,9 @@ int run(const Arguments& a) {
     std::vector<BlockSums> blocks[2];
     for (int repeat = 0; repeat < a.repeats; ++repeat) {
         for (int way = 0; way < 2; ++way) {
-            const auto start = std::chrono::steady_clock::now();
-            blocks[way] = measure_runs(engine, windows, runs, {.prefixes = ways[way]})[0].blocks;
-            seconds[way].push_back(
-                std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+            seconds[way].push_back(time_of([&] {
+                blocks[way] = measure_runs(engine, windows, runs, {.prefixes = ways[way]})[0].blocks;
+            }));
         }
     }
     const auto questions = static_cast<double>(task.questions.size());

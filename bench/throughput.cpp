@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <string>
 #include <vector>
 
@@ -22,6 +21,7 @@
 #include "text/builtin_text.h"
 #include "text/windows.h"
 #include "timed_backend.h"
+#include "timing.h"
 #include "treat/treatment_overlay.h"
 #include "workflow/tokenizer_files.h"
 
@@ -59,18 +59,6 @@ Arguments parse(int argc, char** argv) {
             throw InvalidArgument("unknown option " + name);
     }
     return a;
-}
-
-double median(std::vector<double> values) {
-    std::sort(values.begin(), values.end());
-    return values[values.size() / 2];
-}
-
-template <class Operation>
-double time_of(const Operation& operation) {
-    const auto start = std::chrono::steady_clock::now();
-    operation();
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 // Two FLOPs per multiply-add: all linears and the head, and of attention the causal half only.

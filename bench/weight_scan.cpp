@@ -6,9 +6,7 @@
 #include <immintrin.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <ctime>
 #include <string>
 #include <vector>
 
@@ -20,6 +18,7 @@
 #include "fma_peak.h"
 #include "model/model_files.h"
 #include "quantize/group_sweep.h"
+#include "timing.h"
 #include "treat/weight_errors.h"
 
 namespace assay::bench {
@@ -47,25 +46,6 @@ Arguments parse(int argc, char** argv) {
             throw InvalidArgument("unknown option " + name);
     }
     return a;
-}
-
-struct Seconds {
-    double wall = 0;
-    double processor = 0;  // of all threads
-};
-
-template <class Operation>
-Seconds seconds_of(const Operation& operation) {
-    const auto start = std::chrono::steady_clock::now();
-    const std::clock_t before = std::clock();
-    operation();
-    const double processor = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
-    return {std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), processor};
-}
-
-double median(std::vector<double> values) {
-    std::sort(values.begin(), values.end());
-    return values[values.size() / 2];
 }
 
 // Bytes that a thread reads from memory a second of its processor time, while the others read, too.
