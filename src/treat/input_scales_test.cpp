@@ -131,9 +131,10 @@ TEST_P(InputScalesTest, ThePlainlyRoundedFoldedModelHasTheseCodes) {
         Matrix<float> rounded(item.out, item.in), decoded(item.out, item.in);
         rtn(w.view(), format, rounded.view(), engine_.pool);
         codes.apply(item, decoded.view());
+        const double near = 1e-5 * largest(w);
         std::int64_t different = 0;  // codes in the middle between two
         for (std::size_t k = 0; k < w.values().size(); ++k)
-            different += std::abs(rounded.values()[k] - decoded.values()[k]) > 1e-5f * largest(w) ? 1 : 0;
+            different += std::abs(rounded.values()[k] - decoded.values()[k]) > near ? 1 : 0;
         EXPECT_LE(different, static_cast<std::int64_t>(w.values().size()) / 1000) << item.name;
     }
 }
