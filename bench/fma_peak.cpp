@@ -5,8 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
-
-#include "base/parallel.h"
+#include <vector>
 
 namespace assay::bench {
 namespace {
@@ -85,12 +84,17 @@ double measure_fma_peak(int threads) {
     return best;
 }
 
-double measure_fma_rate() {
+double measure_fma_rate(ThreadPool& pool) {
     constexpr int kRuns = 10;
-    const double seconds = processor_seconds([] {
-        for (int run = 0; run < kRuns; ++run) run_chains<Kind::kFused>(kSteps);
+    std::vector<double> seconds(static_cast<std::size_t>(pool.threads()));
+    pool.for_each(pool.threads(), [&](std::int64_t thread) {
+        seconds[static_cast<std::size_t>(thread)] = processor_seconds([] {
+            for (int run = 0; run < kRuns; ++run) run_chains<Kind::kFused>(kSteps);
+        });
     });
-    return static_cast<double>(kSteps) * kRuns * 10 * lanes() * 2 / seconds;
+    double all = 0;
+    for (const double s : seconds) all += s;
+    return static_cast<double>(kSteps) * kRuns * 10 * lanes() * 2 * pool.threads() / all;
 }
 
 double measure_division_cost() {

@@ -143,10 +143,10 @@ int run(const Arguments& a) {
         for (int r = 0; r <= a.repeats; ++r) {
             // The machine's speed drifts: measured on both sides of each run.
             const double bandwidth = read_bandwidth(pool), division = measure_division_cost();
-            double rate = measure_fma_rate() / 2;  // f32 lanes a second, one operation each
+            double rate = measure_fma_rate(pool) / 2;  // f32 lanes a second, one operation each
             const Seconds seconds =
                 seconds_of([&] { measure_weight_errors(model, items, treatment, engine, look); });
-            rate = (rate + measure_fma_rate() / 2) / 2;
+            rate = (rate + measure_fma_rate(pool) / 2) / 2;
             if (r == 0) continue;  // the files come into the cache
             const Operations operations = statistics() + (look.group_sweep ? sweep() : Operations{}) +
                                           (look.clip_sweep ? clips() : Operations{});
