@@ -384,18 +384,22 @@ double predict_seconds(const Workload& work, const Rates& rates, const MemoryLim
     const double heads = work.scored > 0 ? 4 + 0.2 * scored_changes : 1;
     const double linears = heads + (work.attributed ? 2 * scored_changes : 0);
     const double attentions = work.scored > 0 ? 4.5 : 1;
+    const auto errors = static_cast<double>(work.errors);
     double compute = 0, elements = 0, tokens = 0, scored = 0;
     std::vector<double> block_seconds(static_cast<std::size_t>(layers), 0);
     for (std::int64_t b = 0; b < layers; ++b) {
         double& own = block_seconds[static_cast<std::size_t>(b)];
+        double products = 0;  // of each linear once
         for (std::size_t w = 0; w < work.windows.size(); ++w) {
             const auto n = std::ssize(work.windows[w].tokens);
             const std::int64_t known = work.shared.empty() ? 0 : work.shared[w];
-            own += linears * linear_flops(model, b, n - known) / rates.linear_flops +
-                   attentions * (attention_flops(model, b, n) - attention_flops(model, b, known)) /
-                       rates.attention_flops;
+            const double once = linear_flops(model, b, n - known) / rates.linear_flops;
+            products += once;
+            own += linears * once + attentions *
+                                        (attention_flops(model, b, n) - attention_flops(model, b, known)) /
+                                        rates.attention_flops;
         }
-        compute += own * static_cast<double>(work.runs);
+        compute += own * static_cast<double>(work.runs + (work.errors > 0 ? 1 : 0)) + products * errors;
         std::int64_t largest = 0;
         elements += static_cast<double>(block_elements(model, b, &largest));
     }
@@ -422,7 +426,7 @@ double predict_seconds(const Workload& work, const Rates& rates, const MemoryLim
     for (const StoredTensor& t : model.weights().tensors()) stored += static_cast<double>(t.bytes);
     const double rounds = std::ceil(groups) * static_cast<double>(work.scored > 0 ? 3 : work.runs);
     const double disk = rounds * stored / rates.disk_bytes;
-    const double load = rounds * (elements + head / 2) / rates.packed_elements;
+    const double load = (rounds * (elements + head / 2) + errors * elements) / rates.packed_elements;
     return load + std::max(compute, disk);
 }
 

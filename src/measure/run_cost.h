@@ -21,6 +21,7 @@ struct Workload {
     std::span<const EvaluationWindow> windows;
     std::int64_t scored = 0;     // treatments that a reverse pass scores; 0: there is none, else runs is 1
     bool attributed = false;     // the scores also tell each linear's parts
+    std::int64_t errors = 0;     // treatments whose output errors one more pass tells (output_errors.h)
     bool predicts = true;        // the output layer scores the tokens
     std::int64_t tap_bytes = 0;  // that taps hold
     // Rows that windows share with the ones before them (shared_rows()); empty: none. Of whole runs.

@@ -67,7 +67,10 @@ Envelope compare_formats(const CompareOptions& options, Progress& progress, cons
         models.push_back({to_string(treatment), all_in(treatment.format, items), &overlays.back()});
     }
     session.set("treatments", names);
-    session.prepare({{&model, std::ssize(models) + 1, {}, text.windows}});
+    session.prepare({{.model = &model,
+                      .runs = std::ssize(models) + 1,
+                      .windows = text.windows,
+                      .errors = std::ssize(models)}});
     CompareResult result = compare_models(session, text, items, models, options.seed);
     result.what = "formats";
     add_output_errors(model, items, output_errors(model, session.engine(), text.windows, items, pointers),
