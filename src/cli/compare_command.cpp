@@ -123,6 +123,12 @@ void add_calibration(CLI::App& verb, Action& chosen) {
         ->delimiter(',')
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
         ->capture_default_str();
+    sets.add_option(
+            "--lengths", options.lengths,
+            "windows of so many tokens of the first set, too, with about as many tokens in all as --samples "
+            "of --length have")
+        ->delimiter(',')
+        ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 24));
     sets.add_option("--seeds", options.seeds, "draws of windows from each set")->capture_default_str();
     sets.add_option("--seed", options.seed, "of the first draw, and of the task's questions")
         ->capture_default_str();

@@ -34,8 +34,14 @@ constexpr std::uint64_t kEvaluationSeed = 1;  // of the windows of held-out docu
 struct CalibrationChoice {
     std::string set;
     std::int64_t samples = 0;
+    std::int64_t length = 0;  // of a window
     std::uint64_t seed = 0;
     std::vector<EvaluationWindow> windows;
+
+    // What sets are compared with, not one of the first set's other amounts.
+    bool is_usual(const CalibrationText& usual) const {
+        return samples == usual.samples && length == usual.length;
+    }
 };
 
 struct EvaluatedText {
@@ -110,19 +116,27 @@ class CalibrationComparison {
     }
 
     void add_choices() {
-        for (const std::string& set : options_.sets) add_choice(set, options_.calibration.samples);
+        const std::int64_t own_samples = options_.calibration.samples,
+                           own_length = options_.calibration.length;
+        for (const std::string& set : options_.sets) add_choice(set, own_samples, own_length);
         for (std::int64_t samples : options_.counts) {
-            if (samples != options_.calibration.samples) add_choice(options_.sets.front(), samples);
+            if (samples != own_samples) add_choice(options_.sets.front(), samples, own_length);
+        }
+        for (std::int64_t length : options_.lengths) {
+            if (length == own_length) continue;
+            const std::int64_t as_many = std::max<std::int64_t>(1, own_samples * own_length / length);
+            add_choice(options_.sets.front(), as_many, length);
         }
     }
 
-    void add_choice(const std::string& set, std::int64_t samples) {
+    void add_choice(const std::string& set, std::int64_t samples, std::int64_t length) {
         for (std::int64_t s = 0; s < options_.seeds; ++s) {
             CalibrationText asked = options_.calibration;
             asked.set = set;
             asked.samples = samples;
+            asked.length = length;
             asked.seed = options_.seed + static_cast<std::uint64_t>(s);
-            choices_.push_back({set, samples, asked.seed, windows_of(asked)});
+            choices_.push_back({set, samples, length, asked.seed, windows_of(asked)});
         }
     }
 
@@ -159,6 +173,7 @@ class CalibrationComparison {
         session_.set("samples", options_.calibration.samples);
         session_.set("counts", options_.counts);
         session_.set("length", options_.calibration.length);
+        session_.set("lengths", options_.lengths);
         session_.set("seeds", options_.seeds);
         session_.set("seed", options_.seed);
     }
@@ -182,8 +197,9 @@ class CalibrationComparison {
     CalibrationRun measure(const Treatment& treatment, const CalibrationChoice& choice,
                            CompareCalibrationResult& result) {
         const auto start = std::chrono::steady_clock::now();
-        session_.engine().progress.note(fmt::format("{} on {}, {} windows, seed {}", to_string(treatment),
-                                                    choice.set, choice.samples, choice.seed));
+        session_.engine().progress.note(fmt::format("{} on {}, {} windows of {}, seed {}",
+                                                    to_string(treatment), choice.set, choice.samples,
+                                                    choice.length, choice.seed));
         const TreatedModel treated = treat_model(session_, treatment, choice.windows, choice.seed,
                                                  fmt::format("weights-{}", treated_++));
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
@@ -235,7 +251,7 @@ class CalibrationComparison {
             evaluated.push_back(measure_input_spans(session_.model(), engine, text.windows, items_));
         std::vector<InputAudit> out;
         for (const CalibrationChoice& choice : choices_) {
-            if (choice.seed != options_.seed || choice.samples != options_.calibration.samples) continue;
+            if (choice.seed != options_.seed || !choice.is_usual(options_.calibration)) continue;
             const auto spans = measure_input_spans(session_.model(), engine, choice.windows, items_);
             for (std::size_t i = 0; i < spans.size(); ++i) {
                 out.push_back({.linear = session_.model().items()[spans[i].input.items.front()].name,

@@ -104,6 +104,22 @@ TEST_F(CompareCalibrationTest, EveryRunAnswersTheTaskBesideTheModelAsItIs) {
     EXPECT_EQ(result.contrasts.size(), 2u);  // the text, and c4's held-out documents
 }
 
+TEST_F(CompareCalibrationTest, OtherLengthsOfTheFirstSetHaveAsManyTokens) {
+    CalibrationOptions asked = options();
+    asked.task = {};
+    asked.seeds = 1;
+    const CompareCalibrationResult usual = compare(asked);
+    asked.lengths = {24, 48, 30};
+    const CompareCalibrationResult result = compare(asked);
+    std::vector<std::pair<std::int64_t, std::int64_t>> amounts;
+    for (const CalibrationRun& run : result.runs) amounts.emplace_back(run.samples, run.length);
+    EXPECT_THAT(amounts, ::testing::ElementsAre(std::pair(3, 48), std::pair(3, 48), std::pair(6, 24),
+                                                std::pair(4, 30)));
+    for (std::size_t i = 2; i < result.runs.size(); ++i) EXPECT_EQ(result.runs[i].set, "c4");
+    EXPECT_EQ(result.audits, usual.audits);
+    EXPECT_EQ(result.contrasts, usual.contrasts);
+}
+
 TEST_F(CompareCalibrationTest, WithoutATaskNothingElseChanges) {
     CalibrationOptions asked = options();
     asked.task = {};

@@ -138,6 +138,7 @@ struct CalibrationOptions {
     std::vector<std::string> sets{"mixed", "c4", "code", "wiki", "random"};
     CalibrationText calibration{.samples = 32, .length = 512};  // of each; its set and seed are not used
     std::vector<std::int64_t> counts{8, 16};                    // windows of the first set, beside that many
+    std::vector<std::int64_t> lengths{};                        // and of its windows, as many tokens in all
     std::int64_t seeds = 3;                                     // draws of windows from each set
     std::uint64_t seed = 0;                                     // of the first of them
     // Where it names a task, all calibrations answer it; only what says which questions is used of it, and
