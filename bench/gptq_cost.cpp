@@ -14,7 +14,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/atomic_file.h"
 #include "base/error.h"
 #include "base/mapped_file.h"
 #include "base/rng.h"
@@ -23,6 +22,7 @@
 #include "measure/hessians.h"
 #include "measure/run_cost.h"
 #include "model/model_files.h"
+#include "peer_windows.h"
 #include "text/builtin_text.h"
 #include "text/windows.h"
 #include "timing.h"
@@ -173,11 +173,7 @@ int run(const Arguments& a) {
     const ModelFiles files = open_model_files(a.model);
     const Model model = load_model(files);
     const auto windows = windows_of(a, files, model);
-    if (!a.windows_file.empty()) {
-        Json all = Json::array();
-        for (const EvaluationWindow& window : windows) all.push_back(window.tokens);
-        write_file(a.windows_file, all.dump());
-    }
+    write_windows(a.windows_file, windows);
     std::vector<std::size_t> items;
     for (std::size_t i = 0; i < model.items().size(); ++i) {
         if (model.items()[i].role == LinearItem::Role::kBlock) items.push_back(i);

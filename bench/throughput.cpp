@@ -13,11 +13,11 @@
 #include <vector>
 
 #include "analyze/sensitivity.h"
-#include "base/atomic_file.h"
 #include "container/json.h"
 #include "fma_peak.h"
 #include "measure/runs.h"
 #include "model/model_files.h"
+#include "peer_windows.h"
 #include "text/builtin_text.h"
 #include "text/windows.h"
 #include "timed_backend.h"
@@ -207,11 +207,7 @@ int run(const Arguments& a) {
     const Model model = load_model(files);
     const auto ids = load_tokenizer(files).encode(builtin_evaluation_text(), false);
     const auto windows = gptq_windows(ids, {a.window, a.windows});
-    if (!a.windows_file.empty()) {
-        Json all = Json::array();
-        for (const EvaluationWindow& window : windows) all.push_back(window.tokens);
-        write_file(a.windows_file, all.dump());
-    }
+    write_windows(a.windows_file, windows);
     ThreadPool pool(a.threads);
     Json out{{"threads", a.threads}};
     out["perplexity"] = time_perplexity(model, pool, windows, a);
