@@ -139,17 +139,7 @@ class InputCalibration {
         std::vector<const WeightOverlay*> overlays;
         for (const Overlay& overlay : tried) overlays.push_back(overlay.get());
         const auto errors = output_errors(model_, engine_, held_out_, linears_, overlays);
-        Alphas alphas(inputs_.size());
-        std::size_t row = 0;
-        for (std::size_t i = 0; i < inputs_.size(); ++i) {
-            std::array<double, kAlphaCount> sums{};
-            for (std::size_t l = 0; l < inputs_[i].linears.size(); ++l, ++row) {
-                for (std::size_t a = 0; a < kAlphaCount; ++a) sums[a] += errors[row][a] * errors[row][a];
-            }
-            const auto least = std::min_element(sums.begin(), sums.end()) - sums.begin();
-            if (folds(i)) alphas[i] = kSearchedAlphas[least];
-        }
-        return alphas;
+        return least_sums([&](std::size_t l, std::size_t a) { return errors[l][a] * errors[l][a]; });
     }
 
     // Of each input the α of the least sum of its linears' scored damages.
@@ -157,13 +147,21 @@ class InputCalibration {
         ScoreOptions options{.items = linears_, .treatments = {}};
         for (const Overlay& overlay : tried) options.treatments.push_back(overlay.get());
         const ScoreResult scored = score_treatments(model_, engine_, held_out_, options);
+        return least_sums([&](std::size_t l, std::size_t a) {
+            return estimate_damage(scored, scored.scores[l * kAlphaCount + a].sums).kl;
+        });
+    }
+
+    // Of each input the α whose loss, summed over the linears that read it, is least; loss(l, a) is that of
+    // linears_[l] under kSearchedAlphas[a].
+    template <class Loss>
+    Alphas least_sums(const Loss& loss) const {
         Alphas alphas(inputs_.size());
-        std::size_t row = 0;
+        std::size_t linear = 0;
         for (std::size_t i = 0; i < inputs_.size(); ++i) {
             std::array<double, kAlphaCount> sums{};
-            for (std::size_t l = 0; l < inputs_[i].linears.size(); ++l) {
-                for (std::size_t a = 0; a < kAlphaCount; ++a)
-                    sums[a] += estimate_damage(scored, scored.scores[row++].sums).kl;
+            for (std::size_t l = 0; l < inputs_[i].linears.size(); ++l, ++linear) {
+                for (std::size_t a = 0; a < kAlphaCount; ++a) sums[a] += loss(linear, a);
             }
             const auto least = std::min_element(sums.begin(), sums.end()) - sums.begin();
             if (folds(i)) alphas[i] = kSearchedAlphas[least];
