@@ -42,9 +42,15 @@ function(assay_module name)
     # that ccache serves others, too.
     target_compile_options(${name}_test PRIVATE ${test_optimization})
     target_compile_definitions(${name}_test PRIVATE ASSAY_TEST_DATA="tests/data")
-    gtest_discover_tests(${name}_test TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60
-        WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTIES LABELS unit)
+    assay_discover_tests(${name} unit -*.Slow*:*/Slow*:Slow*)
+    assay_discover_tests(${name} slow *.Slow*:*/Slow*:Slow*)
   endif()
+endfunction()
+
+# Tests of NAME_test that match the filter get the label: `slow` those of a suite or test whose name begins with Slow.
+function(assay_discover_tests name label filter)
+  gtest_discover_tests(${name}_test TEST_PREFIX ${name}. TEST_FILTER ${filter} TEST_LIST ${name}_${label}_tests
+      DISCOVERY_TIMEOUT 60 WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} PROPERTIES LABELS ${label})
 endfunction()
 
 # assay_fuzzer(NAME USES...): fuzz/NAME.cpp; a libFuzzer binary with ASSAY_FUZZERS, and always a corpus replay test.
