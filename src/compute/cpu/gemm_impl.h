@@ -191,7 +191,9 @@ struct VectorGemm {
     }
 };
 
-// f32 operands, the left one read in place.
+// f32 operands, the left one read in place. The instruction set names its fused multiply_add itself: a
+// compiler that may contract sum + a·b does so in one loop and not in another, and rows would differ by where
+// they are.
 template <class Vector>
 struct FloatOperand {
     using Vec = Vector;
@@ -203,7 +205,6 @@ struct FloatOperand {
     static Vec broadcast(const float* p) {
         return *p - Vec{};
     }  // compilers turn this form into one broadcast
-    static Vec multiply_add(Vec sum, Vec a, Vec b) { return sum + a * b; }
     static std::int64_t scratch_units(std::int64_t, std::int64_t) { return 0; }
     static const float* left(const GemmTask& task, std::int64_t k, std::int64_t, void*,
                              std::int64_t* stride) {
