@@ -29,7 +29,23 @@ void for_groups(const RowPanel& panel, std::int64_t width, const Visit& visit) {
     }
 }
 
-void add_errors(const compute::ClipRow& from, compute::ClipRow& to) {
+void find(const RowPanel& panel, std::int64_t width, GroupRanges& ranges) {
+    ranges.width = width;
+    find_ranges(panel, width, ranges.low, ranges.high);
+}
+
+// Adds the errors of the panel's groups as each of the set's clips makes them.
+void add_panel(const RowPanel& panel, const GroupRanges& ranges, compute::ClipSet& set,
+               compute::ClipRow* rows) {
+    set.low = ranges.low.data();
+    set.high = ranges.high.data();
+    const std::int64_t cols = panel.w.cols(), per_row = ceil_div(cols, ranges.width);
+    for (std::int64_t r = 0; r < panel.w.rows(); ++r)
+        compute::weight_kernels().clip_errors(panel.w.row(r).data(), cols, ranges.width, &set, r * per_row,
+                                              rows);
+}
+
+void add(const compute::ClipRow& from, compute::ClipRow& to) {
     to.clip += from.clip;
     to.rounding += from.rounding;
     to.total += from.total;
@@ -86,17 +102,9 @@ std::optional<double> OutputSums::relative() const {
     return squares > 0 ? std::optional(std::sqrt(error / squares)) : std::nullopt;
 }
 
-void ClipGroups::resize(std::size_t groups) {
-    for (auto* values : {&clip_low, &clip_high, &cut_low, &cut_high}) values->resize(groups);
-}
-
-void ClipGroups::add_errors(const RowPanel& panel, std::int64_t width, const IntFormat& format,
-                            compute::ClipRow& to) {
-    grids.make(format, cut_low, cut_high);
-    const compute::Clips clips{grids.grids(), clip_low.data(), clip_high.data()};
-    const std::int64_t cols = panel.w.cols(), per_row = ceil_div(cols, width);
-    for (std::int64_t r = 0; r < panel.w.rows(); ++r)
-        compute::weight_kernels().clip_errors(panel.w.row(r).data(), cols, width, &clips, r * per_row, &to);
+void ClippedGroups::resize(std::size_t groups) {
+    size_ = groups;
+    values_.resize(4 * groups);
 }
 
 ClipSearchSums::ClipSearchSums(const std::vector<ClipSetting>& settings, std::int64_t cols,
@@ -111,29 +119,30 @@ ClipSearchSums::ClipSearchSums(const std::vector<ClipSetting>& settings, std::in
     }
 }
 
-void ClipSearchSums::find_clips(const RowPanel& panel, std::int64_t width, const IntFormat& format) {
-    find_ranges(panel, width, groups_.low, groups_.high);
-    by_weights_.resize(groups_.low.size());
-    by_output_.resize(column_weights_.empty() ? 0 : groups_.low.size());
-    const auto per_row = static_cast<std::size_t>(ceil_div(cols_, width));
-    for_groups(panel, width, [&](std::span<const float> group, std::size_t g) {
-        const ValueRange range{groups_.low[g], groups_.high[g]};
+void ClipSearchSums::find_clips(const RowPanel& panel, const IntFormat& format) {
+    by_weights_.resize(ranges_.low.size());
+    by_output_.resize(column_weights_.empty() ? 0 : ranges_.low.size());
+    const auto width = static_cast<std::size_t>(ranges_.width);
+    const auto per_row = static_cast<std::size_t>(ceil_div(cols_, ranges_.width));
+    for_groups(panel, ranges_.width, [&](std::span<const float> group, std::size_t g) {
+        const ValueRange range{ranges_.low[g], ranges_.high[g]};
         by_weights_[g] = best_clip(format, group, range, nullptr);
-        if (by_output_.empty()) return;
-        by_output_[g] =
-            best_clip(format, group, range, &column_weights_[g % per_row * static_cast<std::size_t>(width)]);
+        if (!by_output_.empty())
+            by_output_[g] = best_clip(format, group, range, &column_weights_[g % per_row * width]);
     });
 }
 
-void ClipSearchSums::add_clips(const RowPanel& panel, std::int64_t width, Setting& setting) {
+void ClipSearchSums::add_clips(const RowPanel& panel, Setting& setting) {
     const std::vector<BestClip>& chosen = setting.of.rule == ClipRule::kOutput ? by_output_ : by_weights_;
-    groups_.resize(chosen.size());
+    clipped_.resize(chosen.size());
+    const auto low = clipped_.low(), high = clipped_.high(), cut_low = clipped_.cut_low(),
+               cut_high = clipped_.cut_high();
     for (std::size_t g = 0; g < chosen.size(); ++g) {
         const BestClip& best = chosen[g];
-        groups_.clip_low[g] = best.clip_low;
-        groups_.clip_high[g] = best.clip_high;
-        groups_.cut_low[g] = best.low;
-        groups_.cut_high[g] = best.high;
+        low[g] = best.clip_low;
+        high[g] = best.clip_high;
+        cut_low[g] = best.low;
+        cut_high[g] = best.high;
         for (std::size_t i = 0; i < kClipRatioCount; ++i) setting.of_ratio[i] += best.errors[i];
         setting.ratios += static_cast<double>(kClipRatios[best.ratio]);
         ++setting.scales;
@@ -141,16 +150,20 @@ void ClipSearchSums::add_clips(const RowPanel& panel, std::int64_t width, Settin
         setting.output.error += by_output_[g].errors[best.ratio];
         setting.output.squares += by_output_[g].squares;
     }
-    groups_.add_errors(panel, width, setting.of.format, setting.errors);
+    clipped_.make_grids(setting.of.format);
+    compute::ClipSet set{.clips = {clipped_.view()}, .count = 1};
+    add_panel(panel, ranges_, set, &setting.errors);
 }
 
 void ClipSearchSums::add(const RowPanel& panel) {
-    std::int64_t known = 0;  // groups of so many columns have their clips, by both rules
+    ranges_.width = 0;
     for (Setting& setting : settings_) {
         const std::int64_t width = width_of(setting.of.format, cols_);
-        if (width != known) find_clips(panel, width, setting.of.format);
-        known = width;
-        add_clips(panel, width, setting);
+        if (width != ranges_.width) {  // else the groups have their clips, by both rules
+            find(panel, width, ranges_);
+            find_clips(panel, setting.of.format);
+        }
+        add_clips(panel, setting);
     }
 }
 
@@ -158,7 +171,7 @@ void ClipSearchSums::merge(const ClipSearchSums& other) {
     for (std::size_t s = 0; s < settings_.size(); ++s) {
         Setting& setting = settings_[s];
         const Setting& from = other.settings_[s];
-        add_errors(from.errors, setting.errors);
+        assay::add(from.errors, setting.errors);
         setting.output.merge(from.output);
         for (std::size_t i = 0; i < kClipRatioCount; ++i) setting.of_ratio[i] += from.of_ratio[i];
         setting.scales += from.scales;
@@ -182,76 +195,94 @@ ClipAtSums::ClipAtSums(const std::vector<ClipSetting>& settings, const std::vect
                        const WeightMoments& of, std::int64_t cols, std::span<const float> column_weights)
     : of_(of), cols_(cols), column_weights_(column_weights) {
     expect_column_weights(column_weights, cols);
+    std::size_t count = 0;
     for (const ClipSetting& s : settings) {
-        if (s.rule == ClipRule::kPercentile) settings_.push_back({.format = s.format});
+        if (s.rule != ClipRule::kPercentile) continue;
+        const std::size_t i = count++ % kClipPercentiles.size();
+        if (i == 0) formats_.push_back({.of = s.format});
+        if (count <= thresholds.size()) formats_.back().thresholds[i] = thresholds[count - 1];
     }
-    if (settings_.size() != thresholds.size() || settings_.size() % kClipPercentiles.size() != 0)
+    if (count == 0 || count != thresholds.size() || count % kClipPercentiles.size() != 0)
         throw InvalidArgument("all percentiles of each format are expected, and a threshold for each");
-    for (std::size_t i = 0; i < thresholds.size(); ++i) settings_[i].threshold = thresholds[i];
+}
+
+// Cuts the groups of ranges_ at each of the thresholds.
+void ClipAtSums::clip(Format& format) {
+    const std::size_t groups = ranges_.low.size();
+    const bool whole = of_whole_matrix(format.of);
+    for (std::size_t i = 0; i < format.clipped.size(); ++i) {
+        const float t = format.thresholds[i];
+        const auto cut = [t](float x) { return std::clamp(x, -t, t); };
+        ClippedGroups& clipped = format.clipped[i];
+        if (whole && clipped.size() == groups) continue;  // the same in each panel
+        clipped.resize(groups);
+        std::ranges::fill(clipped.low(), -t);
+        std::ranges::fill(clipped.high(), t);
+        if (whole) {
+            std::ranges::fill(clipped.cut_low(), cut(of_.min));
+            std::ranges::fill(clipped.cut_high(), cut(of_.max));
+        } else {
+            std::ranges::transform(ranges_.low, clipped.cut_low().begin(), cut);
+            std::ranges::transform(ranges_.high, clipped.cut_high().begin(), cut);
+        }
+        clipped.make_grids(format.of);
+    }
+}
+
+void ClipAtSums::add_errors(const RowPanel& panel, Format& format) {
+    static_assert(kClipPercentiles.size() == compute::kClipsAtOnce);
+    clip(format);
+    compute::ClipSet set;
+    for (ClippedGroups& clipped : format.clipped) set.clips[set.count++] = clipped.view();
+    add_panel(panel, ranges_, set, format.errors.data());
 }
 
 void ClipAtSums::add(const RowPanel& panel) {
-    std::int64_t known = 0;  // groups of so many columns have their ranges
-    for (std::size_t s = 0; s < settings_.size(); ++s) {
-        Setting& setting = settings_[s];
-        const float t = setting.threshold;
-        const auto cut = [t](float x) { return std::clamp(x, -t, t); };
-        const std::int64_t width = width_of(setting.format, cols_);
-        if (width != known) find_ranges(panel, width, groups_.low, groups_.high);
-        known = width;
-        groups_.resize(groups_.low.size());
-        std::fill(groups_.clip_low.begin(), groups_.clip_low.end(), -t);
-        std::fill(groups_.clip_high.begin(), groups_.clip_high.end(), t);
-        if (of_whole_matrix(setting.format)) {  // each row is a group, in the matrix's range
-            std::fill(groups_.cut_low.begin(), groups_.cut_low.end(), cut(of_.min));
-            std::fill(groups_.cut_high.begin(), groups_.cut_high.end(), cut(of_.max));
-        } else {
-            std::transform(groups_.low.begin(), groups_.low.end(), groups_.cut_low.begin(), cut);
-            std::transform(groups_.high.begin(), groups_.high.end(), groups_.cut_high.begin(), cut);
-        }
-        groups_.add_errors(panel, width, setting.format, setting.errors);
-        // All percentiles of a format at once, when the first of them comes.
-        if (s % kClipPercentiles.size() == 0 && !column_weights_.empty())
-            add_output(panel, width, std::span(settings_).subspan(s, kClipPercentiles.size()));
+    // The matrix's one scale is looked at in the groups of the other: most of them are not clipped.
+    find(panel, width_of(formats_.back().of, cols_), ranges_);
+    for (Format& format : formats_) {
+        add_errors(panel, format);
+        if (!column_weights_.empty()) add_output(panel, format);
     }
 }
 
 // A lane of the kernel for each percentile, and one that rounds all weights to 0.
-void ClipAtSums::add_output(const RowPanel& panel, std::int64_t width, std::span<Setting> alike) {
-    constexpr std::size_t kLanes = compute::kLanes;
-    static_assert(kClipPercentiles.size() < kLanes);
-    const IntFormat& format = alike.front().format;
-    const auto per_row = static_cast<std::size_t>(ceil_div(cols_, width));
-    for_groups(panel, width, [&](std::span<const float> group, std::size_t g) {
-        const bool whole = of_whole_matrix(format);
-        const ValueRange range{whole ? of_.min : groups_.low[g], whole ? of_.max : groups_.high[g]};
+void ClipAtSums::add_output(const RowPanel& panel, Format& format) {
+    constexpr std::size_t kLanes = compute::kLanes, kCount = kClipPercentiles.size();
+    static_assert(kCount < kLanes);
+    const auto width = static_cast<std::size_t>(ranges_.width);
+    const auto per_row = static_cast<std::size_t>(ceil_div(cols_, ranges_.width));
+    for_groups(panel, ranges_.width, [&](std::span<const float> group, std::size_t g) {
         float low[kLanes] = {}, high[kLanes] = {};
-        for (std::size_t i = 0; i < alike.size(); ++i) {
-            low[i] = std::clamp(range.low, -alike[i].threshold, alike[i].threshold);
-            high[i] = std::clamp(range.high, -alike[i].threshold, alike[i].threshold);
+        for (std::size_t i = 0; i < kCount; ++i) {
+            low[i] = format.clipped[i].cut_low()[g];
+            high[i] = format.clipped[i].cut_high()[g];
         }
         double errors[kLanes];
-        candidate_errors(format, group, low, high,
-                         &column_weights_[g % per_row * static_cast<std::size_t>(width)], errors);
-        for (std::size_t i = 0; i < alike.size(); ++i) {
-            alike[i].output.error += errors[i];
-            alike[i].output.squares += errors[alike.size()];
+        candidate_errors(format.of, group, low, high, &column_weights_[g % per_row * width], errors);
+        for (std::size_t i = 0; i < kCount; ++i) {
+            format.output[i].error += errors[i];
+            format.output[i].squares += errors[kCount];
         }
     });
 }
 
 void ClipAtSums::merge(const ClipAtSums& other) {
-    for (std::size_t s = 0; s < settings_.size(); ++s) {
-        add_errors(other.settings_[s].errors, settings_[s].errors);
-        settings_[s].output.merge(other.settings_[s].output);
+    for (std::size_t f = 0; f < formats_.size(); ++f) {
+        for (std::size_t i = 0; i < kClipPercentiles.size(); ++i) {
+            assay::add(other.formats_[f].errors[i], formats_[f].errors[i]);
+            formats_[f].output[i].merge(other.formats_[f].output[i]);
+        }
     }
 }
 
 std::vector<ClipOutcome> ClipAtSums::outcomes() const {
     std::vector<ClipOutcome> out;
-    for (const Setting& setting : settings_) {
-        out.push_back(outcome_of(setting.errors, setting.output));
-        out.back().threshold = setting.threshold;
+    for (const Format& format : formats_) {
+        for (std::size_t i = 0; i < kClipPercentiles.size(); ++i) {
+            out.push_back(outcome_of(format.errors[i], format.output[i]));
+            out.back().threshold = format.thresholds[i];
+        }
     }
     return out;
 }

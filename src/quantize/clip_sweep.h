@@ -53,16 +53,31 @@ struct ClipOutcome {
 // Throws InvalidArgument unless clips_by_row(format).
 std::vector<ClipSetting> clip_sweep_settings(const NumberFormat& format, bool with_inputs);
 
-// The groups of one panel, their ranges, and how they are clipped: memory that is used again.
-struct ClipGroups {
-    std::vector<float> low, high;            // of the weights
-    std::vector<float> clip_low, clip_high;  // where they are cut
-    std::vector<float> cut_low, cut_high;    // of the clipped weights
-    GridBatch grids;                         // of these
-
+// How the groups of one panel are clipped: memory that is used again.
+class ClippedGroups {
+  public:
     void resize(std::size_t groups);
-    // Rounds the panel's rows in groups of `width`, clipped as cut_low … clip_high say, and adds the errors.
-    void add_errors(const RowPanel& panel, std::int64_t width, const IntFormat& format, compute::ClipRow& to);
+    std::size_t size() const { return size_; }
+    // Where they are cut, and the ranges of the clipped weights.
+    std::span<float> low() { return part(0); }
+    std::span<float> high() { return part(1); }
+    std::span<float> cut_low() { return part(2); }
+    std::span<float> cut_high() { return part(3); }
+    void make_grids(const IntFormat& format) { grids_.make(format, cut_low(), cut_high()); }
+    compute::Clips view() { return {grids_.grids(), low().data(), high().data()}; }
+
+  private:
+    std::span<float> part(std::size_t i) { return std::span(values_).subspan(i * size_, size_); }
+
+    std::size_t size_ = 0;
+    std::vector<float> values_;
+    GridBatch grids_;  // of the clipped weights
+};
+
+// The ranges of a panel's groups.
+struct GroupRanges {
+    std::int64_t width = 0;  // columns of a group; 0: none are known
+    std::vector<float> low, high;
 };
 
 // Errors of the output, as ClipOutcome has them.
@@ -95,13 +110,14 @@ class ClipSearchSums {
         std::int64_t scales = 0;
         double ratios = 0;
     };
-    void find_clips(const RowPanel& panel, std::int64_t width, const IntFormat& format);
-    void add_clips(const RowPanel& panel, std::int64_t width, Setting& setting);
+    void find_clips(const RowPanel& panel, const IntFormat& format);
+    void add_clips(const RowPanel& panel, Setting& setting);
 
     std::vector<Setting> settings_;
     std::int64_t cols_;
     std::span<const float> column_weights_;
-    ClipGroups groups_;
+    GroupRanges ranges_;
+    ClippedGroups clipped_;
     std::vector<BestClip> by_weights_, by_output_;  // of the panel's groups; the latter with statistics
 };
 
@@ -117,19 +133,23 @@ class ClipAtSums {
     std::vector<ClipOutcome> outcomes() const;  // of those settings, in their order
 
   private:
-    struct Setting {
-        IntFormat format;
-        float threshold = 0;
-        compute::ClipRow errors;
-        OutputSums output;
+    // One scale; its percentiles are looked at together.
+    struct Format {
+        IntFormat of;
+        std::array<float, kClipPercentiles.size()> thresholds{};
+        std::array<compute::ClipRow, kClipPercentiles.size()> errors{};
+        std::array<OutputSums, kClipPercentiles.size()> output{};
+        std::array<ClippedGroups, kClipPercentiles.size()> clipped{};
     };
-    void add_output(const RowPanel& panel, std::int64_t width, std::span<Setting> alike);
+    void clip(Format& format);
+    void add_errors(const RowPanel& panel, Format& format);
+    void add_output(const RowPanel& panel, Format& format);
 
-    std::vector<Setting> settings_;
+    std::vector<Format> formats_;
     WeightMoments of_;
     std::int64_t cols_;
     std::span<const float> column_weights_;
-    ClipGroups groups_;
+    GroupRanges ranges_;
 };
 
 }  // namespace assay

@@ -129,7 +129,7 @@ float clip_threshold(MatrixView<const float> w, double p, ThreadPool& pool) {
         void merge(const Look& /*it has added already*/) {}
     };
     scan_rows(rows_of(w), pool, Look{&quantiles, false});
-    if (quantiles.needs_second_look()) scan_rows(rows_of(w), pool, Look{&quantiles, true});
+    if (quantiles.needs_second_look(rows_of(w), pool)) scan_rows(rows_of(w), pool, Look{&quantiles, true});
     return quantiles.quantiles().front();
 }
 

@@ -194,6 +194,34 @@ TEST(Clipping, TheThresholdIsTheWeightBelowWhichTheShareLies) {
         EXPECT_THROW(clip_threshold(f32.view(), p, pool), InvalidArgument);
 }
 
+// Shows the panels of `w` to a member of the quantiles.
+struct QuantileLook {
+    MagnitudeQuantiles* to;
+    void (MagnitudeQuantiles::*member)(const RowPanel&);
+    void add(const RowPanel& panel) const { (to->*member)(panel); }
+    void merge(const QuantileLook& /*it has added already*/) {}
+};
+
+TEST(Clipping, QuantilesAreTheSameWhateverTheFloor) {
+    ThreadPool pool(2);
+    Matrix<float> f32 = gaussian_twin(random_matrix(50, 77).view(), 3), bf16 = f32;
+    for (float& x : bf16.values()) x = bf16_to_f32(f32_to_bf16(x));
+    const std::vector<double> probabilities{0.999, 0.9, 0.99, 1.0, 0.9};
+    for (const Matrix<float>& w : {f32, bf16}) {
+        const float ninth = clip_threshold(w.view(), 0.9, pool);
+        const float below = std::nextafter(ninth, 0.0f);
+        for (float floor : {0.0f, 1e-6f, below, ninth, 1e9f}) {  // the last two hide quantiles
+            MagnitudeQuantiles quantiles(probabilities, floor);
+            scan_rows(rows_of(w.view()), pool, QuantileLook{&quantiles, &MagnitudeQuantiles::add});
+            if (quantiles.needs_second_look(rows_of(w.view()), pool))
+                scan_rows(rows_of(w.view()), pool, QuantileLook{&quantiles, &MagnitudeQuantiles::add_second});
+            const std::vector<float> found = quantiles.quantiles();
+            for (std::size_t i = 0; i < found.size(); ++i)
+                EXPECT_EQ(found[i], clip_threshold(w.view(), probabilities[i], pool)) << floor << " " << i;
+        }
+    }
+}
+
 // All outcomes of a sweep, in the settings' order; m: energy_shares(), or empty.
 std::vector<ClipOutcome> sweep(const Matrix<float>& w, const std::vector<ClipSetting>& settings, int threads,
                                const std::vector<float>& m = {}) {

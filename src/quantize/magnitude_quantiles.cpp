@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "compute/cpu/weight_kernels.h"
 
 namespace assay {
 namespace {
@@ -46,8 +47,8 @@ std::vector<std::int64_t> CountTables::total() const {
     return sums;
 }
 
-MagnitudeQuantiles::MagnitudeQuantiles(std::vector<double> probabilities)
-    : probabilities_(std::move(probabilities)), upper_(kUppers) {
+MagnitudeQuantiles::MagnitudeQuantiles(std::vector<double> probabilities, float floor)
+    : probabilities_(std::move(probabilities)), floor_(floor), upper_(kUppers) {
     for (double p : probabilities_) {
         if (!(p > 0 && p <= 1))
             throw InvalidArgument("a quantile's probability lies above 0 and is at most 1");
@@ -56,37 +57,83 @@ MagnitudeQuantiles::MagnitudeQuantiles(std::vector<double> probabilities)
 
 void MagnitudeQuantiles::add(const RowPanel& panel) {
     CountTables::Table table = upper_.take();
-    std::uint32_t lower_bits = 0;
-    for (std::int64_t r = 0; r < panel.w.rows(); ++r) {
-        for (float w : panel.w.row(r)) {
-            const std::uint32_t bits = magnitude_bits(w);
-            lower_bits |= bits;
+    if (floor_ > 0)
+        count_above_floor(panel.w, table);
+    else
+        count_all(panel.w, table);
+    upper_.put(std::move(table));
+}
+
+void MagnitudeQuantiles::count_all(MatrixView<const float> w, CountTables::Table& table) {
+    std::uint32_t seen = 0;
+    for (std::int64_t r = 0; r < w.rows(); ++r) {
+        for (float x : w.row(r)) {
+            const std::uint32_t bits = magnitude_bits(x);
+            seen |= bits;
             ++table[bits >> 16];
         }
     }
-    upper_.put(std::move(table));
-    const std::lock_guard lock(mutex_);
-    lower_bits_ |= lower_bits & (kLowers - 1);
+    add_counts(0, seen);
 }
 
-// Where the ranks lie in counts of ascending values.
-std::vector<MagnitudeQuantiles::Place> MagnitudeQuantiles::places(
-    const std::vector<std::int64_t>& counts) const {
-    const std::int64_t n = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
-    std::vector<Place> found;
-    for (double p : probabilities_) {
-        Place place;
-        std::int64_t before = 0;
-        const std::int64_t rank = n == 0 ? 0 : rank_of(p, n);
-        while (place.upper < kUppers && before + counts[place.upper] < rank) before += counts[place.upper++];
-        place.rank = rank - before;
-        found.push_back(place);
+void MagnitudeQuantiles::count_above_floor(MatrixView<const float> w, CountTables::Table& table) {
+    std::vector<std::int32_t> columns(static_cast<std::size_t>(w.cols() + compute::kLanes));
+    std::uint32_t seen = 0;
+    std::int64_t below = 0;
+    for (std::int64_t r = 0; r < w.rows(); ++r) {
+        const auto row = w.row(r);
+        compute::OutsideRow above;
+        compute::weight_kernels().outside(row.data(), w.cols(), -floor_, floor_, columns.data(), &above);
+        below += w.cols() - above.count;
+        for (std::int64_t i = 0; i < above.count; ++i) {
+            const auto column = static_cast<std::size_t>(columns[static_cast<std::size_t>(i)]);
+            const std::uint32_t bits = magnitude_bits(row[column]);
+            seen |= bits;
+            ++table[bits >> 16];
+        }
     }
-    return found;
+    add_counts(below, seen);
 }
 
-bool MagnitudeQuantiles::needs_second_look() {
-    places_ = places(upper_.total());
+void MagnitudeQuantiles::add_counts(std::int64_t below, std::uint32_t bits) {
+    const std::lock_guard lock(mutex_);
+    below_ += below;
+    lower_bits_ |= bits & (kLowers - 1);
+}
+
+// Where the ranks lie; false where one is not above the floor.
+bool MagnitudeQuantiles::find_places() {
+    const std::vector<std::int64_t> counts = upper_.total();
+    const std::int64_t n = std::accumulate(counts.begin(), counts.end(), below_);
+    places_.assign(probabilities_.size(), {});
+    std::vector<std::size_t> order(probabilities_.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::sort(order.begin(), order.end(),
+              [&](std::size_t a, std::size_t b) { return probabilities_[a] < probabilities_[b]; });
+    std::uint32_t upper = 0;
+    std::int64_t before = below_;
+    for (const std::size_t i : order) {
+        const std::int64_t rank = n == 0 ? 0 : rank_of(probabilities_[i], n);
+        if (rank <= below_ && below_ > 0) return false;
+        while (upper < kUppers && before + counts[upper] < rank) before += counts[upper++];
+        places_[i] = {upper, rank - before};
+    }
+    return true;
+}
+
+bool MagnitudeQuantiles::needs_second_look(const RowSource& source, ThreadPool& pool) {
+    if (!find_places()) {
+        upper_.clear();
+        floor_ = 0;
+        below_ = 0;
+        struct Look {
+            MagnitudeQuantiles* to;
+            void add(const RowPanel& panel) const { to->add(panel); }
+            void merge(const Look& /*it has added already*/) {}
+        };
+        scan_rows(source, pool, Look{this});
+        find_places();
+    }
     if (lower_bits_ == 0) return false;
     slot_of_upper_.assign(kUppers, 0);
     std::uint8_t slots = 0;
@@ -100,11 +147,12 @@ bool MagnitudeQuantiles::needs_second_look() {
 
 void MagnitudeQuantiles::add_second(const RowPanel& panel) {
     CountTables::Table table = lower_->take();
+    const std::uint32_t least = floor_ > 0 ? magnitude_bits(floor_) + 1 : 0;
     for (std::int64_t r = 0; r < panel.w.rows(); ++r) {
         for (float w : panel.w.row(r)) {
             const std::uint32_t bits = magnitude_bits(w);
             const std::size_t slot = slot_of_upper_[bits >> 16];
-            if (slot > 0) ++table[(slot - 1) * kLowers + (bits & (kLowers - 1))];
+            if (slot > 0 && bits >= least) ++table[(slot - 1) * kLowers + (bits & (kLowers - 1))];
         }
     }
     lower_->put(std::move(table));

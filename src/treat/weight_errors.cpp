@@ -2,6 +2,8 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
+#include <cmath>
 #include <future>
 #include <map>
 #include <string>
@@ -49,10 +51,10 @@ struct Clips {
 // All that one look at the rows can tell.
 class FirstLook {
   public:
-    FirstLook(const Task& task, const LinearItem& item, const RowSource& rows, const Clips& clips,
-              MagnitudeQuantiles* quantiles)
+    FirstLook(const Task& task, const LinearItem& item, const RowSource& rows, const SigmaBand& likely,
+              const Clips& clips, MagnitudeQuantiles* quantiles)
         : moments(first_row_mean(rows)),
-          candidates(likely_inside(rows), item.in),
+          candidates(likely, item.in),
           one_value(task.treatment.format, item.in),
           quantiles_(quantiles) {
         if (treats_row_by_row(task.treatment)) treated.emplace(item, task.treatment, task.look.histograms);
@@ -128,6 +130,13 @@ std::vector<ClipOutcome> in_order(const std::vector<ClipSetting>& settings,
     return all;
 }
 
+// A magnitude that the clip sweep's quantiles most likely lie above: 1.5 std, of the 2.8 that `likely` holds.
+float quantile_floor(const SigmaBand& likely) {
+    static_assert(kClipPercentiles.front() >= 0.99);
+    const float floor = 1.5f / static_cast<float>(kLikelySigmas) * std::min(-likely.low, likely.high);
+    return floor > 0 && std::isfinite(floor) ? floor : 0;
+}
+
 std::vector<double> percentiles_of(const std::vector<ClipSetting>& settings) {
     std::vector<double> all;
     for (const ClipSetting& s : settings) {
@@ -141,14 +150,15 @@ WeightsLinear look_at(const Task& task, const LinearItem& item) {
     const RowSource rows = weight_rows(task.model, item);
     const Clips clips(task, item);
     std::optional<MagnitudeQuantiles> quantiles;
-    if (task.look.clip_sweep) quantiles.emplace(percentiles_of(clips.settings));
+    const SigmaBand likely = likely_inside(rows);
+    if (task.look.clip_sweep) quantiles.emplace(percentiles_of(clips.settings), quantile_floor(likely));
     MagnitudeQuantiles* const counted = quantiles ? &*quantiles : nullptr;
-    const FirstLook first = scan_rows(rows, pool, FirstLook(task, item, rows, clips, counted));
+    const FirstLook first = scan_rows(rows, pool, FirstLook(task, item, rows, likely, clips, counted));
     const WeightMoments moments = first.moments.moments();
     std::optional<WeightOutliers> outliers = first.candidates.outliers(moments, pool);
     SecondLook look(task, moments);
     if (!outliers) look.outliers.emplace(moments, rows.cols);
-    const bool again = quantiles && quantiles->needs_second_look();
+    const bool again = quantiles && quantiles->needs_second_look(rows, pool);
     const auto clipped_at = [&] {
         return ClipAtSums(clips.settings, quantiles->quantiles(), moments, rows.cols, clips.column_weights);
     };

@@ -42,6 +42,6 @@ void mark_best(const std::string& format, std::vector<ClipSweepRow>& rows);
 // where neither tells of few bits.
 std::optional<AlreadyQuantized> find_quantization(const RowSource& rows, const std::string& stored_type,
                                                   ThreadPool& pool);
-inline constexpr std::int64_t kQuantizationRows = 8;
+inline constexpr std::int64_t kQuantizationRows = 4;
 
 }  // namespace assay

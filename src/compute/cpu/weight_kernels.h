@@ -50,9 +50,18 @@ struct GridRow {
     int shift = 0;
 };
 
-// Clips of groups to [low, high] before they are rounded, one entry each.
+// Clips of groups to [low, high], low <= 0 <= high, before they are rounded, one entry each.
 struct Clips {
     Grids grids;
+    const float* low = nullptr;
+    const float* high = nullptr;
+};
+
+// Several clips of the same groups, whose weights lie in [low, high].
+inline constexpr int kClipsAtOnce = 5;
+struct ClipSet {
+    Clips clips[kClipsAtOnce];
+    int count = 0;
     const float* low = nullptr;
     const float* high = nullptr;
 };
@@ -102,10 +111,10 @@ struct WeightKernels {
     // column, 1 where `column_weights` is null.
     void (*candidate_errors)(const float* w, const float* column_weights, std::int64_t n,
                              const Grids* candidates, double* errors);
-    // Adds n weights, each `width` of them in the next of `clips`, from the first on; the last may have
-    // fewer.
-    void (*clip_errors)(const float* w, std::int64_t n, std::int64_t width, const Clips* clips,
-                        std::int64_t first, ClipRow* row);
+    // Adds n weights, each `width` of them in the set's next group, from the first on; the last may have
+    // fewer. rows: one for each of the set's clips.
+    void (*clip_errors)(const float* w, std::int64_t n, std::int64_t width, const ClipSet* set,
+                        std::int64_t first, ClipRow* rows);
     // Writes the columns of those of n weights that are not in [low, high] to `columns`, which has room for
     // n + kLanes, and adds the rest to the row.
     void (*outside)(const float* w, std::int64_t n, float low, float high, std::int32_t* columns,

@@ -19,6 +19,17 @@ struct Avx2Half {
     static Lanes subtract_product(Lanes x, Lanes y, Lanes z) { return _mm256_fnmadd_ps(y, z, x); }
     static Lanes smaller(Lanes x, Lanes y) { return _mm256_min_ps(x, y); }
     static Lanes larger(Lanes x, Lanes y) { return _mm256_max_ps(x, y); }
+    // Lanes that differ, counted in each lane.
+    using Count = __m256i;
+    static Count no_count() { return _mm256_setzero_si256(); }
+    static Count count_differing(Lanes x, Lanes y, Count count) {
+        return _mm256_sub_epi32(count, _mm256_castps_si256(_mm256_cmp_ps(x, y, _CMP_NEQ_UQ)));
+    }
+    static std::int64_t total(Count count) {
+        __m128i half = _mm_add_epi32(_mm256_castsi256_si128(count), _mm256_extracti128_si256(count, 1));
+        half = _mm_add_epi32(half, _mm_shuffle_epi32(half, 0x4e));
+        return _mm_cvtsi128_si32(_mm_add_epi32(half, _mm_shuffle_epi32(half, 0xb1)));
+    }
 
     static Doubles splat_double(double x) { return {_mm256_set1_pd(x), _mm256_set1_pd(x)}; }
     // From memory: a register's upper half would have to be moved first.

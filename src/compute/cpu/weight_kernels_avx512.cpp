@@ -49,6 +49,12 @@ struct Avx512 {
     // A bit a lane.
     static unsigned less(Lanes x, Lanes y) { return _mm512_cmp_ps_mask(x, y, _CMP_LT_OQ); }
     static unsigned differ(Lanes x, Lanes y) { return _mm512_cmp_ps_mask(x, y, _CMP_NEQ_UQ); }
+    using Count = std::int64_t;
+    static Count no_count() { return 0; }
+    static Count count_differing(Lanes x, Lanes y, Count count) {
+        return count + __builtin_popcount(differ(x, y));
+    }
+    static std::int64_t total(Count count) { return count; }
     static Lanes magnitude(Lanes x) { return _mm512_maskz_andnot_ps(kAll, splat(-0.0f), x); }
     // Of the lanes with x = y only; elsewhere z.
     static Lanes smaller_where_equal(Lanes x, Lanes y, Lanes z) {

@@ -231,6 +231,13 @@ struct WeightKernelSet {
         return Some::sub(Some::fma(x, inverse, Some::splat(kShift)), Some::splat(kShift));
     }
 
+    // clamp(whole(x, inverse), least, most).
+    template <class Some>
+    static typename Some::Lanes clamped(typename Some::Lanes x, typename Some::Lanes inverse,
+                                        typename Some::Lanes least, typename Some::Lanes most) {
+        return Some::smaller(Some::larger(whole<Some>(x, inverse), least), most);
+    }
+
     // sum + (x - steps · scale)².
     static Lanes add_error(Lanes x, Lanes steps, Lanes scale, Lanes sum) {
         return add_error<Isa>(x, steps, scale, sum);
@@ -253,10 +260,12 @@ struct WeightKernelSet {
             for (int k = 0; k < kGridsAtOnce; ++k) {
                 const Grids& grids = row.grids[k];
                 const PartLanes inverse = Part::splat(grids.inverse[g]), scale = Part::splat(grids.scale[g]);
-                PartLanes steps[2] = {whole<Part>(x[0], inverse), whole<Part>(x[1], inverse)};
+                PartLanes steps[2];
                 if (clamps) {
                     const PartLanes least = Part::splat(grids.least[g]), most = Part::splat(grids.most[g]);
-                    for (PartLanes& s : steps) s = Part::smaller(Part::larger(s, least), most);
+                    for (int h = 0; h < 2; ++h) steps[h] = clamped<Part>(x[h], inverse, least, most);
+                } else {
+                    for (int h = 0; h < 2; ++h) steps[h] = whole<Part>(x[h], inverse);
                 }
                 sums[k][0] = add_error<Part>(x[0], steps[0], scale, sums[k][0]);
                 sums[k][1] = add_error<Part>(x[1], steps[1], scale, sums[k][1]);
@@ -321,7 +330,7 @@ struct WeightKernelSet {
               inverse(splat(grids.inverse[g])),
               least(splat(grids.least[g])),
               most(splat(grids.most[g])) {}
-        Lanes steps(Lanes x) const { return Isa::smaller(Isa::larger(whole(x, inverse), least), most); }
+        Lanes steps(Lanes x) const { return clamped<Isa>(x, inverse, least, most); }
     };
 
     static void row_errors(const float* w, std::int64_t n, std::int64_t width, const Grids* grids,
@@ -345,38 +354,141 @@ struct WeightKernelSet {
         row->largest = greater(row->largest, Isa::largest(largest));
     }
 
-    struct ClipLanes : GroupLanes {
-        Lanes low, high;
-        ClipLanes(const Clips& clips, std::int64_t g)
-            : GroupLanes(clips.grids, g), low(splat(clips.low[g])), high(splat(clips.high[g])) {}
+    // What clip_errors() adds up in f32 for one of the clips.
+    struct ClipLanes {
+        Lanes clip, rounding, total;
+
+        void clear() { clip = rounding = total = splat(0); }
+        void add(Lanes own_clip, Lanes own_rounding, Lanes own_total) {
+            clip = Isa::add(clip, own_clip);
+            rounding = Isa::add(rounding, own_rounding);
+            total = Isa::add(total, own_total);
+        }
+        void move(ClipRow* row) {
+            row->clip += static_cast<double>(Isa::sum(clip));
+            row->rounding += static_cast<double>(Isa::sum(rounding));
+            row->total += static_cast<double>(Isa::sum(total));
+            clear();
+        }
     };
 
-    static void clip_errors(const float* w, std::int64_t n, std::int64_t width, const Clips* clips,
-                            std::int64_t first, ClipRow* row) {
-        // Where nothing is clipped, both errors are one.
-        Lanes both = splat(0), clip = splat(0), rounding = splat(0), total = splat(0);
-        for_group_lanes(
-            w, n, width, first, [&](std::int64_t g) { return ClipLanes(*clips, g); },
-            [&](const ClipLanes& group, Lanes x) {
-                const Lanes c = Isa::smaller(Isa::larger(x, group.low), group.high);
-                const Lanes steps = group.steps(x);
-                const unsigned clipped = Isa::differ(x, c);
-                if (clipped == 0) {
-                    both = add_error(x, steps, group.scale, both);
-                } else {
-                    const Lanes cut = Isa::sub(x, c);
-                    clip = Isa::fma(cut, cut, clip);
-                    rounding = add_error(c, steps, group.scale, rounding);
-                    total = add_error(x, steps, group.scale, total);
-                    row->clipped += __builtin_popcount(clipped);
-                }
-            },
-            [&] {
-                row->clip += static_cast<double>(Isa::sum(clip));
-                row->rounding += static_cast<double>(Isa::sum(Isa::add(both, rounding)));
-                row->total += static_cast<double>(Isa::sum(Isa::add(both, total)));
-                both = clip = rounding = total = splat(0);
-            });
+    // Calls visit(weights, blocks) with whole blocks of 16 weights, at the end of one that zeros fill up.
+    template <class Visit>
+    static void for_blocks(const float* w, std::int64_t n, const Visit& visit) {
+        if (n >= kLanes) visit(w, n / kLanes);
+        if (n % kLanes == 0) return;
+        float last[kLanes];
+        Isa::store(last, load_up_to(w, n / kLanes * kLanes, n));
+        visit(last, 1);
+    }
+
+    // Σ (w - rounded)² of n weights that are all in the group's range.
+    static Lanes range_errors(const float* w, std::int64_t n, const Grids& grids, std::int64_t g) {
+        const GroupLanes group(grids, g);
+        const bool clamps = (grids.clamps[g / kLanes] >> (g % kLanes) & 1) != 0;
+        Lanes sum = splat(0);
+        for_blocks(w, n, [&](const float* p, std::int64_t blocks) {
+            for (std::int64_t b = 0; b < blocks; ++b) {
+                const Lanes x = load(p + b * kLanes);
+                const Lanes steps = clamps ? group.steps(x) : whole(x, group.inverse);
+                sum = add_error(x, steps, group.scale, sum);
+            }
+        });
+        return sum;
+    }
+
+    // One register's lanes of a clipped group.
+    struct ClippedLanes {
+        PartLanes scale, inverse, least, most, low, high;
+        bool clamps;
+        PartLanes clip = Part::splat(0), rounding = Part::splat(0), total = Part::splat(0);
+        typename Part::Count clipped = Part::no_count();
+
+        ClippedLanes(const Clips& clips, std::int64_t g)
+            : scale(Part::splat(clips.grids.scale[g])),
+              inverse(Part::splat(clips.grids.inverse[g])),
+              least(Part::splat(clips.grids.least[g])),
+              most(Part::splat(clips.grids.most[g])),
+              low(Part::splat(clips.low[g])),
+              high(Part::splat(clips.high[g])),
+              clamps((clips.grids.clamps[g / kLanes] >> (g % kLanes) & 1) != 0) {}
+
+        void add(PartLanes x) {
+            const PartLanes c = Part::smaller(Part::larger(x, low), high), cut = Part::sub(x, c);
+            const PartLanes steps =  // w rounds to what c rounds to
+                clamps ? clamped<Part>(c, inverse, least, most) : whole<Part>(c, inverse);
+            clip = Part::fma(cut, cut, clip);
+            rounding = add_error<Part>(c, steps, scale, rounding);
+            total = add_error<Part>(x, steps, scale, total);
+            clipped = Part::count_differing(x, c, clipped);
+        }
+    };
+
+    // Adds n weights of a group that is clipped. Returns how many were.
+    static std::int64_t add_clipped(const float* w, std::int64_t n, const Clips& clips, std::int64_t g,
+                                    ClipLanes* sums) {
+        std::int64_t clipped = 0;
+        for_blocks(w, n, [&](const float* p, std::int64_t blocks) {
+            PartLanes clip[Isa::kParts], rounding[Isa::kParts], total[Isa::kParts];
+            for (int part = 0; part < Isa::kParts; ++part) {
+                ClippedLanes lanes(clips, g);
+                for (std::int64_t b = 0; b < blocks; ++b)
+                    lanes.add(Part::load(p + part * Part::kWidth + b * kLanes));
+                clip[part] = lanes.clip;
+                rounding[part] = lanes.rounding;
+                total[part] = lanes.total;
+                clipped += Part::total(lanes.clipped);
+            }
+            sums->add(Isa::join(clip), Isa::join(rounding), Isa::join(total));
+        });
+        return clipped;
+    }
+
+    static bool same_grid(const Grids& a, const Grids& b, std::int64_t g) {
+        return a.scale[g] == b.scale[g] && a.inverse[g] == b.inverse[g] && a.least[g] == b.least[g] &&
+               a.most[g] == b.most[g];
+    }
+
+    // Adds n weights of one group to all clips' sums; where a clip does not reach into the group's range,
+    // the errors are those of its grid, which neighbours may share.
+    static void add_group(const float* w, std::int64_t n, const ClipSet& set, std::int64_t g, ClipLanes* sums,
+                          ClipRow* rows) {
+        const Grids* known = nullptr;
+        Lanes errors = splat(0);
+        for (int k = 0; k < set.count; ++k) {
+            const Clips& clips = set.clips[k];
+            if (clips.low[g] > set.low[g] || clips.high[g] < set.high[g]) {
+                rows[k].clipped += add_clipped(w, n, clips, g, &sums[k]);
+                continue;
+            }
+            if (known == nullptr || !same_grid(clips.grids, *known, g))
+                errors = range_errors(w, n, clips.grids, g);
+            known = &clips.grids;
+            sums[k].add(splat(0), errors, errors);
+        }
+    }
+
+    static void clip_errors(const float* w, std::int64_t n, std::int64_t width, const ClipSet* set,
+                            std::int64_t first, ClipRow* rows) {
+        constexpr std::int64_t kRun = kRunUnits * kRowUnit;
+        ClipLanes sums[kClipsAtOnce];
+        for (int k = 0; k < set->count; ++k) sums[k].clear();
+        std::int64_t held = 0;  // weights that were added up in f32, whole blocks
+        const auto move = [&] {
+            for (int k = 0; k < set->count; ++k) sums[k].move(&rows[k]);
+            held = 0;
+        };
+        for (std::int64_t g = first, at = 0; at < n; ++g, at += width) {
+            const std::int64_t end = at + width < n ? at + width : n;
+            for (std::int64_t i = at; i < end;) {
+                const std::int64_t piece = end - i < kRun - held ? end - i : kRun - held;
+                add_group(w + i, piece, *set, g, sums, rows);
+                i += piece;
+                held += (piece + kLanes - 1) / kLanes * kLanes;
+                if (held == kRun) move();
+            }
+        }
+        move();
     }
 
     // A lane a candidate. `add` adds weight i to a sum.
@@ -403,9 +515,7 @@ struct WeightKernelSet {
                                  const Grids* candidates, double* errors) {
         const Lanes scale = load(candidates->scale), inverse = load(candidates->inverse),
                     least = load(candidates->least), most = load(candidates->most);
-        const auto steps_of = [&](Lanes x) {
-            return Isa::smaller(Isa::larger(whole(x, inverse), least), most);
-        };
+        const auto steps_of = [&](Lanes x) { return clamped<Isa>(x, inverse, least, most); };
         if (column_weights == nullptr) {
             add_candidates(n, errors, [&](std::int64_t i, Lanes sum) {
                 const Lanes x = splat(w[i]);

@@ -232,9 +232,22 @@ TEST(WeightKernels, ClipErrorsTellClippingFromRounding) {
                     low.push_back(g % 3 == 0 ? -0.5f : -5.0f);
                     high.push_back(g % 3 == 0 ? 0.6f : 5.0f);  // of other groups nothing is clipped
                 }
-                GridArrays arrays(all, 0);
-                const Clips clips{arrays.view(), low.data(), high.data()};
-                ClipRow row{.clip = 2}, expected{.clip = 2};
+                GridArrays arrays(all, 0xffff);
+                const std::size_t groups = all.size();
+                std::vector<float> lowest(groups), highest(groups);
+                kernels->ranges(w.data(), n, width, &lowest[1], &highest[1]);
+                // The middle one clips nothing, nor does the last, but its grid is another.
+                const std::vector<float> least(groups, -9.0f), most(groups, 9.0f);
+                for (Grid& g : all) g = {.scale = 0.2f, .least = -9, .most = 9, .inverse = 5};
+                GridArrays coarse(all, 0);
+                ClipSet set{.clips = {{arrays.view(), low.data(), high.data()},
+                                      {arrays.view(), least.data(), most.data()},
+                                      {coarse.view(), least.data(), most.data()}},
+                            .count = 3,
+                            .low = lowest.data(),
+                            .high = highest.data()};
+                ClipRow rows[3] = {{.clip = 2}, {}, {}}, expected{.clip = 2};
+                double plain = 0, coarser = 0;
                 for (std::size_t i = 0; i < w.size(); ++i) {
                     const std::size_t g = i / static_cast<std::size_t>(width) + 1;
                     const float c = std::clamp(w[i], low[g], high[g]);
@@ -245,8 +258,19 @@ TEST(WeightKernels, ClipErrorsTellClippingFromRounding) {
                     expected.rounding += std::pow(static_cast<double>(c) - q, 2);
                     expected.total += std::pow(static_cast<double>(w[i]) - q, 2);
                     expected.clipped += c != w[i] ? 1 : 0;
+                    plain += std::pow(static_cast<double>(w[i]) - q, 2);
+                    const double far = std::clamp(std::nearbyint(w[i] * 5.0f), -9.0f, 9.0f);
+                    coarser += std::pow(static_cast<double>(w[i]) - far * static_cast<double>(0.2f), 2);
                 }
-                kernels->clip_errors(w.data(), n, width, &clips, 1, &row);
+                kernels->clip_errors(w.data(), n, width, &set, 1, rows);
+                for (int k : {1, 2}) {
+                    const double total = k == 1 ? plain : coarser;
+                    EXPECT_NEAR(rows[k].total, total, 3e-6 * total);
+                    EXPECT_EQ(rows[k].rounding, rows[k].total);
+                    EXPECT_EQ(rows[k].clip, 0);
+                    EXPECT_EQ(rows[k].clipped, 0);
+                }
+                const ClipRow& row = rows[0];
                 EXPECT_NEAR(row.clip, expected.clip, 3e-6 * expected.clip);
                 EXPECT_NEAR(row.rounding, expected.rounding, 3e-6 * expected.rounding);
                 EXPECT_NEAR(row.total, expected.total, 3e-6 * expected.total);
@@ -288,7 +312,7 @@ struct Everything {
     float grids[4][208] = {};
     std::uint16_t clamps[13] = {};
     double sums[kGridsAtOnce] = {}, errors[kLanes] = {};
-    ClipRow clip;
+    ClipRow clip[2];
     ErrorRow errors_of_row;
     float wide_low[200] = {}, wide_high[200] = {};
 };
@@ -304,9 +328,12 @@ Everything everything(const WeightKernels& kernels, const std::vector<float>& w,
     const GridRow row{.grids = {grids, grids, grids}, .clamps = out.clamps};
     kernels.grid_errors(w.data(), n / kRowUnit / kLanes * kLanes, &row, out.sums);
     kernels.candidate_errors(w.data(), nullptr, n, &grids, out.errors);
-    const std::vector<float> low(200, -0.5f), high(200, 0.5f);
-    const Clips clips{grids, low.data(), high.data()};
-    kernels.clip_errors(w.data(), n, kRowUnit, &clips, 0, &out.clip);
+    const std::vector<float> low(200, -0.5f), high(200, 0.5f), least(200, -1.5f), most(200, 1.5f);
+    const ClipSet set{.clips = {{grids, low.data(), high.data()}, {grids, least.data(), most.data()}},
+                      .count = 2,
+                      .low = out.low,
+                      .high = out.high};
+    kernels.clip_errors(w.data(), n, kRowUnit, &set, 0, out.clip);
     kernels.row_errors(w.data(), n, 47, &grids, 0, &out.errors_of_row);
     return out;
 }
@@ -335,7 +362,7 @@ TEST(WeightKernels, BothInstructionSetsGiveTheSameBits) {
             EXPECT_EQ(a.errors_of_row.squares, b.errors_of_row.squares);
             EXPECT_EQ(a.errors_of_row.sizes, b.errors_of_row.sizes);
             EXPECT_EQ(a.errors_of_row.largest, b.errors_of_row.largest);
-            EXPECT_EQ(std::memcmp(&a.clip, &b.clip, sizeof(a.clip)), 0);
+            EXPECT_EQ(std::memcmp(a.clip, b.clip, sizeof(a.clip)), 0);
         }
     }
 }
