@@ -370,14 +370,17 @@ std::vector<Workload> findings_workload(const Model& model, std::span<const std:
         if (model.items().at(i).role == LinearItem::Role::kBlock) largest.push_back(i);
     }
     if (largest.empty() || most == 0 || windows.size() < 2) return {};
-    std::stable_sort(largest.begin(), largest.end(), [&](std::size_t a, std::size_t b) {
-        const LinearItem &x = model.items()[a], &y = model.items()[b];
-        return x.out * x.in > y.out * y.in;
-    });
+    const auto size = [&](std::size_t i) { return model.items()[i].out * model.items()[i].in; };
+    std::stable_sort(largest.begin(), largest.end(),
+                     [&](std::size_t a, std::size_t b) { return size(a) > size(b); });
     const std::size_t suspects = 2 * kSuspects * std::size(kCauses);
-    largest.resize(std::min(largest.size(), static_cast<std::size_t>(most) + suspects));
+    const std::size_t count = std::min(largest.size(), static_cast<std::size_t>(most) + suspects);
+    // Of those as large as these some from all over the model: an early linear's swap takes longer than a
+    // late one's.
+    while (largest.size() > count && size(largest.back()) < size(largest[count - 1])) largest.pop_back();
     std::vector<std::size_t> swaps;
-    for (std::size_t i : largest) swaps.insert(swaps.end(), kUsualSwaps, i);
+    for (std::size_t n = 0; n < count; ++n)
+        swaps.insert(swaps.end(), kUsualSwaps, largest[n * largest.size() / count]);
     return {score_workload(model, kScreenedChanges, windows.first(windows.size() / 2)),
             sweep_workload(model, std::move(swaps), windows)};
 }

@@ -186,7 +186,7 @@ std::vector<Options> all_options() {
     return all;
 }
 
-TEST(Gptq, EqualsThePapersAlgorithmForAllFormatsAndOptions) {
+TEST(SlowGptq, EqualsThePapersAlgorithmForAllFormatsAndOptions) {
     for (const char* name : {"int4-g64", "int4-sym-g64", "int3-g7", "int2-sym-g24", "int4-g100(scale=f32)",
                              "int8-channel", "int5-sym-g128", "int3-g1"}) {
         for (const auto& [out, in] : std::vector<std::pair<int, int>>{{5, 200}, {70, 65}, {2, 31}, {1, 1}}) {
