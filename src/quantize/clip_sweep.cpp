@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "base/checked.h"
 #include "base/error.h"
 
 namespace assay {
@@ -18,7 +17,7 @@ std::int64_t width_of(const IntFormat& format, std::int64_t cols) {
     return format.tile.columns == 0 ? cols : std::min(format.tile.columns, cols);
 }
 
-// Calls visit(weights, group) for all groups of a panel, numbered as by find_ranges().
+// Calls visit(weights, group) for all groups of a panel, numbered as ranges_of() has them.
 template <class Visit>
 void for_groups(const RowPanel& panel, std::int64_t width, const Visit& visit) {
     std::size_t group = 0;
@@ -29,20 +28,14 @@ void for_groups(const RowPanel& panel, std::int64_t width, const Visit& visit) {
     }
 }
 
-void find(const RowPanel& panel, std::int64_t width, GroupRanges& ranges) {
-    ranges.width = width;
-    find_ranges(panel, width, ranges.low, ranges.high);
-}
-
 // Adds the errors of the panel's groups as each of the set's clips makes them.
-void add_panel(const RowPanel& panel, const GroupRanges& ranges, compute::ClipSet& set,
+void add_panel(const RowPanel& panel, const PanelRanges::Ranges& ranges, compute::ClipSet& set,
                compute::ClipRow* rows) {
     set.low = ranges.low.data();
     set.high = ranges.high.data();
-    const std::int64_t cols = panel.w.cols(), per_row = ceil_div(cols, ranges.width);
     for (std::int64_t r = 0; r < panel.w.rows(); ++r)
-        compute::weight_kernels().clip_errors(panel.w.row(r).data(), cols, ranges.width, &set, r * per_row,
-                                              rows);
+        compute::weight_kernels().clip_errors(panel.w.row(r).data(), panel.w.cols(), ranges.width, &set,
+                                              r * ranges.per_row, rows);
 }
 
 void add(const compute::ClipRow& from, compute::ClipRow& to) {
@@ -119,20 +112,21 @@ ClipSearchSums::ClipSearchSums(const std::vector<ClipSetting>& settings, std::in
     }
 }
 
-void ClipSearchSums::find_clips(const RowPanel& panel, const IntFormat& format) {
-    by_weights_.resize(ranges_.low.size());
-    by_output_.resize(column_weights_.empty() ? 0 : ranges_.low.size());
-    const auto width = static_cast<std::size_t>(ranges_.width);
-    const auto per_row = static_cast<std::size_t>(ceil_div(cols_, ranges_.width));
-    for_groups(panel, ranges_.width, [&](std::span<const float> group, std::size_t g) {
-        const ValueRange range{ranges_.low[g], ranges_.high[g]};
+void ClipSearchSums::find_clips(const RowPanel& panel, const PanelRanges::Ranges& ranges,
+                                const IntFormat& format) {
+    by_weights_.resize(ranges.low.size());
+    by_output_.resize(column_weights_.empty() ? 0 : ranges.low.size());
+    const auto width = static_cast<std::size_t>(ranges.width);
+    const auto per_row = static_cast<std::size_t>(ranges.per_row);
+    for_groups(panel, ranges.width, [&](std::span<const float> group, std::size_t g) {
+        const ValueRange range{ranges.low[g], ranges.high[g]};
         by_weights_[g] = best_clip(format, group, range, nullptr);
         if (!by_output_.empty())
             by_output_[g] = best_clip(format, group, range, &column_weights_[g % per_row * width]);
     });
 }
 
-void ClipSearchSums::add_clips(const RowPanel& panel, Setting& setting) {
+void ClipSearchSums::add_clips(const RowPanel& panel, const PanelRanges::Ranges& ranges, Setting& setting) {
     const std::vector<BestClip>& chosen = setting.of.rule == ClipRule::kOutput ? by_output_ : by_weights_;
     clipped_.resize(chosen.size());
     const auto low = clipped_.low(), high = clipped_.high(), cut_low = clipped_.cut_low(),
@@ -152,18 +146,16 @@ void ClipSearchSums::add_clips(const RowPanel& panel, Setting& setting) {
     }
     clipped_.make_grids(setting.of.format);
     compute::ClipSet set{.clips = {clipped_.view()}, .count = 1};
-    add_panel(panel, ranges_, set, &setting.errors);
+    add_panel(panel, ranges, set, &setting.errors);
 }
 
 void ClipSearchSums::add(const RowPanel& panel) {
-    ranges_.width = 0;
+    const PanelRanges::Ranges* known = nullptr;  // of groups that have their clips, by both rules
     for (Setting& setting : settings_) {
-        const std::int64_t width = width_of(setting.of.format, cols_);
-        if (width != ranges_.width) {  // else the groups have their clips, by both rules
-            find(panel, width, ranges_);
-            find_clips(panel, setting.of.format);
-        }
-        add_clips(panel, setting);
+        const PanelRanges::Ranges& ranges = ranges_of(panel, width_of(setting.of.format, cols_));
+        if (&ranges != known) find_clips(panel, ranges, setting.of.format);
+        known = &ranges;
+        add_clips(panel, ranges, setting);
     }
 }
 
@@ -206,9 +198,9 @@ ClipAtSums::ClipAtSums(const std::vector<ClipSetting>& settings, const std::vect
         throw InvalidArgument("all percentiles of each format are expected, and a threshold for each");
 }
 
-// Cuts the groups of ranges_ at each of the thresholds.
-void ClipAtSums::clip(Format& format) {
-    const std::size_t groups = ranges_.low.size();
+// Cuts the groups at each of the thresholds.
+void ClipAtSums::clip(const PanelRanges::Ranges& ranges, Format& format) {
+    const std::size_t groups = ranges.low.size();
     const bool whole = of_whole_matrix(format.of);
     for (std::size_t i = 0; i < format.clipped.size(); ++i) {
         const float t = format.thresholds[i];
@@ -222,37 +214,33 @@ void ClipAtSums::clip(Format& format) {
             std::ranges::fill(clipped.cut_low(), cut(of_.min));
             std::ranges::fill(clipped.cut_high(), cut(of_.max));
         } else {
-            std::ranges::transform(ranges_.low, clipped.cut_low().begin(), cut);
-            std::ranges::transform(ranges_.high, clipped.cut_high().begin(), cut);
+            std::ranges::transform(ranges.low, clipped.cut_low().begin(), cut);
+            std::ranges::transform(ranges.high, clipped.cut_high().begin(), cut);
         }
         clipped.make_grids(format.of);
     }
 }
 
-void ClipAtSums::add_errors(const RowPanel& panel, Format& format) {
-    static_assert(kClipPercentiles.size() == compute::kClipsAtOnce);
-    clip(format);
-    compute::ClipSet set;
-    for (ClippedGroups& clipped : format.clipped) set.clips[set.count++] = clipped.view();
-    add_panel(panel, ranges_, set, format.errors.data());
-}
-
 void ClipAtSums::add(const RowPanel& panel) {
+    static_assert(kClipPercentiles.size() == compute::kClipsAtOnce);
     // The matrix's one scale is looked at in the groups of the other: most of them are not clipped.
-    find(panel, width_of(formats_.back().of, cols_), ranges_);
+    const PanelRanges::Ranges& ranges = ranges_of(panel, width_of(formats_.back().of, cols_));
     for (Format& format : formats_) {
-        add_errors(panel, format);
-        if (!column_weights_.empty()) add_output(panel, format);
+        clip(ranges, format);
+        compute::ClipSet set;
+        for (ClippedGroups& clipped : format.clipped) set.clips[set.count++] = clipped.view();
+        add_panel(panel, ranges, set, format.errors.data());
+        if (!column_weights_.empty()) add_output(panel, ranges, format);
     }
 }
 
 // A lane of the kernel for each percentile, and one that rounds all weights to 0.
-void ClipAtSums::add_output(const RowPanel& panel, Format& format) {
+void ClipAtSums::add_output(const RowPanel& panel, const PanelRanges::Ranges& ranges, Format& format) {
     constexpr std::size_t kLanes = compute::kLanes, kCount = kClipPercentiles.size();
     static_assert(kCount < kLanes);
-    const auto width = static_cast<std::size_t>(ranges_.width);
-    const auto per_row = static_cast<std::size_t>(ceil_div(cols_, ranges_.width));
-    for_groups(panel, ranges_.width, [&](std::span<const float> group, std::size_t g) {
+    const auto width = static_cast<std::size_t>(ranges.width);
+    const auto per_row = static_cast<std::size_t>(ranges.per_row);
+    for_groups(panel, ranges.width, [&](std::span<const float> group, std::size_t g) {
         float low[kLanes] = {}, high[kLanes] = {};
         for (std::size_t i = 0; i < kCount; ++i) {
             low[i] = format.clipped[i].cut_low()[g];

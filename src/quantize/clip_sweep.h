@@ -74,12 +74,6 @@ class ClippedGroups {
     GridBatch grids_;  // of the clipped weights
 };
 
-// The ranges of a panel's groups.
-struct GroupRanges {
-    std::int64_t width = 0;  // columns of a group; 0: none are known
-    std::vector<float> low, high;
-};
-
 // Errors of the output, as ClipOutcome has them.
 struct OutputSums {
     double error = 0;    // Σ_c m_c Σ_o (w_oc - q_oc)²
@@ -110,13 +104,12 @@ class ClipSearchSums {
         std::int64_t scales = 0;
         double ratios = 0;
     };
-    void find_clips(const RowPanel& panel, const IntFormat& format);
-    void add_clips(const RowPanel& panel, Setting& setting);
+    void find_clips(const RowPanel& panel, const PanelRanges::Ranges& ranges, const IntFormat& format);
+    void add_clips(const RowPanel& panel, const PanelRanges::Ranges& ranges, Setting& setting);
 
     std::vector<Setting> settings_;
     std::int64_t cols_;
     std::span<const float> column_weights_;
-    GroupRanges ranges_;
     ClippedGroups clipped_;
     std::vector<BestClip> by_weights_, by_output_;  // of the panel's groups; the latter with statistics
 };
@@ -141,15 +134,13 @@ class ClipAtSums {
         std::array<OutputSums, kClipPercentiles.size()> output{};
         std::array<ClippedGroups, kClipPercentiles.size()> clipped{};
     };
-    void clip(Format& format);
-    void add_errors(const RowPanel& panel, Format& format);
-    void add_output(const RowPanel& panel, Format& format);
+    void clip(const PanelRanges::Ranges& ranges, Format& format);
+    void add_output(const RowPanel& panel, const PanelRanges::Ranges& ranges, Format& format);
 
     std::vector<Format> formats_;
     WeightMoments of_;
     std::int64_t cols_;
     std::span<const float> column_weights_;
-    GroupRanges ranges_;
 };
 
 }  // namespace assay

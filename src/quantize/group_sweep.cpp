@@ -36,17 +36,8 @@ std::vector<IntFormat> group_sweep_formats() {
 
 GroupSweepSums::GroupSweepSums(std::int64_t cols) : cols_(cols), squares_(2 * kSizes * kBits) {}
 
-// The finest first: the others are made of them.
-void GroupSweepSums::find_ranges(const RowPanel& panel) {
-    for (std::size_t size = 0; size < kSizes; ++size) {
-        const std::int64_t width = kSweepGroups[size] == 0 ? cols_ : kSweepGroups[size];
-        ranges_[size].per_row = ceil_div(cols_, width);
-        assay::find_ranges(panel, width, ranges_[size].low, ranges_[size].high);
-    }
-}
-
-void GroupSweepSums::add_errors(const RowPanel& panel, std::size_t size, bool symmetric) {
-    const Ranges& ranges = ranges_[size];
+void GroupSweepSums::add_errors(const RowPanel& panel, std::size_t size, const PanelRanges::Ranges& ranges,
+                                bool symmetric) {
     compute::GridRow row{.shift = shift_of(size)};
     clamps_.clear();
     for (std::size_t bits = 0; bits < kBits; ++bits) {
@@ -66,9 +57,11 @@ void GroupSweepSums::add_errors(const RowPanel& panel, std::size_t size, bool sy
 }
 
 void GroupSweepSums::add(const RowPanel& panel) {
-    find_ranges(panel);
-    for (bool symmetric : {false, true}) {
-        for (std::size_t size = 0; size < kSizes; ++size) add_errors(panel, size, symmetric);
+    // The finest first: the others are made of them.
+    for (std::size_t size = 0; size < kSizes; ++size) {
+        const std::int64_t width = kSweepGroups[size] == 0 ? cols_ : kSweepGroups[size];
+        const PanelRanges::Ranges& ranges = ranges_of(panel, width);
+        for (bool symmetric : {false, true}) add_errors(panel, size, ranges, symmetric);
     }
 }
 

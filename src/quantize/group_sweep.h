@@ -32,17 +32,12 @@ class GroupSweepSums {
     std::span<const double> squared_errors() const { return squares_; }
 
   private:
-    void find_ranges(const RowPanel& panel);
-    void add_errors(const RowPanel& panel, std::size_t size, bool symmetric);
+    void add_errors(const RowPanel& panel, std::size_t size, const PanelRanges::Ranges& ranges,
+                    bool symmetric);
 
     std::int64_t cols_;
     std::vector<double> squares_;
-    // Scratch: the ranges of each size's groups, row by row, and the grids of one size.
-    struct Ranges {
-        std::int64_t per_row = 0;
-        std::vector<float> low, high;
-    };
-    std::array<Ranges, kSweepGroups.size()> ranges_;
+    // Scratch: the grids of one size.
     std::array<GridBatch, kSweepBits.size()> batches_;
     std::vector<std::uint16_t> clamps_;
 };

@@ -30,14 +30,15 @@ OneValueSums::OneValueSums(const NumberFormat& format, std::int64_t cols) {
 void OneValueSums::add(const RowPanel& panel) {
     if (width_ == 0) return;
     const compute::WeightKernels& kernels = compute::weight_kernels();
-    find_ranges(panel, width_, low_, high_);
+    const PanelRanges::Ranges& ranges = ranges_of(panel, width_);
     const auto width = static_cast<std::size_t>(width_);
     std::size_t g = 0;
     for (std::int64_t r = 0; r < panel.w.rows(); ++r) {
         const auto row = panel.w.row(r);
         for (std::size_t first = 0; first < row.size(); first += width, ++g) {
             const auto group = row.subspan(first, std::min(width, row.size() - first));
-            groups_.of_one_value += one_value_sets(kernels, group, low_[g], high_[g], symmetric_) ? 1 : 0;
+            const bool sets = one_value_sets(kernels, group, ranges.low[g], ranges.high[g], symmetric_);
+            groups_.of_one_value += sets ? 1 : 0;
         }
     }
     groups_.groups += static_cast<std::int64_t>(g);

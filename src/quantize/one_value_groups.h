@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "number/number_format.h"
 #include "quantize/row_scan.h"
@@ -33,7 +32,6 @@ class OneValueSums {
     std::int64_t width_ = 0;  // 0: scales serve several rows
     bool symmetric_ = false;
     OneValueGroups groups_;
-    std::vector<float> low_, high_;  // scratch
 };
 
 }  // namespace assay

@@ -98,14 +98,6 @@ const PanelRanges::Ranges& PanelRanges::of(MatrixView<const float> w, std::int64
     return found;
 }
 
-void find_ranges(const RowPanel& panel, std::int64_t width, std::vector<float>& low,
-                 std::vector<float>& high) {
-    PanelRanges own;
-    const PanelRanges::Ranges& found = (panel.ranges != nullptr ? *panel.ranges : own).of(panel.w, width);
-    low = found.low;
-    high = found.high;
-}
-
 std::vector<RowShare> row_shares(std::int64_t rows, std::int64_t cols) {
     std::vector<RowShare> shares;
     if (rows == 0 || cols == 0) return shares;

@@ -47,13 +47,13 @@ class PanelRanges {
 struct RowPanel {
     MatrixView<const float> w;
     std::int64_t first_row = 0;
-    PanelRanges* ranges = nullptr;  // of this panel, or none
+    PanelRanges* ranges = nullptr;  // of this panel
 };
 
-// The smallest and the largest of each `width` weights of the panel's rows, row by row; the last group of a
-// row may hold fewer.
-void find_ranges(const RowPanel& panel, std::int64_t width, std::vector<float>& low,
-                 std::vector<float>& high);
+// The smallest and the largest of each `width` weights of the panel's rows; as long as the panel is shown.
+inline const PanelRanges::Ranges& ranges_of(const RowPanel& panel, std::int64_t width) {
+    return panel.ranges->of(panel.w, width);
+}
 
 // Rows [first, end) of one share: they depend on the matrix's shape only. At most kMostShares, in order; none
 // for a matrix without elements.

@@ -67,8 +67,9 @@ struct RangesSeen {
 
     void add(const RowPanel& panel) {
         for (std::int64_t width : widths) {
-            std::vector<float> low, high;
-            find_ranges(panel, width, low, high);
+            const auto& [own_width, per_row, low, high] = ranges_of(panel, width);
+            EXPECT_EQ(own_width, std::min(width, panel.w.cols()));
+            EXPECT_EQ(per_row, (panel.w.cols() + width - 1) / width);
             std::size_t g = 0;
             for (std::int64_t r = 0; r < panel.w.rows(); ++r) {
                 const auto row = panel.w.row(r);

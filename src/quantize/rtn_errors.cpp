@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "base/checked.h"
-
 namespace assay {
 
 RtnErrorSums::RtnErrorSums(const IntFormat& format, std::int64_t cols)
@@ -11,12 +9,12 @@ RtnErrorSums::RtnErrorSums(const IntFormat& format, std::int64_t cols)
 
 void RtnErrorSums::add(const RowPanel& panel) {
     const compute::WeightKernels& kernels = compute::weight_kernels();
-    const std::int64_t cols = panel.w.cols(), per_row = ceil_div(cols, width_);
-    find_ranges(panel, width_, low_, high_);
-    batch_.make(format_, low_, high_);
+    const std::int64_t cols = panel.w.cols();
+    const PanelRanges::Ranges& ranges = ranges_of(panel, width_);
+    batch_.make(format_, ranges.low, ranges.high);
     const compute::Grids grids = batch_.grids();
     for (std::int64_t r = 0; r < panel.w.rows(); ++r)
-        kernels.row_errors(panel.w.row(r).data(), cols, width_, &grids, r * per_row, &errors_);
+        kernels.row_errors(panel.w.row(r).data(), cols, width_, &grids, r * ranges.per_row, &errors_);
     count_ += panel.w.rows() * cols;
 }
 

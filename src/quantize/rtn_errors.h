@@ -1,8 +1,6 @@
 // The errors of rounding to nearest, without making the rounded matrix.
 #pragma once
 
-#include <vector>
-
 #include "number/int_format.h"
 #include "quantize/grid_batch.h"
 #include "quantize/reconstruction.h"
@@ -28,8 +26,7 @@ class RtnErrorSums {
     std::int64_t width_;
     std::int64_t count_ = 0;
     compute::ErrorRow errors_;
-    GridBatch batch_;  // scratch, as the next
-    std::vector<float> low_, high_;
+    GridBatch batch_;  // scratch
 };
 
 }  // namespace assay
