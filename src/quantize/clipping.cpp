@@ -122,14 +122,9 @@ void round_clipped_at(MatrixView<float> w, const NumberFormat& format, float thr
 
 float clip_threshold(MatrixView<const float> w, double p, ThreadPool& pool) {
     MagnitudeQuantiles quantiles({p});
-    struct Look {
-        MagnitudeQuantiles* to;
-        bool second;
-        void add(const RowPanel& panel) const { second ? to->add_second(panel) : to->add(panel); }
-        void merge(const Look& /*it has added already*/) {}
-    };
-    scan_rows(rows_of(w), pool, Look{&quantiles, false});
-    if (quantiles.needs_second_look(rows_of(w), pool)) scan_rows(rows_of(w), pool, Look{&quantiles, true});
+    scan_rows(rows_of(w), pool, QuantileLook{&quantiles});
+    if (quantiles.needs_second_look(rows_of(w), pool))
+        scan_rows(rows_of(w), pool, QuantileLook{&quantiles, true});
     return quantiles.quantiles().front();
 }
 

@@ -194,14 +194,6 @@ TEST(Clipping, TheThresholdIsTheWeightBelowWhichTheShareLies) {
         EXPECT_THROW(clip_threshold(f32.view(), p, pool), InvalidArgument);
 }
 
-// Shows the panels of `w` to a member of the quantiles.
-struct QuantileLook {
-    MagnitudeQuantiles* to;
-    void (MagnitudeQuantiles::*member)(const RowPanel&);
-    void add(const RowPanel& panel) const { (to->*member)(panel); }
-    void merge(const QuantileLook& /*it has added already*/) {}
-};
-
 TEST(Clipping, QuantilesAreTheSameWhateverTheFloor) {
     ThreadPool pool(2);
     Matrix<float> f32 = gaussian_twin(random_matrix(50, 77).view(), 3), bf16 = f32;
@@ -212,9 +204,9 @@ TEST(Clipping, QuantilesAreTheSameWhateverTheFloor) {
         const float below = std::nextafter(ninth, 0.0f);
         for (float floor : {0.0f, 1e-6f, below, ninth, 1e9f}) {  // the last two hide quantiles
             MagnitudeQuantiles quantiles(probabilities, floor);
-            scan_rows(rows_of(w.view()), pool, QuantileLook{&quantiles, &MagnitudeQuantiles::add});
+            scan_rows(rows_of(w.view()), pool, QuantileLook{&quantiles});
             if (quantiles.needs_second_look(rows_of(w.view()), pool))
-                scan_rows(rows_of(w.view()), pool, QuantileLook{&quantiles, &MagnitudeQuantiles::add_second});
+                scan_rows(rows_of(w.view()), pool, QuantileLook{&quantiles, true});
             const std::vector<float> found = quantiles.quantiles();
             for (std::size_t i = 0; i < found.size(); ++i)
                 EXPECT_EQ(found[i], clip_threshold(w.view(), probabilities[i], pool)) << floor << " " << i;

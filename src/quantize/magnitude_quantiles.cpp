@@ -126,12 +126,7 @@ bool MagnitudeQuantiles::needs_second_look(const RowSource& source, ThreadPool& 
         upper_.clear();
         floor_ = 0;
         below_ = 0;
-        struct Look {
-            MagnitudeQuantiles* to;
-            void add(const RowPanel& panel) const { to->add(panel); }
-            void merge(const Look& /*it has added already*/) {}
-        };
-        scan_rows(source, pool, Look{this});
+        scan_rows(source, pool, QuantileLook{this});
         find_places();
     }
     if (lower_bits_ == 0) return false;

@@ -30,14 +30,13 @@ class CountTables {
 
 // The smallest v such that at least ⌈p·n⌉ of the n weights have |w| <= v, for each probability p in (0, 1]: a
 // weight's own magnitude; for p = 1 the largest. (Hyndman & Fan's type 1.)
-// Where it is known about where they lie, weights below a floor are only counted: counting those above it is
-// most of the work. A look counts the upper halves of the f32 patterns, and one more the lower halves of
-// those that share the upper half with a quantile, which bf16 weights do not need. Memory: 128 KiB, then 256
-// KiB for each quantile, a thread.
+// A look counts the upper halves of the f32 patterns, and one more the lower halves of those that share the
+// upper half with a quantile, which bf16 weights do not need. Weights below a floor only make up the number:
+// finding them takes less. Memory: 128 KiB, then 256 KiB for each quantile, a thread.
 class MagnitudeQuantiles {
   public:
-    // floor: a magnitude that no quantile lies at or below, or 0. Throws InvalidArgument for a probability
-    // outside of (0, 1].
+    // floor: a magnitude that the quantiles are expected to lie above, or 0; where one does not,
+    // needs_second_look() looks again. Throws InvalidArgument for a probability outside of (0, 1].
     explicit MagnitudeQuantiles(std::vector<double> probabilities, float floor = 0);
 
     // Takes the panels of the first look; thread-safe.
@@ -69,6 +68,15 @@ class MagnitudeQuantiles {
     std::unique_ptr<CountTables> lower_;
     std::uint32_t lower_bits_ = 0;  // of the weights above the floor, or'ed
     std::mutex mutex_;
+};
+
+// For scan_rows(), where a look takes nothing else.
+struct QuantileLook {
+    MagnitudeQuantiles* to;
+    bool second = false;
+
+    void add(const RowPanel& panel) const { second ? to->add_second(panel) : to->add(panel); }
+    void merge(const QuantileLook& /*it has added already*/) {}
 };
 
 }  // namespace assay
