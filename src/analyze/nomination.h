@@ -35,9 +35,13 @@ struct NominationOptions {
     std::uint64_t seed = 0;
 };
 
-// The worst linears with all causes that screen_causes() suspects in them; and of the others, for each cause,
-// the kSuspects that show it most and the kSuspects that it costs most. Throws as measure_activations() and
-// screen_causes().
+// The worst linears, items, with all causes that are suspected in them; and of the others with more damage
+// than the noise floor, for each cause, the kSuspects that show it most surely, by the upper end of what may
+// be left, and of the rest the kSuspects that it costs most, damage · (1 - left).
+std::vector<NominatedLinear> choose_suspects(std::span<const std::size_t> worst,
+                                             std::span<const ScreenedCause> screened, double noise_floor);
+
+// choose_suspects() of what screen_causes() says. Throws as measure_activations() and screen_causes().
 Nominations nominate(const Model& model, const Engine& engine, std::span<const EvaluationWindow> windows,
                      const NominationOptions& options);
 

@@ -97,6 +97,7 @@ CauseTest test_cause(std::span<const LogRatio> own, std::span<const LogRatio> tw
                                    : static_cast<double>(excess <= 0);
     const double half = spread.error > 0 ? student_quantile(0.975, spread.freedom) * spread.error : 0;
     out.least_left = std::exp(mean - twin_mean - half);
+    out.most_left = std::exp(mean - twin_mean + half);
     return out;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <vector>
@@ -37,7 +38,8 @@ struct CauseTest {
     double gain = 0;        // 1 - exp(mean log ratio of the linear itself)
     double twin_gain = 0;   // 1 - exp(mean log ratio of the twin)
     double p_value = 1;     // one-sided, of "it leaves at least (1 - margin) of what it leaves on the twin"
-    double least_left = 0;  // lower end of the 95 % interval of left()
+    double least_left = 0;  // ends of the 95 % interval of left()
+    double most_left = std::numeric_limits<double>::infinity();
 
     double left() const { return (1 - gain) / std::max(1 - twin_gain, 1e-12); }
 };
@@ -47,9 +49,9 @@ struct CauseTest {
 //   SE² = Σ_i (mean (u'_ri - u_ri))² / (n (n - 1))  +  s²/R
 // the first part for the text, paired over n blocks, the second for luck, s² = squares/freedom (absent: the
 // draws have none). p = P(T > excess/SE), T of Student's distribution with Welch–Satterthwaite's degrees of
-// freedom; least_left = exp(mean (ℓ_r - ℓ'_r) - t SE). p is 1 and least_left 0 for fewer than two blocks.
-// Shape: as many twins' ratios as own ones, the same blocks everywhere.
-// Throws: InvalidArgument where there are none or not as many. Source: Satterthwaite 1946.
+// freedom; least_left and most_left = exp(mean (ℓ_r - ℓ'_r) ∓ t SE). p is 1 and the interval all above 0 for
+// fewer than two blocks. Shape: as many twins' ratios as own ones, the same blocks everywhere. Throws:
+// InvalidArgument where there are none or not as many. Source: Satterthwaite 1946.
 CauseTest test_cause(std::span<const LogRatio> own, std::span<const LogRatio> twins,
                      const std::optional<LuckSums>& luck, double margin);
 

@@ -87,6 +87,7 @@ class Screening {
                                .cause = contrast.cause,
                                .left = test.left(),
                                .least_left = test.least_left,
+                               .most_left = test.most_left,
                                .kl = half_mean(own[contrast.without].sums, scores.window_tokens)});
                 p_values.push_back(test.p_value);
             }

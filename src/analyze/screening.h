@@ -24,7 +24,8 @@ struct ScreenedCause {
     Cause cause = Cause::kSalientChannels;
     // What the intervention leaves of the damage, beside what it leaves of it on the null twin.
     double left = 1;
-    double least_left = 0;  // lower end of its 95 % interval
+    double least_left = 0;  // ends of its 95 % interval
+    double most_left = 1;
     double kl = 0;  // ½ Σ_b V_b / T without the intervention: about the linear's damage, nats per token
     double q_value = 1;
     bool suspected = false;
