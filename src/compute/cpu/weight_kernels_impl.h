@@ -225,6 +225,11 @@ struct WeightKernelSet {
         return overflows == 0;
     }
 
+    // Whether not all weights in group g's range have codes: Grids::clamps.
+    static bool clamps_at(const std::uint16_t* clamps, std::int64_t g) {
+        return (clamps[g / kLanes] >> (g % kLanes) & 1) != 0;
+    }
+
     static Lanes whole(Lanes x, Lanes inverse) { return whole<Isa>(x, inverse); }
     template <class Some>
     static typename Some::Lanes whole(typename Some::Lanes x, typename Some::Lanes inverse) {
@@ -256,7 +261,7 @@ struct WeightKernelSet {
         for (std::int64_t u = first; u < end; ++u) {
             const std::int64_t g = row.first + (u >> row.shift);
             const PartLanes x[2] = {Part::load(w + u * kRowUnit), Part::load(w + u * kRowUnit + kLanes)};
-            const bool clamps = (row.clamps[g / kLanes] >> (g % kLanes) & 1) != 0;
+            const bool clamps = clamps_at(row.clamps, g);
             for (int k = 0; k < kGridsAtOnce; ++k) {
                 const Grids& grids = row.grids[k];
                 const PartLanes inverse = Part::splat(grids.inverse[g]), scale = Part::splat(grids.scale[g]);
@@ -385,7 +390,7 @@ struct WeightKernelSet {
     // Σ (w - rounded)² of n weights that are all in the group's range.
     static Lanes range_errors(const float* w, std::int64_t n, const Grids& grids, std::int64_t g) {
         const GroupLanes group(grids, g);
-        const bool clamps = (grids.clamps[g / kLanes] >> (g % kLanes) & 1) != 0;
+        const bool clamps = clamps_at(grids.clamps, g);
         Lanes sum = splat(0);
         for_blocks(w, n, [&](const float* p, std::int64_t blocks) {
             for (std::int64_t b = 0; b < blocks; ++b) {
@@ -411,7 +416,7 @@ struct WeightKernelSet {
               most(Part::splat(clips.grids.most[g])),
               low(Part::splat(clips.low[g])),
               high(Part::splat(clips.high[g])),
-              clamps((clips.grids.clamps[g / kLanes] >> (g % kLanes) & 1) != 0) {}
+              clamps(clamps_at(clips.grids.clamps, g)) {}
 
         void add(PartLanes x) {
             const PartLanes c = Part::smaller(Part::larger(x, low), high), cut = Part::sub(x, c);
